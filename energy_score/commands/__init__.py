@@ -1,0 +1,1 @@
+"""One file per further command; loaded only when called."""

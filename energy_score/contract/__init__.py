@@ -1,0 +1,1 @@
+"""The shared types between host and engine; standard library and pydantic only."""

@@ -1,0 +1,57 @@
+"""One row of the spreadsheet as a typed value."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from energy_score.contract.record import Record
+
+ModelClass = Literal["A", "B", "C"]
+ParameterValue = bool | int | float | str
+
+
+class ReasoningMode(StrEnum):
+    """The reasoning mode that a result is filed under."""
+
+    NOT_APPLICABLE = "not_applicable"
+    OFF = "off"
+    ON = "on"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the mode asks the model to reason before it answers."""
+        return self not in (ReasoningMode.NOT_APPLICABLE, ReasoningMode.OFF)
+
+
+class ModelConfig(Record):
+    """A row of the spreadsheet.
+
+    ``model_id`` is a Hub id (``org/name``) or a local folder, written with a leading ``./``, ``../``, ``/`` or ``~``
+    and relative to the spreadsheet. ``reasoning_state`` and ``chat_template`` are the cells as written;
+    ``reasoning_mode`` is the state parsed; ``reasoning_params``, ``prompt_prefix`` and ``prompt_suffix`` are what the
+    ``Chat Template`` cell says. ``use_harmony`` is true for the family that speaks the Harmony format.
+    """
+
+    model_id: str
+    priority: int | None
+    model_class: ModelClass | None
+    task: str
+    reasoning_state: str
+    reasoning_mode: ReasoningMode
+    chat_template: str = ""
+    reasoning_params: dict[str, ParameterValue] = Field(default_factory=dict)
+    use_harmony: bool = False
+    prompt_prefix: str = ""
+    prompt_suffix: str = ""
+    revision: str | None = None
+    trust_remote_code: bool = False
+    line_number: int
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the model is a folder on this machine and not a Hub id."""
+        return self.model_id.startswith((".", "/", "~"))

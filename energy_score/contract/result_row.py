@@ -1,0 +1,87 @@
+"""One row of master_results.csv: the 19 documented columns first, then the further ones."""
+
+from datetime import datetime
+
+from energy_score.contract.record import Record
+
+DOCUMENTED_COLUMNS = (
+    "model_name",
+    "model_class",
+    "task",
+    "reasoning_state",
+    "total_prompts",
+    "successful_prompts",
+    "failed_prompts",
+    "total_duration_seconds",
+    "avg_latency_seconds",
+    "total_tokens",
+    "total_prompt_tokens",
+    "total_completion_tokens",
+    "throughput_tokens_per_second",
+    "gpu_energy_wh",
+    "co2_emissions_g",
+    "tokens_per_joule",
+    "avg_energy_per_prompt_wh",
+    "timestamp",
+    "error_message",
+)
+
+
+class ResultRow(Record):
+    """One run as users read it. None is an empty cell: not measured, or not known; never 0.
+
+    Totals are those of one pass over all queries, the mean of the counted repeats. ``*_wh`` GPU columns hold GPU
+    measurements alone (source in ``energy_source``); ``cpu_energy_wh`` is apart, with its own source.
+    """
+
+    model_name: str
+    model_class: str | None
+    task: str
+    reasoning_state: str
+    total_prompts: int | None = None
+    successful_prompts: int | None = None
+    failed_prompts: int | None = None
+    total_duration_seconds: float | None = None
+    avg_latency_seconds: float | None = None
+    total_tokens: int | None = None
+    total_prompt_tokens: int | None = None
+    total_completion_tokens: int | None = None
+    throughput_tokens_per_second: float | None = None
+    gpu_energy_wh: float | None = None
+    co2_emissions_g: float | None = None
+    tokens_per_joule: float | None = None
+    avg_energy_per_prompt_wh: float | None = None
+    timestamp: datetime | None = None
+    error_message: str | None = None
+
+    wh_per_1000_queries: float | None = None
+    preprocess_wh: float | None = None
+    prefill_wh: float | None = None
+    decode_wh: float | None = None
+    gpu_energy_stdev_wh: float | None = None
+    gpu_energy_ci95_half_width_wh: float | None = None
+    repeats: int | None = None
+    energy_source: str | None = None
+    energy_status: str | None = None
+    rateable: bool | None = None
+    comparable: bool | None = None
+    verdict_reasons: str | None = None
+    cpu_energy_wh: float | None = None
+    cpu_energy_source: str | None = None
+    time_to_first_token_seconds: float | None = None
+    inter_token_latency_p50_seconds: float | None = None
+    inter_token_latency_p95_seconds: float | None = None
+    inter_token_latency_p99_seconds: float | None = None
+    co2_factor_g_per_kwh: float | None = None
+    co2_region: str | None = None
+    hardware: str | None = None
+    gpu_count: int | None = None
+    backend: str | None = None
+    dtype: str | None = None
+    model_commit: str | None = None
+    random_weights: bool | None = None
+    dataset: str | None = None
+    protocol: str | None = None
+    max_new_tokens: int | None = None
+    notes: str | None = None
+    run_id: str | None = None

@@ -1,0 +1,108 @@
+"""The layout of one run's directory, and what its files say about the run's state."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.run_failure import RunFailure
+from energy_score.contract.run_report import RunReport
+from energy_score.contract.run_spec import RunSpec
+
+
+class RunState(StrEnum):
+    """What the files of a run directory say."""
+
+    EMPTY = "empty"
+    STARTED = "started"
+    FAILED = "failed"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The files of one run. The truth of a run is what lies here, never what a process returned."""
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The spreadsheet row, as parsed."""
+        return self.path / "model_config.json"
+
+    @property
+    def spec_file(self) -> Path:
+        """The order: written before the run."""
+        return self.path / "run_spec.json"
+
+    @property
+    def report_file(self) -> Path:
+        """The result: written last, by the engine."""
+        return self.path / "benchmark_report.json"
+
+    @property
+    def failure_file(self) -> Path:
+        """Why there is no result."""
+        return self.path / "run_failure.json"
+
+    @property
+    def queries_file(self) -> Path:
+        """One row per query."""
+        return self.path / "benchmark_results.csv"
+
+    @property
+    def texts_file(self) -> Path:
+        """Prompts and completions, with ``--save-text`` only."""
+        return self.path / "texts.jsonl"
+
+    @property
+    def energy_file(self) -> Path:
+        """GPU energy in Wh, one number; absent where it was not measured."""
+        return self.path / "GPU_ENERGY_WH.txt"
+
+    @property
+    def energy_summary_file(self) -> Path:
+        """GPU energy by phase."""
+        return self.path / "GPU_ENERGY_SUMMARY.json"
+
+    @property
+    def emissions_file(self) -> Path:
+        """The CO2 estimate with its factor."""
+        return self.path / "emissions" / "emissions.csv"
+
+    def state(self) -> RunState:
+        """Whether the run is done, failed, only started, or not there."""
+        if self.report_file.exists():
+            return RunState.DONE
+        if self.failure_file.exists():
+            return RunState.FAILED
+        return RunState.STARTED if self.spec_file.exists() else RunState.EMPTY
+
+    def config(self) -> ModelConfig:
+        """The spreadsheet row of the run; raises RecordError."""
+        return ModelConfig.read(self.config_file)
+
+    def spec(self) -> RunSpec:
+        """The order of the run; raises RecordError."""
+        return RunSpec.read(self.spec_file)
+
+    def report(self) -> RunReport:
+        """The result of the run; raises RecordError."""
+        return RunReport.read(self.report_file)
+
+    def failure(self) -> RunFailure:
+        """Why the run gave no result; raises RecordError."""
+        return RunFailure.read(self.failure_file)
+
+
+def run_name(model_id: str, reasoning_state: str) -> str:
+    """The documented directory name: ``/`` and space become ``_``, parentheses go.
+
+    Whatever else a file name must not hold becomes ``_`` as well; a leading ``./`` of a local folder is dropped.
+    """
+    model = model_id.strip().lstrip("./~")
+    name = f"{model}_{reasoning_state.strip()}" if reasoning_state.strip() else model
+    name = name.replace("(", "").replace(")", "")
+    name = re.sub(r"[^\w.+=@,-]", "_", name, flags=re.ASCII)
+    return name[:180].lstrip(".-") or "_"

@@ -1,0 +1,134 @@
+"""The resolved order for one run: everything the engine needs, and nothing it has to guess."""
+
+import hashlib
+import json
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from energy_score.contract.model_config import ModelClass, ParameterValue, ReasoningMode
+from energy_score.contract.record import Record
+
+Backend = Literal["pytorch", "vllm", "optimum"]
+Dtype = Literal["float32", "float16", "bfloat16"]
+Protocol = Literal["quick", "official"]
+
+# Fields that do not change what is measured: a spec that differs only here orders the same run.
+_NOT_IDENTITY = {"run_id", "region", "notes"}
+# Fields under which a result is filed: specs that differ only here would do the same work twice.
+_FILING = {"model_class", "reasoning_state", "reasoning"}
+
+
+class PromptPlan(Record):
+    """How a query's text becomes the model's input; made by a family on the host, carried out by the engine.
+
+    With a chat template: messages are ``system_prompt`` (if any) and ``user_prefix`` + text; the template gets
+    ``chat_template_kwargs``; ``assistant_prefill`` follows the rendered prompt unless that already ends with it.
+    Without one (or with ``raw``): the input is ``raw_prefix`` + ``user_prefix`` + text + ``user_suffix``, or the
+    Harmony rendering where ``template_fallback`` says so.
+    """
+
+    system_prompt: str | None = None
+    user_prefix: str = ""
+    user_suffix: str = ""
+    assistant_prefill: str = ""
+    chat_template_kwargs: dict[str, ParameterValue] = Field(default_factory=dict)
+    raw: bool = False
+    raw_prefix: str = ""
+    template_fallback: Literal["raw", "harmony"] = "raw"
+
+
+class GenerationSettings(Record):
+    """Greedy generation with a fixed seed; token limits are per query."""
+
+    max_new_tokens: int = Field(ge=1)
+    min_new_tokens: int = Field(ge=1)
+    do_sample: Literal[False] = False
+    dtype: Dtype
+    seed: int
+
+    @model_validator(mode="after")
+    def _limits_are_ordered(self) -> Self:
+        if self.min_new_tokens > self.max_new_tokens:
+            raise ValueError(f"min_new_tokens {self.min_new_tokens} exceeds max_new_tokens {self.max_new_tokens}")
+        return self
+
+
+class DatasetRef(Record):
+    """Where the queries come from: a Hub data set (``name``) or a local file (``path``, ``sha256`` of its bytes)."""
+
+    name: str | None = None
+    path: str | None = None
+    sha256: str | None = None
+    revision: str | None = None
+    split: str = "train"
+    columns: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("a data set has either a Hub name or a local path")
+        return self
+
+
+class RepeatPolicy(Record):
+    """How often and how long each phase is measured.
+
+    ``repeats`` are counted; ``discarded_repeats`` run before them as warm-up. A phase loops over the data set until it
+    has lasted ``min_phase_s``. ``idle_baseline_s`` is measured before and after the repeats (0: not measured).
+    """
+
+    protocol: Protocol
+    repeats: int = Field(ge=1)
+    discarded_repeats: int = Field(ge=0)
+    min_phase_s: float = Field(ge=0)
+    idle_baseline_s: float = Field(ge=0)
+
+
+class GpuRequirement(Record):
+    """GPUs the run may use: ``count`` of them, or as many as are visible (None). 0 where no GPU is used."""
+
+    count: int | None = Field(default=None, ge=0)
+
+
+class RunSpec(Record):
+    """One run, completely described. Written to ``run_spec.json`` before anything else happens."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    image: str | None = None
+    model_id: str
+    model_path: str | None = None
+    model_digest: str | None = None
+    model_class: ModelClass | None
+    revision: str | None
+    trust_remote_code: bool = False
+    no_weights: bool = False
+    task: str
+    reasoning_state: str
+    reasoning: ReasoningMode
+    prompt_plan: PromptPlan
+    generation: GenerationSettings
+    backend: Backend
+    endpoint: str | None = None
+    meter: str
+    dataset: DatasetRef
+    query_count: int | None = Field(default=None, ge=1)
+    repeat_policy: RepeatPolicy
+    warmup_query_count: int = Field(ge=0)
+    gpu_requirement: GpuRequirement
+    save_text: bool = False
+    region: str
+    notes: tuple[str, ...] = ()
+
+    def identity(self) -> str:
+        """SHA-256 (hex) of everything that decides what is measured; equal identities order the same run."""
+        return self._digest_without(_NOT_IDENTITY)
+
+    def work_identity(self) -> str:
+        """As ``identity``, less the fields a result is filed under: equal for two rows that would do the same work."""
+        return self._digest_without(_NOT_IDENTITY | _FILING)
+
+    def _digest_without(self, fields: set[str]) -> str:
+        content = json.dumps(self.model_dump(mode="json", exclude=fields), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
