@@ -55,7 +55,10 @@ class GenerationSettings(Record):
 
 
 class DatasetRef(Record):
-    """Where the queries come from: a Hub data set (``name``) or a local file (``path``, ``sha256`` of its bytes)."""
+    """Where the queries come from: a Hub data set (``name``) or a local file (``path``, ``sha256`` of its bytes).
+
+    ``columns`` are the task's own; ``text_column`` names another one and is then the only one looked for.
+    """
 
     name: str | None = None
     path: str | None = None
@@ -63,6 +66,7 @@ class DatasetRef(Record):
     revision: str | None = None
     split: str = "train"
     columns: tuple[str, ...]
+    text_column: str | None = None
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:

@@ -1,0 +1,109 @@
+"""The engine's process: ``python -m energy_score.engine --spec run_spec.json --output DIR``.
+
+Standard output carries events, one JSON object a line; standard error carries the log.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from energy_score.contract.errors import EnergyScoreError, ExitCode
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_failure import RunFailure
+from energy_score.contract.run_spec import RunSpec
+
+log = logging.getLogger("energy_score.engine")
+
+
+def main() -> int:
+    """Carry out one spec; the exit code of the process."""
+    parser = argparse.ArgumentParser(prog="python -m energy_score.engine", description=__doc__)
+    parser.add_argument("--spec", type=Path, required=True, help="the run_spec.json to carry out")
+    parser.add_argument("--output", type=Path, required=True, help="the run directory to write into")
+    parser.add_argument(
+        "--end-with-stdin", action="store_true", help="die when standard input ends, that is: with the owner"
+    )
+    arguments = parser.parse_args()
+    logging.basicConfig(
+        level=logging.INFO, format="[%(asctime)s] %(levelname)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
+    )
+    signal.signal(signal.SIGTERM, _stop)
+    if arguments.end_with_stdin:
+        threading.Thread(target=_die_with_stdin, daemon=True).start()
+    _quieten_libraries()
+    try:
+        spec = RunSpec.read(arguments.spec)
+    except EnergyScoreError as error:
+        log.error("%s", error)  # noqa: TRY400 - the message is written for the user
+        return ExitCode.USAGE
+    return _carry_out(spec, RunDirectory(arguments.output))
+
+
+def _carry_out(spec: RunSpec, directory: RunDirectory) -> int:
+    from energy_score.engine.run import Run  # noqa: PLC0415 - after the environment is set
+
+    run = Run(spec=spec, directory=directory)
+    try:
+        report = run.execute()
+    except KeyboardInterrupt:
+        _record_failure(run.directory, spec, "interrupted", "stopped before the end", ExitCode.INTERRUPTED)
+        return ExitCode.INTERRUPTED
+    except Exception as error:  # the one blind catch of the engine: each end leaves a record
+        log.debug("stage=%s failed", run.stage, exc_info=True)
+        if not isinstance(error, EnergyScoreError):
+            log.exception("unexpected error")
+        message = " ".join(str(error).split()) or type(error).__name__
+        code = error.exit_code if isinstance(error, EnergyScoreError) else ExitCode.SOME_RUNS_FAILED
+        _record_failure(run.directory, spec, run.stage, message, code)
+        return code
+    log.info("done: rateable=%s reasons=%s", report.verdict.rateable, _codes(report.verdict.reasons))
+    return ExitCode.OK
+
+
+def _record_failure(directory: RunDirectory, spec: RunSpec, stage: str, message: str, exit_code: int) -> None:
+    log.error("%s", message)
+    failure = RunFailure.model_validate(
+        {
+            "run_id": spec.run_id,
+            "spec_identity": spec.identity(),
+            "stage": stage,
+            "exit_code": exit_code,
+            "message": message,
+            "failed_at": datetime.now(UTC),
+        }
+    )
+    try:
+        failure.write(directory.failure_file)
+    except OSError as error:  # a full disk: the host has a reserve and writes the record itself
+        log.error("the failure cannot be recorded here: %s", error)  # noqa: TRY400
+
+
+def _codes(reasons: tuple[object, ...]) -> str:
+    return ",".join(str(getattr(reason, "code", "")) for reason in reasons) or "none"
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # no Exception, so that nothing on the way takes it for a failure of its own
+
+
+def _die_with_stdin() -> None:
+    """End the whole process group when the owner is gone: an orphan would spoil the next run's energy."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+def _quieten_libraries() -> None:
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_DATASETS_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""The order of a run: prepare, warm up, measure phase by phase, retry what failed."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from energy_score.contract.errors import QueryError
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.backend import Backend, Completion, PreparedQuery
+from energy_score.engine.events import EventStream
+from energy_score.engine.measurement import Measurement
+from energy_score.engine.query_log import QueryLog
+
+log = logging.getLogger(__name__)
+
+# Warm-up fills caches and starts kernels; it needs no long answers.
+_WARMUP_NEW_TOKENS = 32
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The text of one query, kept with ``--save-text`` only."""
+
+    index: int
+    rendered: str
+    completion: str
+
+
+class Benchmark:
+    """Runs all queries of one spec through one loaded backend."""
+
+    def __init__(
+        self,
+        *,
+        spec: RunSpec,
+        backend: Backend,
+        texts: Sequence[str],
+        measurement: Measurement,
+        events: EventStream,
+    ) -> None:
+        self._spec = spec
+        self._backend = backend
+        self._texts = texts
+        self._measurement = measurement
+        self._events = events
+        self._prepared: list[PreparedQuery | None] = [None] * len(texts)
+        self._kept: dict[int, Completion] = {}
+        self._done_count = 0
+        self.log = QueryLog.of(len(texts))
+
+    def warm_up(self) -> None:
+        """Prepare every query once, then answer the first few outside any window.
+
+        Raises:
+            QueryError: not one query can be prepared, or not one of the warm-up queries answered.
+        """
+        self._prepare_all()
+        runnable = [query for query in self._prepared if query is not None]
+        if not runnable:
+            raise QueryError(f"no query can be prepared; the first says: {self.log.records[0].error}")
+        generation = self._spec.generation
+        limits = {
+            "min_new_tokens": min(generation.min_new_tokens, _WARMUP_NEW_TOKENS),
+            "max_new_tokens": min(generation.max_new_tokens, _WARMUP_NEW_TOKENS),
+        }
+        errors: list[QueryError] = []
+        for number in range(self._spec.warmup_query_count):  # a small data set is gone through again
+            try:
+                self._backend.generate(runnable[number % len(runnable)], **limits)
+            except QueryError as error:
+                errors.append(error)
+        if errors and len(errors) == self._spec.warmup_query_count:
+            raise QueryError(f"not one of {len(errors)} warm-up queries was answered: {errors[0]}")
+
+    def measure(self) -> None:
+        """All repeats of all phases, the idle baseline before and after, then the retries."""
+        policy = self._spec.repeat_policy
+        self._measure_idle()
+        for repeat in range(1, policy.discarded_repeats + policy.repeats + 1):
+            counted = repeat > policy.discarded_repeats
+            passes = [
+                ("prefill", self._prefill_pass),
+                ("full", self._full_pass if counted else self._uncounted_full_pass),
+            ]
+            # The order alternates, so that a slow drift does not lean on decode = full - prefill.
+            for phase, run_pass in [("preprocess", self._prepare_all), *passes[:: 1 if repeat % 2 else -1]]:
+                log.info("phase=%s repeat=%d counted=%s", phase, repeat, counted)
+                self._measurement.measure(
+                    phase,
+                    run_pass,
+                    repeat=repeat,
+                    counted=counted,
+                    query_count=len(self._texts),
+                    min_duration_s=policy.min_phase_s,
+                )
+        self._measure_idle()
+        self._retry_failed()
+        if not any(self.log.successes()):
+            raise QueryError(f"all {len(self._texts)} queries failed; the first says: {self.log.records[0].error}")
+
+    def first_prompt(self) -> str:
+        """The first query that could be prepared, as rendered."""
+        return next(query.rendered for query in self._prepared if query is not None)
+
+    def answers(self) -> list[Answer]:
+        """Prompts and answers as text, where the spec asks to keep them."""
+        answers = []
+        for index, completion in sorted(self._kept.items()):
+            query = self._prepared[index]
+            if query is not None:
+                answers.append(Answer(index, query.rendered, self._backend.decode(completion)))
+        return answers
+
+    def _prepare_all(self) -> None:
+        for index, text in enumerate(self._texts):
+            try:
+                self._prepared[index] = self._backend.prepare(text)
+            except QueryError as error:
+                self.log.records[index].error = str(error)
+
+    def _prefill_pass(self) -> None:
+        self._each_query(
+            lambda _, query: self._backend.generate(query, max_new_tokens=1, min_new_tokens=1), phase="prefill"
+        )
+
+    def _full_pass(self) -> None:
+        def run(index: int, query: PreparedQuery) -> None:
+            completion = self._generate_in_full(query)
+            self.log.note_measured(index, query, completion)
+            if self._spec.save_text:
+                self._kept[index] = completion
+
+        self._each_query(run, phase="full")
+
+    def _uncounted_full_pass(self) -> None:
+        self._each_query(lambda _, query: self._generate_in_full(query), phase="full")
+
+    def _each_query(self, run: Callable[[int, PreparedQuery], object], *, phase: str) -> None:
+        for index, query in enumerate(self._prepared):
+            if query is None:
+                continue
+            try:
+                run(index, query)
+            except QueryError as error:
+                if self.log.records[index].error is None:
+                    log.warning("query failed: index=%d phase=%s error=%s", index, phase, error)
+                self.log.records[index].error = str(error)
+            self._done_count += 1
+            self._events.progress(
+                lambda: {
+                    "phase": phase,
+                    "queries_done": self._done_count,
+                    "queries_planned": self.planned_query_count,
+                    "gpu_energy_j": self._measurement.energy_j("gpu"),
+                    "cpu_energy_j": self._measurement.energy_j("cpu"),
+                }
+            )
+
+    @property
+    def planned_query_count(self) -> int:
+        """How many queries the measured passes hold at least; short phases loop and run more."""
+        policy = self._spec.repeat_policy
+        return 2 * len(self._texts) * (policy.discarded_repeats + policy.repeats)
+
+    def _retry_failed(self) -> None:
+        """Once more for each failed query, outside the statistics, before it counts as failed."""
+        for record in self.log.records:
+            query = self._prepared[record.index]
+            if record.error is None or query is None:
+                continue
+            record.retried = True
+            try:
+                record.note_answer(query, self._generate_in_full(query))
+            except QueryError as error:
+                record.error = str(error)
+            else:
+                record.error = None
+
+    def _generate_in_full(self, query: PreparedQuery) -> Completion:
+        generation = self._spec.generation
+        return self._backend.generate(
+            query, max_new_tokens=generation.max_new_tokens, min_new_tokens=generation.min_new_tokens
+        )
+
+    def _measure_idle(self) -> None:
+        idle_s = self._spec.repeat_policy.idle_baseline_s
+        if idle_s > 0:
+            self._measurement.measure("idle", lambda: time.sleep(idle_s))

@@ -1,0 +1,127 @@
+"""One run from its spec to its report."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_failure import Stage
+from energy_score.contract.run_report import Gpu, LoadedModel, RunReport
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.registry import open_backend
+from energy_score.engine.benchmark import Benchmark
+from energy_score.engine.datasets import Queries, load_queries
+from energy_score.engine.environment import read_hardware, read_software
+from energy_score.engine.events import EventStream
+from energy_score.engine.hub import go_offline_if_unreachable
+from energy_score.engine.measurement import Measurement
+from energy_score.engine.meters.meter import Meter
+from energy_score.engine.meters.registry import open_meters
+from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
+from energy_score.engine.statistics import phase_statistics
+from energy_score.engine.verdict import judge
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Run:
+    """One spec being carried out; ``stage`` says how far it came, for the record of a failure."""
+
+    spec: RunSpec
+    directory: RunDirectory
+    events: EventStream = field(default_factory=EventStream)
+    stage: Stage = "start"
+
+    def execute(self) -> RunReport:
+        """The report, after it and every file beside it are on the disk.
+
+        Raises:
+            EnergyScoreError: the run cannot give a result; ``stage`` says where it stopped.
+        """
+        started_at = datetime.now(UTC)
+        if self.spec.model_path is None or self.spec.dataset.path is None:
+            go_offline_if_unreachable()
+        self._enter("data")
+        queries = load_queries(self.spec.dataset, query_count=self.spec.query_count)
+        meters = open_meters(self.spec.meter)
+        try:
+            return self._measure(queries, meters, started_at)
+        finally:
+            for meter in meters:
+                meter.close()
+
+    def _measure(self, queries: Queries, meters: Sequence[Meter], started_at: datetime) -> RunReport:
+        self._enter("load")
+        backend = open_backend(self.spec)
+        measurement = Measurement(meters, synchronise=backend.synchronise)
+        loaded: list[LoadedModel] = []
+        measurement.measure("load", lambda: loaded.append(backend.load()))
+        model = loaded[0]
+        log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, ",".join(model.devices), model.attention)
+
+        benchmark = Benchmark(
+            spec=self.spec, backend=backend, texts=queries.texts, measurement=measurement, events=self.events
+        )
+        self._enter("warmup")
+        benchmark.warm_up()
+        self._enter("measure")
+        benchmark.measure()
+
+        self._enter("report")
+        report = self._report(
+            benchmark=benchmark, model=model, queries=queries, measurement=measurement, meters=meters,
+            started_at=started_at,
+        )  # fmt: skip
+        write_queries(self.directory, benchmark.log.records)
+        if self.spec.save_text:
+            write_texts(self.directory, benchmark.answers())
+        write_energy_files(self.directory, report)
+        report.write(self.directory.report_file)
+        return report
+
+    def _report(
+        self,
+        *,
+        benchmark: Benchmark,
+        model: LoadedModel,
+        queries: Queries,
+        measurement: Measurement,
+        meters: Sequence[Meter],
+        started_at: datetime,
+    ) -> RunReport:
+        gpus: list[Gpu] = [gpu for meter in meters for gpu in meter.gpus]
+        hardware = read_hardware(gpus)
+        query_statistics, tokens = benchmark.log.statistics(), benchmark.log.tokens()
+        return RunReport(
+            run_id=self.spec.run_id,
+            spec_identity=self.spec.identity(),
+            spec=self.spec,
+            started_at=started_at,
+            finished_at=datetime.now(UTC),
+            model=model,
+            dataset_revision=queries.revision,
+            phases=tuple(measurement.windows),
+            statistics=phase_statistics(measurement.windows),
+            queries=query_statistics,
+            tokens=tokens,
+            first_prompt_sha256=hashlib.sha256(benchmark.first_prompt().encode()).hexdigest(),
+            hardware=hardware,
+            software=read_software(),
+            meters=tuple(meter.description for meter in meters),
+            verdict=judge(
+                spec=self.spec,
+                windows=measurement.windows,
+                queries=query_statistics,
+                tokens=tokens,
+                model=model,
+                hardware=hardware,
+            ),
+        )
+
+    def _enter(self, stage: Stage) -> None:
+        self.stage = stage
+        log.info("stage=%s", stage)
+        self.events.emit("stage", stage=stage)
