@@ -1,0 +1,135 @@
+"""The local executor: the engine as a child process of its own session, in an empty working directory."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import energy_score
+from energy_score.contract.errors import EnvironmentNotReadyError
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.executors.executor import Execution
+
+# What an engine needs from its owner's environment; everything else stays behind.
+_PASSED_ON = {
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD",
+    "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "TIKTOKEN_ENCODINGS_BASE",
+}  # fmt: skip
+_PASSED_ON_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "NCCL_", "OMP_", "MKL_", "TORCH", "PYTORCH_", "TRITON_", "LC_")
+_GRACE_S = 15.0
+
+
+class LocalExecutor:
+    """Runs engines with this interpreter on this machine."""
+
+    def __init__(self, *, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+
+    def check(self) -> None:
+        """As the protocol says: the packages of the pytorch backend must be installed here."""
+        absent = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+        if absent:
+            raise EnvironmentNotReadyError(
+                f"the local executor needs {' and '.join(absent)}, not installed in {sys.prefix}: "
+                "pip install -c constraints.txt -e '.[pytorch]'"
+            )
+
+    def execute(
+        self,
+        directory: RunDirectory,
+        *,
+        on_event: Callable[[Mapping[str, Any]], None],
+        on_log_line: Callable[[str], None],
+    ) -> Execution:
+        """As the protocol says; on Ctrl-C the child is stopped before KeyboardInterrupt goes on."""
+        command = [
+            sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
+            "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
+        ]  # fmt: skip
+        with tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
+            child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+                command,
+                stdin=subprocess.PIPE,  # its end tells the child that this process is gone
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                cwd=work_directory,
+                env=engine_environment(os.environ),
+                start_new_session=True,
+            )
+            readers = [
+                _start_reader(child.stdout, lambda line: _dispatch(line, on_event, on_log_line)),
+                _start_reader(child.stderr, on_log_line),
+            ]
+            timed_out = False
+            try:
+                child.wait(self._timeout_s)
+            except subprocess.TimeoutExpired:
+                timed_out = True
+                _stop_group(child)
+            except BaseException:
+                _stop_group(child)
+                raise
+            finally:
+                _kill_group(child)
+                for reader in readers:
+                    reader.join(_GRACE_S)
+                for stream in (child.stdin, child.stdout, child.stderr):
+                    if stream is not None:
+                        with contextlib.suppress(OSError):
+                            stream.close()
+        return Execution(exit_code=child.returncode, timed_out=timed_out)
+
+
+def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """The part of ``environment`` that an engine needs, with this package's parent first on its module path."""
+    passed_on = {
+        name: value for name, value in environment.items() if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
+    }
+    package_parent = str(Path(energy_score.__file__).resolve().parent.parent)
+    return passed_on | {"PYTHONPATH": package_parent, "PYTHONUNBUFFERED": "1"}
+
+
+def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> threading.Thread:
+    def read() -> None:
+        for raw in stream or ():
+            on_line(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _dispatch(line: str, on_event: Callable[[Mapping[str, Any]], None], on_log_line: Callable[[str], None]) -> None:
+    """An event goes to ``on_event``; what a library printed to standard output goes to the log."""
+    try:
+        content = json.loads(line)
+    except ValueError:
+        content = None
+    if isinstance(content, dict) and "event" in content:
+        on_event(content)
+    elif line.strip():
+        on_log_line(line)
+
+
+def _stop_group(child: subprocess.Popen[bytes]) -> None:
+    """Ask the child's group to end, and wait a grace time for it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+        child.wait(_GRACE_S)
+
+
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
+    """End whatever of the child's group is still there, grandchildren included."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+    child.wait()
