@@ -1,0 +1,275 @@
+"""The command line and the batch loop: select, resolve, execute, publish."""
+
+import importlib
+import logging
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from energy_score import __version__
+from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
+from energy_score.contract.errors import EnergyScoreError, ExitCode
+
+if TYPE_CHECKING:
+    from energy_score.batch.ledger import Ledger
+    from energy_score.batch.plan import PlannedRun
+    from energy_score.batch.progress import Progress
+    from energy_score.contract.result_row import ResultRow
+    from energy_score.contract.run_spec import RunSpec
+    from energy_score.executors.executor import Executor
+    from results_aggregator import ResultsAggregator
+
+log = logging.getLogger(__name__)
+
+# The results table is rewritten after a run unless that would take more than this share of the batch's time.
+_PUBLISH_SHARE = 0.05
+
+
+@dataclass
+class Batch:
+    """One batch over an output directory; ``counts`` says how its runs ended."""
+
+    plan: "Sequence[PlannedRun]"
+    ledger: "Ledger"
+    executor: "Executor"
+    aggregator: "ResultsAggregator"
+    progress: "Progress"
+    timeout_s: float
+    counts: dict[str, int] = field(default_factory=lambda: {"done": 0, "skipped": 0, "failed": 0, "refused": 0})
+    _publish_cost_s: float = 0.0
+    _published_s: float = 0.0
+
+    def run(self) -> ExitCode:
+        """Every planned run once, in order; each ends as a result, a recorded failure, or a skip of what is done."""
+        for planned in self.plan:
+            self._run_one(planned)
+            if time.monotonic() - self._published_s > self._publish_cost_s / _PUBLISH_SHARE:
+                self.publish()
+        self.publish()
+        return ExitCode.SOME_RUNS_FAILED if self.counts["failed"] or self.counts["refused"] else ExitCode.OK
+
+    def publish(self) -> None:
+        """Rewrite the results table from the run directories."""
+        start_s = time.monotonic()
+        try:
+            self.ledger.with_reserve(self.aggregator.write_master_csv)
+        except OSError as error:
+            self.progress.note(f"master_results.csv could not be written ({error.strerror}); run 'aggregate' later")
+        self._published_s = time.monotonic()
+        self._publish_cost_s = self._published_s - start_s
+
+    def _run_one(self, planned: "PlannedRun") -> None:
+        spec = planned.spec
+        if spec is None:
+            self._record(planned, stage="resolve", message=planned.refusal or "refused")
+            self._finish(planned, "refused", planned.refusal or "")
+        elif self.ledger.is_done(planned.name, spec):
+            self._finish(planned, "skipped", "done already")
+        else:
+            self.progress.run_started(planned.label)
+            try:
+                self._execute(planned, spec)
+            except (EnergyScoreError, OSError) as error:
+                self._record(planned, stage="start", message=str(error))
+            except Exception as error:  # the one blind catch of the batch: the other rows go on
+                log.exception("unexpected error: run_id=%s", spec.run_id)
+                self._record(planned, stage="unknown", message=f"{type(error).__name__}: {error}")
+            done = self.ledger.is_done(planned.name, spec)
+            row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
+            self._finish(planned, "done" if done else "failed", row.error_message or "", row)
+
+    def _execute(self, planned: "PlannedRun", spec: "RunSpec") -> None:
+        from debug_logger import RunLog  # noqa: PLC0415 - not on the way to --help
+        from energy_score.batch.outcome import explain  # noqa: PLC0415
+        from energy_score.contract.run_directory import RunState  # noqa: PLC0415
+
+        directory = self.ledger.start(planned, spec)
+        with RunLog(self.ledger.output_directory, spec.run_id) as run_log:
+            run_log.write(f"run_id={spec.run_id} spec={spec.identity()}")
+            for note in spec.notes:
+                run_log.write(f"note: {note}")
+            try:
+                execution = self.executor.execute(
+                    directory, on_event=self.progress.engine_event, on_log_line=run_log.write
+                )
+            except KeyboardInterrupt:
+                self._record(planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run the batch again")
+                raise
+            if directory.state() is RunState.STARTED:
+                stage, message = explain(execution, timeout_s=self.timeout_s, log_tail=run_log.tail)
+                self._record(
+                    planned, stage=stage, message=message, exit_code=execution.exit_code, log_tail=run_log.tail
+                )
+
+    def _record(self, planned: "PlannedRun", *, stage: str, message: str, **details: Any) -> None:  # noqa: ANN401
+        """Keep a failure; where even the reserve is not enough, say so and go on."""
+        try:
+            if stage == "resolve":
+                self.ledger.with_reserve(lambda: self.ledger.record_refusal(planned))
+            else:
+                self.ledger.record_failure(planned, stage=cast("Any", stage), message=message, **details)
+        except OSError as error:
+            self.progress.note(f"{planned.label}: {message}; this could not be recorded: {error.strerror}")
+
+    def _finish(self, planned: "PlannedRun", outcome: str, detail: str, row: "ResultRow | None" = None) -> None:
+        self.counts[outcome] += 1
+        self.progress.run_finished(planned.label, outcome=outcome, row=row, detail=detail)
+
+
+class _CommandGroup(click.Group):
+    """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
+
+    further = {  # noqa: RUF012 - never changed
+        "aggregate": "energy_score.commands.aggregate",
+        "doctor": "energy_score.commands.doctor",
+        "list": "energy_score.commands.list_runs",
+        "validate": "energy_score.commands.validate",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(self.further)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in self.further:
+            return None
+        return cast("click.Command", importlib.import_module(self.further[cmd_name]).command)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands by name and one line each, without importing them."""
+        del ctx
+        with formatter.section("Further commands (--help on each)"):
+            formatter.write_dl(
+                [
+                    ("list", "What would run, resolved; nothing is run."),
+                    ("validate", "Check a spreadsheet; every fault at once."),
+                    ("aggregate", "Rebuild master_results.csv from the run directories."),
+                    ("doctor", "What this machine can do, and what to do about the rest."),
+                ]
+            )
+
+
+@click.group(cls=_CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@selection_options
+@run_options
+@click.option("--executor", type=click.Choice(["local"]), default="local", show_default=True, help="Where runs happen.")
+@click.option(
+    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True, metavar="SECONDS",
+    help="A run is stopped after this long.",
+)  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
+@click.version_option(__version__, prog_name="energy-score")
+@click.pass_context
+def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
+    """Rate AI models by the GPU energy of inference: run the rows of a spreadsheet, one isolated run per row.
+
+    Without a command, runs a batch. Filters combine with AND. Runs that are done are not repeated.
+
+    Exit codes: 0 all ok, 1 some runs failed, 2 usage or configuration, 3 environment, 4 nothing matched,
+    130 interrupted.
+    """
+    if context.invoked_subcommand is not None:
+        given = {
+            name: value
+            for name, value in parameters.items()
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        }
+        command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
+        known = {parameter.name for parameter in command.params} if command else set()
+        foreign = [name for name in given if name not in known]
+        if foreign:
+            raise click.UsageError(f"'{context.invoked_subcommand}' does not take {', '.join(sorted(foreign))}")
+        context.default_map = {context.invoked_subcommand: given}
+        return
+    if parameters["dry_run"]:
+        from energy_score.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
+
+        show_plan(selection_from(parameters), run_options_from(parameters), as_json=parameters["as_json"])
+        return
+    context.exit(run_batch(parameters))
+
+
+def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
+    """Run one batch as the command line asks; the exit code of the program.
+
+    Raises:
+        EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
+    """
+    from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
+    from energy_score.batch.ledger import Ledger  # noqa: PLC0415
+    from energy_score.batch.plan import make_plan, same_work  # noqa: PLC0415
+    from energy_score.batch.progress import open_progress  # noqa: PLC0415
+    from energy_score.batch.summary import headline, print_results, summary  # noqa: PLC0415
+    from energy_score.executors.registry import open_executor  # noqa: PLC0415
+    from results_aggregator import ResultsAggregator  # noqa: PLC0415
+
+    configure_console(logging.WARNING)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    options = run_options_from(dict(parameters))
+    plan = make_plan(selection_from(dict(parameters)), options)
+    executor = open_executor(parameters["executor"], timeout_s=parameters["timeout_s"])
+    executor.check()
+    output_directory: Path = parameters["output_dir"]
+    batch = Batch(
+        plan=plan,
+        ledger=Ledger(output_directory),
+        executor=executor,
+        aggregator=ResultsAggregator(output_directory),
+        progress=open_progress(as_json=parameters["as_json"]),
+        timeout_s=parameters["timeout_s"],
+    )
+    batch.ledger.open()
+    batch.progress.batch_started(run_count=len(plan), headline=headline(plan))
+    for earlier, later in same_work(plan):
+        batch.progress.note(f"{later.label} (line {later.config.line_number}) does the same work as {earlier.label} "
+                            f"(line {earlier.config.line_number})")  # fmt: skip
+    try:
+        exit_code = batch.run()
+    except KeyboardInterrupt:
+        batch.publish()
+        exit_code = ExitCode.INTERRUPTED
+    finally:
+        batch.ledger.close()
+    batch.progress.batch_finished(
+        summary(batch.counts, output_directory, interrupted=exit_code is ExitCode.INTERRUPTED)
+    )
+    if not parameters["as_json"]:
+        print_results(batch.aggregator, batch.ledger, plan)
+    return exit_code
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Run the command line; every foreseen fault ends as one message and its documented exit code."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except EnergyScoreError as error:
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except click.Abort:
+        code = ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = ExitCode.OK
+    sys.exit(int(code or 0))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""From spreadsheet and options to the list of runs: every row resolved before any GPU time is spent."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from energy_score.contract.errors import NothingMatchedError, RowRefusedError
+from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.run_directory import run_name
+from energy_score.contract.run_spec import RunSpec
+from model_config_parser import ModelConfigParser
+from parameter_handler import ParameterHandler, RunOptions
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of which spreadsheet; None is no filter."""
+
+    csv: Path
+    model_name: str | None = None
+    model_class: str | None = None
+    task: str | None = None
+    reasoning_state: str | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One selected row: the spec it resolved to, or why it was refused. ``name`` is that of its run directory."""
+
+    name: str
+    config: ModelConfig
+    spec: RunSpec | None
+    refusal: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The run as a user knows it."""
+        state = self.config.reasoning_state
+        return f"{self.config.model_id} {state}" if state else self.config.model_id
+
+
+def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
+    """The selected rows in the sheet's order, each resolved or refused.
+
+    Raises:
+        UsageError: the sheet or the options are wrong.
+        NothingMatchedError: no row matches the filters.
+    """
+    parser = ModelConfigParser(selection.csv)
+    sheet = parser.parse()
+    selected = parser.filter_configs(
+        sheet,
+        model_name=selection.model_name,
+        model_class=selection.model_class,
+        task=selection.task,
+        reasoning_state=selection.reasoning_state,
+        exact=selection.exact,
+    )
+    if not selected:
+        raise NothingMatchedError(f"none of the {len(sheet)} rows of {selection.csv} matches {_filters(selection)}")
+    names = directory_names(sheet)
+    handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent)
+    started = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+    plan = []
+    for config in selected:
+        name = names[config.line_number]
+        try:
+            spec = handler.resolve(config, run_id=f"{name}_{started}")
+        except RowRefusedError as error:
+            plan.append(PlannedRun(name, config, None, str(error)))
+        else:
+            plan.append(PlannedRun(name, config, spec))
+    return plan
+
+
+def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:
+    """Each row's run directory name by line number; rows whose names would coincide get a mark of their own.
+
+    Names are compared without case, because some file systems do.
+    """
+    names = {config.line_number: run_name(config.model_id, config.reasoning_state) for config in sheet}
+    count = Counter(name.lower() for name in names.values())
+    for config in sheet:
+        name = names[config.line_number]
+        if count[name.lower()] > 1:
+            key = "\n".join((config.model_id, config.reasoning_state, config.task, config.revision or ""))
+            names[config.line_number] = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+    return names
+
+
+def same_work(plan: Sequence[PlannedRun]) -> list[tuple[PlannedRun, PlannedRun]]:
+    """Pairs of rows that would do the same work under two names: each later row with the first of its kind."""
+    first: dict[str, PlannedRun] = {}
+    pairs = []
+    for planned in plan:
+        if planned.spec is not None:
+            earlier = first.setdefault(planned.spec.work_identity(), planned)
+            if earlier is not planned:
+                pairs.append((earlier, planned))
+    return pairs
+
+
+def _filters(selection: Selection) -> str:
+    given = {
+        "--model-name": selection.model_name,
+        "--class": selection.model_class,
+        "--task": selection.task,
+        "--reasoning-state": selection.reasoning_state,
+    }
+    filters = " and ".join(f"{flag} {value!r}" for flag, value in given.items() if value is not None)
+    return f"{filters}{' (exactly)' if selection.exact else ''}" if filters else "(the sheet has no rows)"

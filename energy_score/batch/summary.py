@@ -1,0 +1,52 @@
+"""What a batch says before and after: the headline, the summary line, and the table of results."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from energy_score.batch.ledger import Ledger
+from energy_score.batch.plan import PlannedRun
+from energy_score.batch.progress import energy_text
+from energy_score.batch.table import print_table
+
+if TYPE_CHECKING:
+    from results_aggregator import ResultsAggregator
+
+
+def headline(plan: Sequence[PlannedRun]) -> str:
+    """What is about to happen: how many runs, under which protocol, with which meter."""
+    refused = sum(planned.spec is None for planned in plan)
+    specs = [planned.spec for planned in plan if planned.spec is not None]
+    runs = f"{len(plan)} row{'s' if len(plan) != 1 else ''} selected"
+    if refused:
+        runs += f", {refused} refused"
+    if not specs:
+        return runs
+    policy = specs[0].repeat_policy
+    return (
+        f"{runs}; {specs[0].backend} backend, protocol {policy.protocol}: {policy.repeats} repeat"
+        f"{'s' if policy.repeats != 1 else ''}, phases of at least {policy.min_phase_s:g} s, meter {specs[0].meter}"
+    )
+
+
+def summary(counts: Mapping[str, int], output_directory: Path, *, interrupted: bool) -> str:
+    """How many runs ended how, and where the results lie."""
+    figures = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    stopped = "interrupted; the same command goes on: " if interrupted else ""
+    return f"{stopped}{figures}; results: {output_directory / 'master_results.csv'}"
+
+
+def print_results(aggregator: "ResultsAggregator", ledger: Ledger, plan: Sequence[PlannedRun]) -> None:
+    """The rows of this batch on standard output, shortened for reading; the CSV has every column."""
+    rows = []
+    for planned in plan:
+        path = ledger.directory(planned.name).path
+        if not path.exists():
+            continue
+        row = aggregator.row_of(path)
+        failed = row.successful_prompts is None
+        tokens = "" if failed else f"{row.total_completion_tokens}"
+        outcome = row.error_message or "" if failed else energy_text(row)
+        rows.append((row.model_name, row.reasoning_state, "failed" if failed else "done", tokens, outcome))
+    print_table(("model", "state", "outcome", "new tokens", "energy or error"), rows, stream=sys.stdout)

@@ -1,0 +1,87 @@
+"""The command-line options that several commands share. Imports nothing heavy: it is on the way to ``--help``."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from energy_score.batch.plan import Selection
+    from parameter_handler import RunOptions
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_SELECTION = (
+    click.option("--csv", type=click.Path(path_type=Path), default=Path("models.csv"), show_default=True,
+                 metavar="FILE", help="The models spreadsheet."),
+    click.option("--model-name", metavar="S", help="Rows whose model id contains S (any case)."),
+    click.option("--class", "model_class", metavar="A|B|C", type=click.Choice(["A", "B", "C"], case_sensitive=False),
+                 help="Rows of this class."),
+    click.option("--task", metavar="S", help="Rows whose task contains S (text_gen, image_gen, …)."),
+    click.option("--reasoning-state", metavar="S",
+                 help="Rows whose reasoning state contains S: High finds On (High), On finds it too."),
+    click.option("--exact", is_flag=True, help="Filters must match whole cells (any case)."),
+)  # fmt: skip
+
+_RUN = (
+    click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
+                 show_default="./batch_results", metavar="DIR", help="Where everything of the batch is written."),
+    click.option("--backend", type=click.Choice(["pytorch", "vllm", "optimum"]), default="pytorch", show_default=True,
+                 envvar="BENCHMARK_BACKEND", show_envvar=True, help="What generates the load."),
+    click.option("--endpoint", metavar="URL", default="http://localhost:8000/v1", show_default=True,
+                 envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
+    click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
+                 help="Queries per run.  [default: all of the data set]"),
+    click.option("--prompts-file", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Prompts from a CSV, JSON, JSONL, Parquet or text file.  [default: the task's Hub data set]"),
+    click.option("--dataset", metavar="NAME", help="Another Hub data set than the task's own."),
+    click.option("--text-column", metavar="NAME", help="The column that holds the prompts."),
+    click.option("--protocol", type=click.Choice(["quick", "official"]),
+                 help="official: 10 repeats, phases of 10 s or more, idle baseline. quick: one repeat, never rateable."
+                 "  [default: quick with --num-prompts, else official]"),
+    click.option("--repeats", type=click.IntRange(min=1), metavar="N", help="Counted repeats of each phase."),
+    click.option("--meter", default="auto", show_default=True, metavar="NAME",
+                 help="Energy meter: auto, nvml, rapl, estimate, none, replay:FILE."),
+    click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
+                 help="Precision of the weights.  [default: the task's]"),
+    click.option("--seed", type=int, default=42, show_default=True, help="Seed of every random generator."),
+    click.option("--new-tokens-off", type=click.IntRange(min=1), default=10, show_default=True, metavar="N",
+                 help="Exact number of new tokens with reasoning off."),
+    click.option("--max-new-tokens-on", type=click.IntRange(min=1), default=8192, show_default=True, metavar="N",
+                 help="Most new tokens with reasoning on."),
+    click.option("--warmup", "warmup_query_count", type=click.IntRange(min=0), default=10, show_default=True,
+                 metavar="N", help="Queries before the first measured one."),
+    click.option("--region", default="world", show_default=True, metavar="NAME",
+                 help="Electricity grid of the CO2 estimate."),
+    click.option("--save-text", is_flag=True, help="Keep rendered prompts and answers in texts.jsonl."),
+    click.option("--no-weights", is_flag=True, help="Random weights from the configuration alone; never rateable."),
+)  # fmt: skip
+
+
+def selection_options(command: Command) -> Command:
+    """The filters of the documented interface."""
+    for option in reversed(_SELECTION):
+        command = option(command)
+    return command
+
+
+def run_options(command: Command) -> Command:
+    """What decides how a row is run."""
+    for option in reversed(_RUN):
+        command = option(command)
+    return command
+
+
+def selection_from(parameters: dict[str, Any]) -> "Selection":
+    """The selection that parsed command-line ``parameters`` ask for."""
+    from energy_score.batch.plan import Selection  # noqa: PLC0415 - not on the way to --help
+
+    return Selection(**{name: parameters[name] for name in Selection.__dataclass_fields__})
+
+
+def run_options_from(parameters: dict[str, Any]) -> "RunOptions":
+    """The run options that parsed command-line ``parameters`` ask for."""
+    from parameter_handler import RunOptions  # noqa: PLC0415 - not on the way to --help
+
+    return RunOptions(**{name: parameters[name] for name in RunOptions.model_fields})
