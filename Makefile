@@ -1,0 +1,52 @@
+# Two commands on a fresh machine: make demo, make test. Everything is installed into $(VENV).
+VENV ?= .venv
+PYTHON_BIN ?= python3
+PYTHON = $(VENV)/bin/python
+# Tiny models run slower on many threads than on one.
+DEMO = OMP_NUM_THREADS=1 $(PYTHON)
+
+.PHONY: demo test check lint types schemas benchmarks clean
+
+demo: $(VENV)/.installed-pytorch
+	$(DEMO) -m examples.demo demo
+	$(DEMO) batch_runner.py --csv demo/models.csv --prompts-file demo/prompts.txt --protocol quick \
+	    --max-new-tokens-on 64 --save-text --output-dir demo/batch_results
+	@echo
+	@echo "The table:               demo/batch_results/master_results.csv"
+	@echo "Each run's files:        demo/batch_results/individual_runs/"
+	@echo "Prompts as rendered:     demo/batch_results/individual_runs/*/texts.jsonl"
+	@echo "Logs:                    demo/batch_results/logs/"
+	@echo "The sheet and models:    demo/models.csv, demo/models/"
+
+test: $(VENV)/.installed-dev
+	$(PYTHON) -m pytest
+
+check: lint types test
+
+lint: $(VENV)/.installed-dev
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(PYTHON) -m mypy
+
+schemas: $(VENV)/.installed-dev
+	$(PYTHON) -m energy_score.contract.schemas
+
+benchmarks: $(VENV)/.installed-dev
+	$(PYTHON) benchmarks/startup.py
+	$(PYTHON) benchmarks/parse.py
+	$(PYTHON) benchmarks/aggregate.py
+	$(PYTHON) benchmarks/harness_overhead.py
+
+$(VENV)/.installed-pytorch: pyproject.toml constraints.txt
+	$(PYTHON_BIN) -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[pytorch,docker,reports]'
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed-pytorch
+	$(PYTHON) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
