@@ -1,0 +1,82 @@
+"""The demo batch, run once as a user would, and the means to run others."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from examples.demo import PROMPTS, write_demo
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder with tiny models and prompts, in which sheets are run."""
+
+    folder: Path
+
+    def command(self, sheet: Path, output: Path, *options: str) -> list[str]:
+        return [
+            sys.executable, str(ROOT / "batch_runner.py"), "--csv", str(sheet),
+            "--prompts-file", str(self.folder / "prompts.txt"), "--protocol", "quick", "--max-new-tokens-on", "24",
+            "--warmup", "1", "--output-dir", str(output), *options,
+        ]  # fmt: skip
+
+    def run(self, sheet: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(sheet, output, *options),
+            check=False, capture_output=True, text=True, env=environment(), timeout=280,
+        )  # fmt: skip
+
+    def start(self, sheet: Path, output: Path, *options: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            self.command(sheet, output, *options),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+        )  # fmt: skip
+
+    def sheet(self, name: str, rows: Sequence[str]) -> Path:
+        """A sheet beside the models; each row is ``MODEL,STATE``."""
+        lines = ["Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template"]
+        lines += [f"{model},1,A,text_gen,{state},{cell}" for model, state, cell in (row.split(",") for row in rows)]
+        path = self.folder / name
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return path
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    folder = tmp_path_factory.mktemp("workplace with space")
+    write_demo(folder)
+    return Workplace(folder)
+
+
+@dataclass(frozen=True)
+class DemoBatch:
+    """The demo batch after its first run."""
+
+    workplace: Workplace
+    output: Path
+    first_run: subprocess.CompletedProcess[str]
+
+    def again(self, *options: str) -> subprocess.CompletedProcess[str]:
+        return self.workplace.run(self.workplace.folder / "models.csv", self.output, "--save-text", *options)
+
+    @property
+    def prompt_count(self) -> int:
+        return len(PROMPTS.splitlines())
+
+
+@pytest.fixture(scope="session")
+def demo(workplace: Workplace, tmp_path_factory: pytest.TempPathFactory) -> DemoBatch:
+    output = tmp_path_factory.mktemp("demo") / "batch results"
+    first_run = workplace.run(workplace.folder / "models.csv", output, "--save-text")
+    return DemoBatch(workplace, output, first_run)
