@@ -1,0 +1,43 @@
+"""Whether the model itself ran, and only where its class may run."""
+
+from energy_score.contract.model_config import ModelClass
+from energy_score.contract.run_report import VerdictReason
+from energy_score.engine.rules.facts import Facts, invalid
+
+# The method: classes A and B run on exactly one GPU; C has no limit.
+MAX_GPUS: dict[ModelClass, int] = {"A": 1, "B": 1}
+
+
+def weights_are_random(facts: Facts) -> VerdictReason | None:
+    """Invalid: the energy is of the model's shape, not of the model."""
+    if not facts.model.random_weights:
+        return None
+    return invalid(
+        "random_weights", "the weights are random, made from the config", observed="random", threshold="trained"
+    )
+
+
+def model_is_offloaded(facts: Facts) -> VerdictReason | None:
+    """Invalid: a part of the model ran where the GPU meter does not see it."""
+    if not facts.model.offloaded:
+        return None
+    return invalid(
+        "offloaded",
+        "a part of the model was offloaded to the CPU or a disk",
+        observed=", ".join(facts.model.devices),
+        threshold="GPUs only",
+    )
+
+
+def too_many_gpus(facts: Facts) -> VerdictReason | None:
+    """Invalid: more GPUs spent energy than the model's class allows."""
+    model_class = facts.spec.model_class
+    used = {uuid for window in facts.gpu_windows for uuid in window.energy_j}
+    if model_class is None or len(used) <= MAX_GPUS.get(model_class, len(used)):
+        return None
+    return invalid(
+        "too_many_gpus",
+        f"class {model_class} runs on exactly one GPU; show the run one (CUDA_VISIBLE_DEVICES)",
+        observed=f"{len(used)} GPUs",
+        threshold=f"{MAX_GPUS[model_class]} GPU",
+    )

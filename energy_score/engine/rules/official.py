@@ -1,0 +1,51 @@
+"""Whether the run is like those behind the officially published scores."""
+
+from energy_score.contract.run_report import VerdictReason
+from energy_score.engine.rules.facts import Facts, not_comparable
+
+# The method's primary metric: the mean of 10 runs over 1,000 queries.
+OFFICIAL_REPEATS = 10
+OFFICIAL_QUERIES = 1000
+# NVIDIA H100 80 GB, the official hardware: between 80e9 bytes and 80 GiB (drivers say 81,559 MiB); the NVL has 94 GB.
+OFFICIAL_GPU = "H100"
+OFFICIAL_MEMORY_MIB = (76_294, 81_920)
+
+
+def repeats_are_too_few(facts: Facts) -> VerdictReason | None:
+    """Not comparable: published scores are means of 10 runs."""
+    repeats = len({window.repeat for window in facts.work_windows})
+    if repeats >= OFFICIAL_REPEATS:
+        return None
+    return not_comparable(
+        "too_few_repeats",
+        "official scores are means of more repeats",
+        observed=f"{repeats} repeats",
+        threshold=f">= {OFFICIAL_REPEATS} repeats",
+    )
+
+
+def queries_are_too_few(facts: Facts) -> VerdictReason | None:
+    """Not comparable: published scores are over 1,000 queries."""
+    if facts.queries.asked >= OFFICIAL_QUERIES:
+        return None
+    return not_comparable(
+        "too_few_queries",
+        "official scores are over the whole data set",
+        observed=f"{facts.queries.asked} queries",
+        threshold=f">= {OFFICIAL_QUERIES} queries",
+    )
+
+
+def hardware_is_not_official(facts: Facts) -> VerdictReason | None:
+    """Not comparable: published scores are from NVIDIA H100 80 GB."""
+    low_mib, high_mib = OFFICIAL_MEMORY_MIB
+    gpus = facts.hardware.gpus
+    others = [gpu for gpu in gpus if OFFICIAL_GPU not in gpu.name or not low_mib <= gpu.memory_mib <= high_mib]
+    if gpus and not others:
+        return None
+    return not_comparable(
+        "not_official_hardware",
+        "official scores are from NVIDIA H100 80 GB GPUs",
+        observed=", ".join(f"{gpu.name}, {gpu.memory_mib} MiB" for gpu in others) or "no GPU",
+        threshold=f"NVIDIA H100, {low_mib} to {high_mib} MiB",
+    )

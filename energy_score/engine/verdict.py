@@ -1,0 +1,59 @@
+"""What a run's figures are worth: every rule of the method, each with the numbers it saw and its threshold."""
+
+from collections.abc import Sequence
+
+from energy_score.contract.run_report import (
+    Hardware,
+    LoadedModel,
+    PhaseEnergy,
+    QueryStatistics,
+    TokenCounts,
+    Verdict,
+)
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.rules import energy, official
+from energy_score.engine.rules import model as model_rules
+from energy_score.engine.rules import queries as query_rules
+from energy_score.engine.rules.facts import Facts, Rule
+
+RULES: tuple[Rule, ...] = (
+    energy.gpu_energy_is_unmeasured,
+    energy.source_is_no_measurement,
+    energy.gpu_energy_is_not_positive,
+    energy.phase_is_too_short,
+    query_rules.too_many_queries_failed,
+    query_rules.some_queries_failed,
+    query_rules.token_count_is_off_target,
+    model_rules.weights_are_random,
+    model_rules.model_is_offloaded,
+    model_rules.too_many_gpus,
+    official.repeats_are_too_few,
+    official.queries_are_too_few,
+    official.hardware_is_not_official,
+)
+
+
+def judge(
+    *,
+    spec: RunSpec,
+    windows: Sequence[PhaseEnergy],
+    queries: QueryStatistics,
+    tokens: TokenCounts,
+    model: LoadedModel,
+    hardware: Hardware,
+) -> Verdict:
+    """The verdict with every reason that spoke, in the order of the rules.
+
+    ``measured`` says that GPU energy was read at all; ``rateable`` needs that and no ``invalid`` reason;
+    ``comparable`` (with officially published scores) needs in addition no ``not_comparable`` one.
+    """
+    facts = Facts(spec=spec, windows=tuple(windows), queries=queries, tokens=tokens, model=model, hardware=hardware)
+    reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)
+    severities = {reason.severity for reason in reasons}
+    rateable = bool(facts.gpu_windows) and "invalid" not in severities
+    return Verdict(
+        status="measured" if facts.gpu_windows else "unmeasured",
+        rateable=rateable,
+        comparable=rateable and "not_comparable" not in severities,
+        reasons=reasons,
+    )
