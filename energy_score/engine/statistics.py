@@ -1,4 +1,4 @@
-"""From measured windows to figures of one data-set pass: means, standard deviations, intervals, percentiles."""
+"""From measured windows to figures of one data-set pass: means, standard deviations, intervals."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,25 +61,6 @@ def phase_statistics(windows: Sequence[PhaseEnergy]) -> tuple[PhaseStatistics, .
         ).items()
         if repeats
     )
-
-
-def percentile(values: Sequence[float], q: float) -> float | None:
-    """The ``q``-th percentile (0 to 100) of ``values``, in their unit, or None where there are none.
-
-    Linear interpolation between the order statistics: Hyndman and Fan 1996, type 7, as NumPy's default.
-
-    Raises:
-        ValueError: ``q`` lies outside 0 to 100.
-    """
-    if not 0 <= q <= 100:  # noqa: PLR2004 - the range of a percentile
-        raise ValueError(f"percentile {q} is not in 0 to 100")
-    if not values:
-        return None
-    ordered = sorted(values)
-    position = (len(ordered) - 1) * q / 100
-    below = math.floor(position)
-    above = math.ceil(position)
-    return ordered[below] + (ordered[above] - ordered[below]) * (position - below)
 
 
 def ci95_half_width(values: Sequence[float]) -> float | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from energy_score.contract.run_report import EnergySource, PhaseEnergy, PhaseStatistics
-from energy_score.engine.statistics import _T_95, ci95_half_width, percentile, phase_statistics
+from energy_score.engine.statistics import _T_95, ci95_half_width, phase_statistics
 
 MakeWindow = Callable[..., PhaseEnergy]
 
@@ -135,17 +135,3 @@ def test_the_interval_beyond_the_table_keeps_its_last_quantile() -> None:
     values = [0.0, 1.0] * 20
     s = math.sqrt(40 * 0.25 / 39)
     assert ci95_half_width(values) == pytest.approx(2.042 * s / math.sqrt(40))
-
-
-@pytest.mark.parametrize(("q", "expected"), [(0, 1.0), (50, 2.5), (95, 3.85), (100, 4.0)])
-def test_a_percentile_interpolates_linearly(q: float, expected: float) -> None:
-    assert percentile([4.0, 1.0, 3.0, 2.0], q) == pytest.approx(expected)
-
-
-def test_a_percentile_of_nothing_is_unknown() -> None:
-    assert percentile([], 50) is None
-
-
-def test_a_percentile_outside_0_to_100_is_refused() -> None:
-    with pytest.raises(ValueError, match="not in 0 to 100"):
-        percentile([1.0], 101)

@@ -214,3 +214,16 @@ def test_both_h100_of_80_gb_are_official(make_facts: MakeFacts, name: str) -> No
 def test_a_machine_without_gpu_is_not_the_official_one(make_facts: MakeFacts) -> None:
     hardware = make_facts().hardware.model_copy(update={"gpus": ()})
     assert reason(verdict_on(make_facts(hardware=hardware)))[2] == "no GPU"
+
+
+def test_gpu_energy_of_a_model_that_ran_on_the_cpu_is_not_rateable(make_facts: MakeFacts) -> None:
+    on_cpu = make_facts().model.model_copy(update={"devices": ("cpu",)})
+    verdict = verdict_on(make_facts(model=on_cpu))
+    assert reason(verdict) == ("model_not_on_gpu", "invalid", "cpu", "a CUDA device")
+
+
+def test_a_quick_run_is_never_rateable(make_facts: MakeFacts, make_spec: MakeSpec) -> None:
+    policy = make_spec().repeat_policy.model_copy(update={"protocol": "quick"})
+    verdict = verdict_on(make_facts(spec=make_spec(repeat_policy=policy)))
+    assert verdict.rateable is False
+    assert reason(verdict)[0] == "quick_protocol"

@@ -29,6 +29,18 @@ def model_is_offloaded(facts: Facts) -> VerdictReason | None:
     )
 
 
+def model_is_not_on_the_gpu(facts: Facts) -> VerdictReason | None:
+    """Invalid: the meter counted GPUs on which no part of the model lay."""
+    if not facts.gpu_windows or any(device.startswith("cuda") for device in facts.model.devices):
+        return None
+    return invalid(
+        "model_not_on_gpu",
+        "GPU energy was read, but the model was not on a GPU",
+        observed=", ".join(facts.model.devices),
+        threshold="a CUDA device",
+    )
+
+
 def too_many_gpus(facts: Facts) -> VerdictReason | None:
     """Invalid: more GPUs spent energy than the model's class allows."""
     model_class = facts.spec.model_class

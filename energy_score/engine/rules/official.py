@@ -1,7 +1,7 @@
 """Whether the run is like those behind the officially published scores."""
 
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts, not_comparable
+from energy_score.engine.rules.facts import Facts, invalid, not_comparable
 
 # The method's primary metric: the mean of 10 runs over 1,000 queries.
 OFFICIAL_REPEATS = 10
@@ -9,6 +9,13 @@ OFFICIAL_QUERIES = 1000
 # NVIDIA H100 80 GB, the official hardware: between 80e9 bytes and 80 GiB (drivers say 81,559 MiB); the NVL has 94 GB.
 OFFICIAL_GPU = "H100"
 OFFICIAL_MEMORY_MIB = (76_294, 81_920)
+
+
+def protocol_is_quick(facts: Facts) -> VerdictReason | None:
+    """Invalid: the run was a trial."""
+    if facts.spec.repeat_policy.protocol != "quick":
+        return None
+    return invalid("quick_protocol", "the quick protocol is for trials", observed="quick", threshold="official")
 
 
 def repeats_are_too_few(facts: Facts) -> VerdictReason | None:

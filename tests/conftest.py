@@ -1,0 +1,20 @@
+"""What tests of several folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the three tiny models."""
+    from examples.tiny_models import make_tiny_models  # noqa: PLC0415 - heavy, and most tests need no model
+
+    folder = tmp_path_factory.mktemp("models")
+    make_tiny_models(folder)
+    return folder

@@ -1,0 +1,148 @@
+"""The order of a run, on a backend that answers by rule."""
+
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+
+from energy_score.contract.errors import QueryError
+from energy_score.contract.run_report import LoadedModel
+from energy_score.contract.run_spec import RepeatPolicy, RunSpec
+from energy_score.engine.backends.backend import Completion, PreparedQuery
+from energy_score.engine.benchmark import Benchmark
+from energy_score.engine.events import EventStream
+from energy_score.engine.measurement import Measurement
+
+MakeSpec = Callable[..., RunSpec]
+
+
+class RuleBackend:
+    """Answers with as many tokens as it may; fails on texts that say so, as often as they say (``fail 2``)."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+        self._failures: dict[str, int] = {}
+
+    def load(self) -> LoadedModel:
+        raise NotImplementedError
+
+    def prepare(self, text: str) -> PreparedQuery:
+        if text == "too long":
+            raise QueryError("the prompt is too long")
+        return PreparedQuery(rendered=f"<{text}>", prompt_tokens=len(text.split()), inputs=text)
+
+    def generate(self, query: PreparedQuery, *, max_new_tokens: int, min_new_tokens: int) -> Completion:
+        self.calls.append((query.inputs, max_new_tokens))
+        if query.inputs.startswith("fail") and max_new_tokens > 1:
+            self._failures[query.inputs] = self._failures.get(query.inputs, 0) + 1
+            if self._failures[query.inputs] <= int(query.inputs.split()[1]):
+                raise QueryError("out of memory")
+        return Completion(
+            completion_tokens=max_new_tokens,
+            token_times_s=tuple(0.1 * step for step in range(1, max_new_tokens + 1)),
+            latency_s=0.1 * max_new_tokens,
+            finish_reason="length",
+            output="answer",
+        )
+
+    def decode(self, completion: Completion) -> str:
+        return str(completion.output)
+
+    def synchronise(self) -> None:
+        """Nothing is queued."""
+
+
+def policy(**changes: object) -> RepeatPolicy:
+    plain: dict[str, object] = {
+        "protocol": "quick", "repeats": 1, "discarded_repeats": 0, "min_phase_s": 0, "idle_baseline_s": 0,
+    }  # fmt: skip
+    return RepeatPolicy.model_validate(plain | changes)
+
+
+def run(spec: RunSpec, *texts: str) -> tuple[Benchmark, RuleBackend, Measurement, str]:
+    backend, stream = RuleBackend(), io.StringIO()
+    measurement = Measurement([], synchronise=backend.synchronise)
+    benchmark = Benchmark(spec=spec, backend=backend, texts=texts, measurement=measurement, events=EventStream(stream))
+    benchmark.warm_up()
+    benchmark.measure()
+    return benchmark, backend, measurement, stream.getvalue()
+
+
+def test_a_repeat_measures_preparation_prefill_with_one_token_and_the_full_answer(make_spec: MakeSpec) -> None:
+    _, backend, measurement, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a", "b c")
+    assert [window.phase for window in measurement.windows] == ["preprocess", "prefill", "full"]
+    assert backend.calls == [("a", 1), ("b c", 1), ("a", 10), ("b c", 10)]
+
+
+def test_the_order_of_prefill_and_full_alternates_between_repeats(make_spec: MakeSpec) -> None:
+    _, _, measurement, _ = run(make_spec(repeat_policy=policy(repeats=2), warmup_query_count=0), "a")
+    phases = [(window.repeat, window.phase) for window in measurement.windows if window.phase != "preprocess"]
+    assert phases == [(1, "prefill"), (1, "full"), (2, "full"), (2, "prefill")]
+
+
+def test_discarded_repeats_and_the_idle_baseline_are_not_counted(make_spec: MakeSpec) -> None:
+    spec = make_spec(repeat_policy=policy(repeats=2, discarded_repeats=1, idle_baseline_s=0.001))
+    benchmark, _, measurement, _ = run(spec, "a")
+    assert [window.counted for window in measurement.windows if window.phase == "full"] == [False, True, True]
+    idle = [window for window in measurement.windows if window.phase == "idle"]
+    assert [window.counted for window in idle] == [False, False]
+    assert benchmark.log.records[0].measured_count == 2
+
+
+def test_warm_up_runs_before_any_window_and_goes_through_a_small_data_set_again(make_spec: MakeSpec) -> None:
+    _, backend, _, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=3), "a", "b")
+    assert [text for text, _ in backend.calls[:3]] == ["a", "b", "a"]
+
+
+def test_times_and_tokens_are_those_of_one_pass(make_spec: MakeSpec) -> None:
+    benchmark, _, _, _ = run(make_spec(repeat_policy=policy(repeats=3)), "a", "b c")
+    statistics, tokens = benchmark.log.statistics(), benchmark.log.tokens()
+    assert (tokens.prompt, tokens.completion, tokens.completion_min, tokens.completion_max) == (3, 20, 10, 10)
+    assert statistics.mean_latency_s == pytest.approx(1.0)
+    assert statistics.mean_time_to_first_token_s == pytest.approx(0.1)
+    assert statistics.inter_token_latency_p50_s == pytest.approx(0.1, rel=0.006)
+
+
+def test_a_query_that_fails_once_is_retried_outside_the_statistics(make_spec: MakeSpec) -> None:
+    benchmark, _, _, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a", "fail 1")
+    statistics = benchmark.log.statistics()
+    assert (statistics.succeeded, statistics.failed, statistics.retried) == (2, 0, 1)
+    assert benchmark.log.records[1].measured_count == 0
+
+
+def test_a_query_that_fails_twice_counts_as_failed_and_the_others_go_on(make_spec: MakeSpec) -> None:
+    benchmark, _, _, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "fail 9", "a")
+    statistics = benchmark.log.statistics()
+    assert (statistics.asked, statistics.succeeded, statistics.failed) == (2, 1, 1)
+    assert statistics.first_error == "out of memory"
+    assert benchmark.log.tokens().completion == 10
+
+
+def test_a_query_that_cannot_be_prepared_fails_without_being_run(make_spec: MakeSpec) -> None:
+    benchmark, backend, _, _ = run(make_spec(repeat_policy=policy()), "too long", "a")
+    assert {text for text, _ in backend.calls} == {"a"}
+    assert benchmark.log.statistics().first_error == "the prompt is too long"
+    assert benchmark.first_prompt() == "<a>"
+
+
+@pytest.mark.parametrize("texts", [("too long",), ("fail 99", "fail 98")])
+def test_a_run_without_any_answer_is_a_failure(make_spec: MakeSpec, texts: tuple[str, ...]) -> None:
+    with pytest.raises(QueryError):
+        run(make_spec(repeat_policy=policy(), warmup_query_count=1), *texts)
+
+
+def test_texts_are_kept_only_when_asked_for(make_spec: MakeSpec) -> None:
+    silent, _, _, _ = run(make_spec(repeat_policy=policy()), "a")
+    keeping, _, _, _ = run(make_spec(repeat_policy=policy(), save_text=True), "a")
+    assert silent.answers() == []
+    assert [(answer.index, answer.rendered, answer.completion) for answer in keeping.answers()] == [
+        (0, "<a>", "answer")
+    ]
+
+
+def test_progress_tells_how_far_the_run_is(make_spec: MakeSpec) -> None:
+    _, _, _, events = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a")
+    event = json.loads(events.splitlines()[0])
+    assert event["event"] == "progress"
+    assert (event["queries_done"], event["queries_planned"], event["gpu_energy_j"]) == (1, 2, None)

@@ -1,0 +1,102 @@
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from energy_score.contract.errors import DatasetError
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.engine.datasets import load_queries
+
+TEXTS = ("What is energy?", 'He said "two\nlines", twice.', "Ünïcode ☀")
+
+
+def texts_of(path: Path, *, text_column: str | None = None, count: int | None = None) -> tuple[str, ...]:
+    ref = DatasetRef(path=str(path), columns=("text",), text_column=text_column)
+    return load_queries(ref, query_count=count).texts
+
+
+def write(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="utf-8-sig", newline="")
+    return path
+
+
+def test_a_csv_file_gives_its_text_column(tmp_path: Path) -> None:
+    quoted = (text.replace('"', '""') for text in TEXTS)
+    path = write(tmp_path / "p.csv", "id,text\r\n" + "".join(f'{n},"{text}"\r\n' for n, text in enumerate(quoted)))
+    assert texts_of(path) == TEXTS
+
+
+@pytest.mark.parametrize(
+    "content",
+    [list(TEXTS), [{"prompt": text} for text in TEXTS], {"prompts": list(TEXTS)}],
+    ids=["texts", "objects", "wrapped"],
+)
+def test_a_json_file_gives_texts_or_the_usual_column(tmp_path: Path, content: object) -> None:
+    assert texts_of(write(tmp_path / "p.json", json.dumps(content))) == TEXTS
+
+
+def test_a_jsonl_file_gives_one_text_a_line(tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"text": text, "other": 1}) + "\n" for text in TEXTS)
+    assert texts_of(write(tmp_path / "p.jsonl", lines + "\n")) == TEXTS
+
+
+def test_a_parquet_file_gives_its_text_column(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(pa.table({"text": list(TEXTS)}), tmp_path / "p.parquet")
+    assert texts_of(tmp_path / "p.parquet") == TEXTS
+
+
+def test_a_text_file_gives_one_prompt_a_line_and_no_blank_ones(tmp_path: Path) -> None:
+    assert texts_of(write(tmp_path / "p.txt", "one\r\n\r\ntwo\r\n")) == ("one", "two")
+
+
+def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", "text,body\na,b\n")
+    assert texts_of(path, text_column="body") == ("b",)
+    with pytest.raises(DatasetError, match=r"no column 'title' among \['text', 'body'\].*--text-column"):
+        texts_of(path, text_column="title")
+
+
+def test_a_column_of_the_only_name_there_is_is_taken(tmp_path: Path) -> None:
+    assert texts_of(write(tmp_path / "p.csv", "sentence\na\n")) == ("a",)
+
+
+def test_the_first_n_are_taken(tmp_path: Path) -> None:
+    assert texts_of(write(tmp_path / "p.txt", "a\nb\nc\n"), count=2) == ("a", "b")
+
+
+def test_asking_for_more_than_there_is_warns_with_both_numbers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert texts_of(write(tmp_path / "p.txt", "a\nb\n"), count=5) == ("a", "b")
+    assert "asked=5 available=2" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("p.json", "{", "not a readable .json file"),
+        ("p.json", '{"a": 1, "b": 2}', "expected a list"),
+        ("p.jsonl", '"a"\n3\n', "entry 2 is neither"),
+        ("p.csv", "text\n", "no prompts"),
+        ("p.csv", "text,x\n,1\n", "row 1: column 'text': '' is not a non-empty text"),
+        ("p.csv", "a,b\n1,2\n", "no column 'text'"),
+        ("p.parquet", "no parquet", "not a readable .parquet file"),
+        ("p.txt", "\n", "no prompts"),
+    ],
+)
+def test_a_bad_file_is_named_with_its_fault(tmp_path: Path, name: str, content: str, words: str) -> None:
+    with pytest.raises(DatasetError, match=words):
+        texts_of(write(tmp_path / name, content))
+
+
+def test_bytes_that_are_no_text_are_a_fault(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_bytes(b"text\n\xff\xfe\n")
+    with pytest.raises(DatasetError, match="utf-8"):
+        texts_of(tmp_path / "p.csv")
+
+
+def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="cannot be read"):
+        texts_of(tmp_path / "none.csv")

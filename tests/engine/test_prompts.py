@@ -1,0 +1,82 @@
+from pathlib import Path
+
+import pytest
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from energy_score.contract.errors import PromptRenderError
+from energy_score.contract.run_spec import PromptPlan
+from energy_score.engine.prompts import PromptRenderer
+
+
+@pytest.fixture
+def with_template(tiny_models: Path) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(tiny_models / "Qwen3-tiny")
+    return tokenizer
+
+
+@pytest.fixture
+def without_template(tiny_models: Path) -> PreTrainedTokenizerBase:
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(tiny_models / "base-tiny")
+    return tokenizer
+
+
+def render(tokenizer: PreTrainedTokenizerBase, text: str = "What is AI?", **plan: object) -> str:
+    rendered, ids = PromptRenderer(tokenizer=tokenizer, plan=PromptPlan.model_validate(plan)).render(text)
+    assert tokenizer.decode(ids) == rendered
+    return rendered
+
+
+def test_a_prompt_goes_through_the_models_own_template(with_template: PreTrainedTokenizerBase) -> None:
+    assert render(with_template) == "<|im_start|>user\nWhat is AI?<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_switch_changes_the_rendered_prompt(with_template: PreTrainedTokenizerBase) -> None:
+    off = render(with_template, chat_template_kwargs={"enable_thinking": False})
+    assert off == render(with_template, chat_template_kwargs={"enable_thinking": True}) + "<think>\n\n</think>\n\n"
+
+
+def test_the_system_prompt_comes_first_and_the_user_prefix_before_the_text(
+    with_template: PreTrainedTokenizerBase,
+) -> None:
+    rendered = render(with_template, system_prompt="/no_think", user_prefix="/think ")
+    assert rendered.startswith(
+        "<|im_start|>system\n/no_think<|im_end|>\n<|im_start|>user\n/think What is AI?<|im_end|>"
+    )
+
+
+def test_the_prefill_follows_the_template_unless_it_opened_the_block_already(
+    with_template: PreTrainedTokenizerBase,
+) -> None:
+    assert render(with_template, assistant_prefill="<think>\n").endswith("assistant\n<think>\n")
+    with_template.chat_template = "{{ messages[0].content + '<think>\\n' }}"
+    assert render(with_template, assistant_prefill="<think>\n") == "What is AI?<think>\n"
+
+
+def test_without_a_template_the_raw_prompt_is_sent(without_template: PreTrainedTokenizerBase) -> None:
+    assert render(without_template) == "What is AI?"
+    assert render(without_template, raw_prefix="<think>", assistant_prefill="<think>\n") == "<think>What is AI?"
+
+
+def test_a_switch_the_template_does_not_know_is_refused_by_name(with_template: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(PromptRenderError, match="no variable 'thinking'"):
+        render(with_template, chat_template_kwargs={"thinking": True})
+
+
+def test_a_switch_without_a_template_is_refused(without_template: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(PromptRenderError, match="enable_thinking=False cannot be transmitted"):
+        render(without_template, chat_template_kwargs={"enable_thinking": False})
+
+
+def test_a_template_that_refuses_the_messages_says_so(with_template: PreTrainedTokenizerBase) -> None:
+    with_template.chat_template = "{{ raise_exception('system messages are not supported') }}"
+    with pytest.raises(PromptRenderError, match="system messages are not supported"):
+        render(with_template, system_prompt="x")
+
+
+def test_harmony_without_its_vocabulary_says_what_is_missing(
+    without_template: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # An empty folder: openai-harmony looks for its vocabulary there and nowhere else.
+    monkeypatch.setenv("TIKTOKEN_ENCODINGS_BASE", str(tmp_path))
+    with pytest.raises(PromptRenderError, match=r"openai-harmony cannot be loaded .*TIKTOKEN_ENCODINGS_BASE"):
+        render(without_template, template_fallback="harmony", chat_template_kwargs={"reasoning_effort": "high"})

@@ -1,0 +1,128 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from energy_score.contract.errors import ModelLoadError, QueryError
+from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
+from energy_score.engine.backends.pytorch import PyTorchBackend
+
+MakeSpec = Callable[..., RunSpec]
+
+
+def generation(low: int, high: int, dtype: str = "float32") -> GenerationSettings:
+    return GenerationSettings.model_validate(
+        {"min_new_tokens": low, "max_new_tokens": high, "dtype": dtype, "seed": 42}
+    )
+
+
+@pytest.fixture
+def load(tiny_models: Path, make_spec: MakeSpec) -> Callable[..., PyTorchBackend]:
+    def loaded(name: str = "Qwen3-tiny", **changes: object) -> PyTorchBackend:
+        torch.set_num_threads(1)
+        spec: dict[str, object] = {
+            "model_id": f"./{name}", "model_path": str(tiny_models / name), "revision": None,
+            "generation": generation(10, 10),
+        }  # fmt: skip
+        backend = PyTorchBackend(make_spec(**(spec | changes)))
+        backend.model = backend.load()  # type: ignore[attr-defined]
+        return backend
+
+    return loaded
+
+
+@pytest.mark.parametrize("name", ["Qwen3-tiny", "gpt-oss-tiny", "base-tiny"])
+def test_exactly_the_asked_number_of_tokens_comes_with_a_time_for_each(
+    load: Callable[..., PyTorchBackend], name: str
+) -> None:
+    backend = load(name)
+    query = backend.prepare("What is energy?")
+    completion = backend.generate(query, max_new_tokens=10, min_new_tokens=10)
+    assert completion.completion_tokens == 10
+    assert len(completion.token_times_s) == 10
+    assert list(completion.token_times_s) == sorted(completion.token_times_s)
+    assert 0 < completion.token_times_s[-1] <= completion.latency_s
+    assert query.prompt_tokens == query.inputs.shape[1]
+
+
+def test_answers_are_greedy_and_repeat(load: Callable[..., PyTorchBackend]) -> None:
+    backend = load()
+    query = backend.prepare("What is energy?")
+    first, second = (backend.generate(query, max_new_tokens=20, min_new_tokens=1) for _ in range(2))
+    assert backend.decode(first) == backend.decode(second)
+    logits = backend._model(query.inputs).logits[0, -1]
+    assert int(first.output[0]) == int(logits.argmax())
+
+
+def test_one_new_token_is_the_prefill_pass(load: Callable[..., PyTorchBackend]) -> None:
+    completion = load().generate(load().prepare("What is energy?"), max_new_tokens=1, min_new_tokens=1)
+    assert (completion.completion_tokens, completion.finish_reason) == (1, "length")
+
+
+def test_an_end_token_stops_the_answer_early(load: Callable[..., PyTorchBackend]) -> None:
+    backend = load()
+    query = backend.prepare("What is energy?")
+    free = backend.generate(query, max_new_tokens=5, min_new_tokens=5)
+    backend._model.generation_config.eos_token_id = int(free.output[2])
+    stopped = backend.generate(query, max_new_tokens=6, min_new_tokens=1)
+    assert stopped.finish_reason == "stop"
+    assert stopped.completion_tokens <= 3
+
+
+def test_the_precision_is_read_back_from_the_loaded_model(load: Callable[..., PyTorchBackend]) -> None:
+    for dtype in ("float32", "bfloat16"):
+        backend = load(generation=generation(10, 10, dtype))
+        assert backend.model.dtype == dtype  # type: ignore[attr-defined]
+
+
+def test_random_weights_come_from_the_configuration_alone_and_are_marked(
+    load: Callable[..., PyTorchBackend], tiny_models: Path, tmp_path: Path
+) -> None:
+    for file in (tiny_models / "Qwen3-tiny").iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    backend = load(model_path=str(tmp_path), no_weights=True)
+    assert backend.model.random_weights is True  # type: ignore[attr-defined]
+    with_weights = load().model  # type: ignore[attr-defined]
+    assert backend.model.parameter_count == with_weights.parameter_count  # type: ignore[attr-defined]
+
+
+def test_a_prompt_past_the_context_is_a_failed_query_with_both_numbers(load: Callable[..., PyTorchBackend]) -> None:
+    with pytest.raises(QueryError, match=r"the prompt has \d+ tokens and 10 must follow, .* holds 2048"):
+        load().prepare("energy " * 2048)
+
+
+def test_an_answer_ends_where_the_context_ends(load: Callable[..., PyTorchBackend]) -> None:
+    backend = load("base-tiny", generation=generation(1, 50))
+    backend._context_length = 20
+    query = backend.prepare("What is energy?")
+    backend._model.generation_config.eos_token_id = None
+    completion = backend.generate(query, max_new_tokens=50, min_new_tokens=1)
+    assert completion.finish_reason == "context"
+    assert query.prompt_tokens + completion.completion_tokens == 20
+
+
+def test_an_empty_prompt_is_a_failed_query(load: Callable[..., PyTorchBackend]) -> None:
+    with pytest.raises(QueryError, match="empty"):
+        load("base-tiny").prepare("")
+
+
+def test_a_folder_without_a_model_says_that_it_cannot_be_loaded(
+    load: Callable[..., PyTorchBackend], tmp_path: Path
+) -> None:
+    with pytest.raises(ModelLoadError, match="cannot be loaded"):
+        load(model_path=str(tmp_path))
+
+
+def test_memory_that_cannot_be_had_is_told_as_such(
+    load: Callable[..., PyTorchBackend], tiny_models: Path, tmp_path: Path
+) -> None:
+    """The real allocator is asked for more than any machine has."""
+    for file in (tiny_models / "Qwen3-tiny").iterdir():
+        if file.suffix != ".safetensors":
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "config.json"
+    config.write_text(config.read_text().replace('"intermediate_size": 128', f'"intermediate_size": {2**44}'))
+    with pytest.raises(ModelLoadError, match=r"(?i)memory"):
+        load(model_path=str(tmp_path), no_weights=True, prompt_plan=PromptPlan())
