@@ -100,3 +100,20 @@ def test_bytes_that_are_no_text_are_a_fault(tmp_path: Path) -> None:
 def test_a_missing_file_is_a_fault(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot be read"):
         texts_of(tmp_path / "none.csv")
+
+
+def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder in the working directory stands for a repository: the library takes either by the same name."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "org" / "prompts"
+    folder.mkdir(parents=True)
+    write(folder / "train.csv", "text,label\none,1\ntwo,2\n")
+    queries = load_queries(DatasetRef(name="org/prompts", columns=("text",)), query_count=None)
+    assert (queries.texts, queries.available_count, queries.revision) == (("one", "two"), 2, None)
+    with pytest.raises(DatasetError, match="no column 'body'"):
+        load_queries(DatasetRef(name="org/prompts", columns=("text",), text_column="body"), query_count=None)
+
+
+def test_a_data_set_that_cannot_be_had_names_the_way_out() -> None:
+    with pytest.raises(DatasetError, match="--prompts-file"):
+        load_queries(DatasetRef(name="nobody/nothing", columns=("text",)), query_count=None)
