@@ -27,6 +27,19 @@ class ReasoningMode(StrEnum):
         return self not in (ReasoningMode.NOT_APPLICABLE, ReasoningMode.OFF)
 
 
+# Every spelling of the sheet's "Reasoning State", in the sheet's own case. Source: the October 2025 sheet.
+SHEET_STATES: dict[str, ReasoningMode] = {
+    "On": ReasoningMode.ON,
+    "On (Low)": ReasoningMode.LOW,
+    "On (Medium)": ReasoningMode.MEDIUM,
+    "On (High)": ReasoningMode.HIGH,
+    "Off": ReasoningMode.OFF,
+    "Off (N/A)": ReasoningMode.NOT_APPLICABLE,
+    "N/A": ReasoningMode.NOT_APPLICABLE,
+    "": ReasoningMode.NOT_APPLICABLE,
+}
+
+
 class ModelConfig(Record):
     """A row of the spreadsheet.
 

@@ -22,8 +22,9 @@ _FILING = {"model_class", "reasoning_state", "reasoning"}
 class PromptPlan(Record):
     """How a query's text becomes the model's input; made by a family on the host, carried out by the engine.
 
-    With a chat template: messages are ``system_prompt`` (if any) and ``user_prefix`` + text; the template gets
-    ``chat_template_kwargs``; ``assistant_prefill`` follows the rendered prompt unless that already ends with it.
+    With a chat template: messages are ``system_prompt`` (if any) and ``user_prefix`` + text + ``user_suffix``; the
+    template gets ``chat_template_kwargs``; ``assistant_prefill`` follows the rendered prompt unless that already ends
+    with it.
     Without one (or with ``raw``): the input is ``raw_prefix`` + ``user_prefix`` + text + ``user_suffix``, or the
     Harmony rendering where ``template_fallback`` says so.
     """

@@ -1,0 +1,15 @@
+"""Every model without a family of its own: the sheet's key=value pairs are the switch."""
+
+from energy_score.contract.model_config import ReasoningMode
+from energy_score.families.family import DEFAULT_PLAN, Family, named
+
+# Variables by which chat templates are known to switch reasoning; "reasoning" is the sheet's own word.
+KNOWN_SWITCHES = frozenset({"reasoning", "enable_thinking", "thinking", "reasoning_effort"})
+
+FAMILY = Family(
+    name="other",
+    pattern=named(""),
+    plans=dict.fromkeys(ReasoningMode, DEFAULT_PLAN),
+    refusals={},
+    switches=KNOWN_SWITCHES,
+)

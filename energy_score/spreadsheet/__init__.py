@@ -1,0 +1,1 @@
+"""What the cells of the models spreadsheet mean; pure functions of their text."""

@@ -1,0 +1,12 @@
+"""Speech to text: write down what is said."""
+
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.tasks.task import Task
+
+TASK = Task(
+    name="asr",
+    aliases=("automatic_speech_recognition", "automatic-speech-recognition", "speech_to_text", "speech-to-text"),
+    dataset=DatasetRef(name="AIEnergyScore/ASR", columns=("audio",)),
+    phases=("prefill", "decode"),
+    dtype="float32",
+)

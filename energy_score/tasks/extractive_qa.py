@@ -1,0 +1,12 @@
+"""Extractive question answering: find the answer's span in a context."""
+
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.tasks.task import Task
+
+TASK = Task(
+    name="extractive_qa",
+    aliases=("extractive-qa", "question_answering", "question-answering"),
+    dataset=DatasetRef(name="AIEnergyScore/extractive_qa", columns=("question", "context")),
+    phases=("forward",),
+    dtype="float32",
+)

@@ -1,0 +1,12 @@
+"""Image captioning: say in words what an image shows."""
+
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.tasks.task import Task
+
+TASK = Task(
+    name="image_captioning",
+    aliases=("image-captioning", "image_to_text", "image-to-text"),
+    dataset=DatasetRef(name="AIEnergyScore/image_captioning", columns=("image",)),
+    phases=("prefill", "decode"),
+    dtype="float32",
+)

@@ -1,0 +1,12 @@
+"""Image generation: draw an image from a prompt."""
+
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.tasks.task import Task
+
+TASK = Task(
+    name="image_gen",
+    aliases=("image_generation", "image-generation", "text_to_image", "text-to-image"),
+    dataset=DatasetRef(name="AIEnergyScore/image_generation", columns=("prompt",)),
+    phases=("call",),
+    dtype="float32",
+)

@@ -1,0 +1,12 @@
+"""Object detection: find the objects in an image."""
+
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.tasks.task import Task
+
+TASK = Task(
+    name="object_detection",
+    aliases=("object-detection",),
+    dataset=DatasetRef(name="AIEnergyScore/object_detection", columns=("image",)),
+    phases=("forward",),
+    dtype="float32",
+)

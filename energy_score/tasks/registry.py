@@ -1,0 +1,43 @@
+"""The tasks of the method by name; a new one is one new file and one line here."""
+
+from energy_score.contract.errors import RowRefusedError
+from energy_score.tasks import (
+    asr,
+    extractive_qa,
+    image_captioning,
+    image_classification,
+    image_gen,
+    object_detection,
+    sentence_similarity,
+    summarization,
+    text_classification,
+    text_gen,
+)
+from energy_score.tasks.task import Task
+
+TASKS: dict[str, Task] = {
+    "text_gen": text_gen.TASK,
+    "summarization": summarization.TASK,
+    "extractive_qa": extractive_qa.TASK,
+    "text_classification": text_classification.TASK,
+    "sentence_similarity": sentence_similarity.TASK,
+    "image_classification": image_classification.TASK,
+    "object_detection": object_detection.TASK,
+    "asr": asr.TASK,
+    "image_gen": image_gen.TASK,
+    "image_captioning": image_captioning.TASK,
+}
+
+_BY_ANY_NAME = {name: task for task in TASKS.values() for name in (task.name, *task.aliases)}
+
+
+def task_of(name: str) -> Task:
+    """The task called ``name``: the sheet's name or an alias, in any case.
+
+    Raises:
+        RowRefusedError: no task has that name; the message names the known ones.
+    """
+    task = _BY_ANY_NAME.get(name.strip().lower())
+    if task is None:
+        raise RowRefusedError(f"{name!r} is not one of {', '.join(TASKS)}")
+    return task

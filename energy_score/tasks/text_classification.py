@@ -1,0 +1,12 @@
+"""Text classification: give a text its label."""
+
+from energy_score.contract.run_spec import DatasetRef
+from energy_score.tasks.task import Task
+
+TASK = Task(
+    name="text_classification",
+    aliases=("text-classification",),
+    dataset=DatasetRef(name="AIEnergyScore/text_classification", columns=("text",)),
+    phases=("forward",),
+    dtype="float32",
+)

@@ -1,0 +1,254 @@
+"""Reads the models spreadsheet: every row a typed config, or every fault of the file at once."""
+
+import csv
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from energy_score.contract.errors import EnergyScoreError, ExitCode, ModelsCsvError, RowRefusedError, UsageError
+from energy_score.contract.model_config import ModelConfig
+from energy_score.families.registry import family_of
+from energy_score.spreadsheet.cells import (
+    CellFaultError,
+    model_class_of,
+    model_of,
+    priority_of,
+    reasoning_mode_of,
+    revision_of,
+    yes_of,
+)
+from energy_score.spreadsheet.chat_template_cell import chat_template_of
+from energy_score.tasks.registry import task_of
+
+MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
+TASK, STATE, TEMPLATE = "Task", "Reasoning State", "Chat Template"
+REVISION, TRUST = "Revision", "Trust Remote Code"
+REQUIRED_COLUMNS = (MODEL, PRIORITY, CLASS, TASK, STATE, TEMPLATE)
+OPTIONAL_COLUMNS = (REVISION, TRUST)
+LOCAL_MARKS = (".", "/", "~")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+Value = TypeVar("Value")
+
+
+class ModelConfigParser:
+    """The parser of one spreadsheet."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+
+    def parse(self) -> list[ModelConfig]:
+        """The rows in the order of the sheet; blank rows are left out, unknown columns are ignored.
+
+        Raises:
+            ModelsCsvError: the sheet has faults; all of them are named.
+            UsageError: the file cannot be read.
+        """
+        try:
+            data = self.path.read_bytes()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "this is no path"
+            raise UsageError(f"{self.path}: cannot be read: {reason}; valid is a models spreadsheet (CSV)") from error
+        return _Reading(self.path.name).read(data)
+
+    @staticmethod
+    def filter_configs(
+        configs: Iterable[ModelConfig],
+        *,
+        model_name: str | None = None,
+        model_class: str | None = None,
+        task: str | None = None,
+        reasoning_state: str | None = None,
+        exact: bool = False,
+    ) -> list[ModelConfig]:
+        """The configs that pass every filter given; case never matters.
+
+        The class is compared exactly, the others as substrings unless ``exact``. ``High`` and ``On`` both find
+        ``On (High)``. A task is also found by an alias written in full.
+        """
+
+        def found(wanted: str | None, value: str) -> bool:
+            if wanted is None:
+                return True
+            wanted, value = wanted.strip().lower(), value.lower()
+            return wanted == value if exact else wanted in value
+
+        def is_alias(wanted: str | None, name: str) -> bool:
+            return wanted is not None and wanted.strip().lower() in task_of(name).aliases
+
+        return [
+            config
+            for config in configs
+            if found(model_name, config.model_id)
+            and (model_class is None or model_class.strip().upper() == (config.model_class or ""))
+            and (found(task, config.task) or is_alias(task, config.task))
+            and found(reasoning_state, config.reasoning_state)
+        ]
+
+
+class _Reading:
+    """One pass over a sheet, gathering configs and faults."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._faults: list[tuple[int, str]] = []
+        self._columns: dict[str, int] = {}
+        self._width = 0
+        self._first_line: dict[tuple[object, ...], int] = {}
+
+    def read(self, data: bytes) -> list[ModelConfig]:
+        if data.startswith(_UTF16_MARKS):
+            self._fault(1, "file", 'is UTF-16; valid is UTF-8 (in a spreadsheet program: "CSV UTF-8")')
+            data = b""
+        configs: list[ModelConfig] = []
+        records = self._records(self._decoded(data))
+        header = next(records, None)
+        if header is not None:
+            self._read_header(*header)
+            configs = [config for line, cells in records if (config := self._row(line, cells))]
+        if not configs and not self._faults:
+            self._fault(1, "file", f"has no rows; valid is a header ({', '.join(REQUIRED_COLUMNS)}) and a row per run")
+        if self._faults:
+            self._faults.sort(key=lambda fault: fault[0])
+            raise ModelsCsvError([text for _, text in self._faults])
+        return configs
+
+    def _fault(self, line: int, column: str, what: str) -> None:
+        self._faults.append((line, f"{self._name}:{line}: {column}: {what}"))
+
+    def _decoded(self, data: bytes) -> str:
+        """The text, after a fault for every line that is not UTF-8."""
+        try:
+            return data.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            for number, line in enumerate(data.splitlines(), start=1):
+                try:
+                    line.decode()
+                except UnicodeDecodeError as error:
+                    self._fault(number, "file", f"byte 0x{line[error.start]:02X} is not UTF-8; valid is UTF-8 text")
+            return data.decode("utf-8-sig", errors="replace")
+
+    def _records(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        """Each record that is not blank, with the physical line on which it starts."""
+        lines = io.StringIO(text, newline="").readlines()
+        reader = csv.reader(lines)
+        while True:
+            start = reader.line_num + 1
+            try:
+                cells = next(reader)
+                if reader.line_num == len(lines) and _is_unclosed(lines[start - 1 :]):
+                    self._fault(start, "file", 'a quoted cell never ends; valid is a closing " before the next cell')
+            except StopIteration:
+                return
+            except csv.Error as error:
+                self._fault(start, "file", f"is no CSV: {error}; valid are cells in double quotes, one row per line")
+                continue
+            if "".join(cells).strip():
+                yield start, cells
+
+    def _read_header(self, line: int, cells: Sequence[str]) -> None:
+        known = {column.lower(): column for column in (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)}
+        for index, cell in enumerate(cells):
+            column = known.get(" ".join(cell.split()).lower())
+            if column in self._columns:
+                self._fault(line, column, "stands twice in the header; valid is once")
+            elif column:
+                self._columns[column] = index
+        for column in REQUIRED_COLUMNS:
+            if column not in self._columns:
+                self._fault(
+                    line, column, f"the column is missing; valid is a header with {', '.join(REQUIRED_COLUMNS)}"
+                )
+        self._width = len(cells)
+
+    def _row(self, line: int, cells: list[str]) -> ModelConfig | None:
+        """The config of one record, or None after a fault for each of its cells that is wrong."""
+        before = len(self._faults)
+        if len(cells) > self._width and any(cell.strip() for cell in cells[self._width :]):
+            self._fault(line, "row", f'has {len(cells)} cells; valid are {self._width}, a comma inside one in "quotes"')
+        row = {column: cells[index] for column, index in self._columns.items() if index < len(cells)}
+
+        model = self._meaning(line, MODEL, row, model_of)
+        priority = self._meaning(line, PRIORITY, row, priority_of)
+        model_class = self._meaning(line, CLASS, row, model_class_of)
+        task = self._meaning(line, TASK, row, task_of)
+        mode = self._meaning(line, STATE, row, reasoning_mode_of)
+        revision = self._meaning(line, REVISION, row, revision_of)
+        trusted = self._meaning(line, TRUST, row, yes_of)
+        if model and revision:
+            if model[1] and model[1] != revision:
+                self._fault(line, REVISION, f"{revision!r} is not the address's {model[1]!r}; valid is one of them")
+            elif model[0].startswith(LOCAL_MARKS):
+                self._fault(line, REVISION, f"{revision!r} for a local folder, which has none; valid is nothing")
+        if model is None or task is None or mode is None or len(self._faults) > before:
+            return None
+
+        model_id, revision = model[0], revision or model[1]
+        first = self._first_line.setdefault((model_id, task.name, mode, revision), line)
+        if first != line:
+            self._fault(
+                line,
+                MODEL,
+                f"{model_id} with the same task, reasoning state and revision stands in line {first} already; valid is "
+                "one row of each",
+            )
+            return None
+        template = chat_template_of(row.get(TEMPLATE, ""))
+        return ModelConfig(
+            model_id=model_id,
+            priority=priority,
+            model_class=model_class,
+            task=task.name,
+            reasoning_state=row.get(STATE, "").strip(),
+            reasoning_mode=mode,
+            chat_template=row.get(TEMPLATE, ""),
+            reasoning_params=dict(template.parameters),
+            use_harmony=family_of(model_id).speaks_harmony,
+            prompt_prefix=template.prefix,
+            prompt_suffix=template.suffix,
+            revision=revision,
+            trust_remote_code=bool(trusted),
+            line_number=line,
+        )
+
+    def _meaning(self, line: int, column: str, row: dict[str, str], meaning: Callable[[str], Value]) -> Value | None:
+        """The meaning of the cell; None where the sheet lacks the column, or after a fault."""
+        if column not in self._columns:
+            return None
+        try:
+            return meaning(row.get(column, ""))
+        except (CellFaultError, RowRefusedError) as error:
+            self._fault(line, column, str(error))
+            return None
+
+
+def _is_unclosed(lines: list[str]) -> bool:
+    """Whether the one record in ``lines`` would go on in a further line: its last quoted cell has no end."""
+    return sum(1 for _ in csv.reader([*lines, "next"])) == 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """List the rows of the spreadsheet named by the only argument on stdout; the exit code."""
+    if len(arguments) != 1:
+        sys.stderr.write("usage: python model_config_parser.py FILE\n")
+        return ExitCode.USAGE
+    try:
+        configs = ModelConfigParser(arguments[0]).parse()
+    except EnergyScoreError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    width = max(len(config.model_id) for config in configs)
+    for config in configs:
+        sys.stdout.write(
+            f"{config.line_number:>5}  {config.model_id:<{width}}  {config.model_class or '-'}  {config.task:<10}  "
+            f"{config.reasoning_state or '-'}\n"
+        )
+    sys.stdout.write(f"{len(configs)} rows\n")
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
