@@ -13,6 +13,8 @@ from energy_score.contract.log_line import LineFormatter, log_line
 
 # Enough for a Python traceback with its context.
 _TAIL_LINES = 40
+# A file name has 255 bytes, ".log" included.
+_NAME_MAX_BYTES = 240
 _CONSOLE_HANDLER = "energy_score.console"
 
 
@@ -39,7 +41,7 @@ class RunLog:
 
     def __init__(self, output_directory: Path, run_id: str) -> None:
         # The run id is made from the model's name: no separator in it may lead out of the directory.
-        name = re.sub(r"[^\w.+=@,-]", "_", run_id, flags=re.ASCII).lstrip(".")
+        name = re.sub(r"[^\w.+=@,-]", "_", run_id, flags=re.ASCII).lstrip(".")[:_NAME_MAX_BYTES]
         self.path = output_directory / "logs" / f"{name}.log"
         self.lost_line_count = 0
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)

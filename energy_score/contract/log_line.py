@@ -4,7 +4,6 @@ import logging
 import os
 import re
 from datetime import datetime
-from types import TracebackType
 
 from energy_score.contract.plain_text import one_line, without_secrets
 
@@ -21,16 +20,13 @@ class LineFormatter(logging.Formatter):
     def __init__(self) -> None:
         super().__init__("[%(asctime)s] %(levelname)s: %(message)s", _TIME_FORMAT)
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the base class names it
-        """The record's line, without control characters and secrets."""
-        return safe_line(super().formatMessage(record))
-
-    def formatException(  # noqa: N802 - the base class names it
-        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
-    ) -> str:
-        """The traceback, each line indented and made safe."""
-        lines = super().formatException(ei).split("\n")
-        return "\n".join(" " * (4 + len(line) - len(line.lstrip(" "))) + safe_line(line) for line in lines)
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line and its traceback, without control characters and secrets."""
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record, self.datefmt)
+        # Not the cached text of the record: that is how another handler's formatter wrote it.
+        traceback = self.formatException(record.exc_info) if record.exc_info else ""
+        return "\n".join([safe_line(self.formatMessage(record)), *map(_indented, traceback.splitlines())])
 
 
 def log_line(text: str, *, level: str = "INFO") -> str:
@@ -45,3 +41,7 @@ def safe_line(text: str) -> str:
     if len(line) <= _LINE_MAX_CHARACTERS:
         return line
     return f"{line[:_LINE_MAX_CHARACTERS]} [{len(line) - _LINE_MAX_CHARACTERS} characters cut]"
+
+
+def _indented(line: str) -> str:
+    return " " * (4 + len(line) - len(line.lstrip(" "))) + safe_line(line)
