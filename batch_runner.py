@@ -92,18 +92,19 @@ class Batch:
 
         directory = self.ledger.start(planned, spec)
         with RunLog(self.ledger.output_directory, spec.run_id) as run_log:
-            run_log.write(f"run_id={spec.run_id} spec={spec.identity()}")
+            run_log.line(f"run_id={spec.run_id} spec={spec.identity()}")
             for note in spec.notes:
-                run_log.write(f"note: {note}")
+                run_log.line(f"note: {note}")
             try:
                 execution = self.executor.execute(
-                    directory, on_event=self.progress.engine_event, on_log_line=run_log.write
+                    directory, on_event=self.progress.engine_event, on_log_line=run_log.line
                 )
             except KeyboardInterrupt:
                 self._record(planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run the batch again")
                 raise
             if directory.state() is RunState.STARTED:
-                stage, message = explain(execution, timeout_s=self.timeout_s, log_tail=run_log.tail)
+                tail = "\n".join(run_log.tail)
+                stage, message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
                 self._record(
                     planned, stage=stage, message=message, exit_code=execution.exit_code, log_tail=run_log.tail
                 )

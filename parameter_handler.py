@@ -1,14 +1,13 @@
 """Turns a row of the spreadsheet and the batch's options into a complete order for one run."""
 
 import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from energy_score.contract.errors import RowRefusedError, UsageError
-from energy_score.contract.grid import grid_factor_g_per_kwh
+from energy_score.contract.grid import grid_factor
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import (
@@ -78,7 +77,7 @@ class ParameterHandler:
             raise UsageError(f"--backend {options.backend}: not available in this version; {valid} is")
         if options.prompts_file is not None and options.dataset is not None:
             raise UsageError("--prompts-file and --dataset name two sources of prompts; valid is one of them")
-        grid_factor_g_per_kwh(options.region)
+        grid_factor(options.region)
         self._options = options
         self._sheet_directory = sheet_directory
         self._sheet_name = sheet_name
@@ -174,12 +173,12 @@ class ParameterHandler:
         return changed, (f"official is {OFFICIAL.repeats} counted repeats; this run has {options.repeats}",)
 
     def _dataset(self, task: Task) -> DatasetRef:
-        options, column = self._options, self._options.text_column
-        columns = task.dataset.columns if column is None else (column,)
+        options, columns = self._options, task.dataset.columns
         if self._prompts is not None:
             path, sha256 = self._prompts
-            return DatasetRef(path=str(path), sha256=sha256, columns=columns)
-        return task.dataset.model_copy(update={"name": options.dataset or task.dataset.name, "columns": columns})
+            return DatasetRef(path=str(path), sha256=sha256, columns=columns, text_column=options.text_column)
+        name = options.dataset or task.dataset.name
+        return task.dataset.model_copy(update={"name": name, "text_column": options.text_column})
 
     def _folder_of(self, config: ModelConfig) -> Path | None:
         """The absolute folder of a local model; None for a Hub id."""
@@ -240,10 +239,3 @@ def _prompts_of(file: Path | None) -> tuple[Path, str] | None:
             f"--prompts-file {path}: cannot be read: {error.strerror}; "
             "valid is a CSV, JSON, JSONL, Parquet or text file"
         ) from error
-
-
-def duplicates_of_work(specs: Iterable[RunSpec]) -> list[tuple[str, str]]:
-    """The run ids of rows that would do the same work as an earlier one: (earlier, later), in order."""
-    first: dict[str, str] = {}
-    pairs = ((first.setdefault(spec.work_identity(), spec.run_id), spec.run_id) for spec in specs)
-    return [pair for pair in pairs if pair[0] != pair[1]]

@@ -63,7 +63,7 @@ def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
     if not selected:
         raise NothingMatchedError(f"none of the {len(sheet)} rows of {selection.csv} matches {_filters(selection)}")
     names = directory_names(sheet)
-    handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent)
+    handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent, sheet_name=selection.csv.name)
     started = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
     plan = []
     for config in selected:

@@ -1,25 +1,38 @@
-"""Greenhouse gas of one kWh of electricity, by region."""
+"""The CO2 that a kWh stands for, by region: averages of a grid, so every figure made with them is an estimate."""
+
+from typing import NamedTuple
 
 from energy_score.contract.errors import UsageError
 
-# Average intensity of each grid in g CO2e per kWh, 2023 ("gas": electricity from a gas turbine).
-# Source: the AI Energy Score documentation, "Further impacts".
-GRID_FACTORS_G_PER_KWH: dict[str, float] = {
-    "world": 475.0,
-    "usa": 369.5,
-    "france": 56.0,
-    "china": 582.3,
-    "gas": 402.0,
+
+class GridFactor(NamedTuple):
+    """Grams of CO2e per kWh of electricity in ``region``, and where the figure comes from."""
+
+    region: str
+    g_per_kwh: float
+    source: str
+
+
+# Source of the figures and their year: the method's page on further impacts.
+GRID_FACTORS = {
+    factor.region: factor
+    for factor in (
+        GridFactor("world", 475.0, "average grid, 2023"),
+        GridFactor("usa", 369.5, "average grid, 2023"),
+        GridFactor("france", 56.0, "average grid, 2023"),
+        GridFactor("china", 582.3, "average grid, 2023"),
+        GridFactor("gas_turbine", 402.0, "gas turbine behind the meter"),
+    )
 }
 
 
-def grid_factor_g_per_kwh(region: str) -> float:
-    """The g CO2e that one kWh causes in ``region`` (any case).
+def grid_factor(region: str) -> GridFactor:
+    """The factor of ``region`` (any case).
 
     Raises:
-        UsageError: the region has no factor; the message names those that have one.
+        UsageError: the region is not known; the message names the known ones.
     """
-    factor = GRID_FACTORS_G_PER_KWH.get(region.strip().lower())
-    if factor is None:
-        raise UsageError(f"region {region!r} is not one of {', '.join(GRID_FACTORS_G_PER_KWH)}")
-    return factor
+    try:
+        return GRID_FACTORS[region.strip().lower()]
+    except KeyError:
+        raise UsageError(f"region {region!r} is not one of {', '.join(GRID_FACTORS)}") from None

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from energy_score.contract.errors import EnergyScoreError, ExitCode
+from energy_score.contract.log_line import LineFormatter
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_spec import RunSpec
@@ -30,9 +31,9 @@ def main() -> int:
         "--end-with-stdin", action="store_true", help="die when standard input ends, that is: with the owner"
     )
     arguments = parser.parse_args()
-    logging.basicConfig(
-        level=logging.INFO, format="[%(asctime)s] %(levelname)s: %(message)s", datefmt="%Y-%m-%d %H:%M:%S"
-    )
+    console = logging.StreamHandler()
+    console.setFormatter(LineFormatter())
+    logging.basicConfig(level=logging.INFO, handlers=[console])
     signal.signal(signal.SIGTERM, _stop)
     if arguments.end_with_stdin:
         threading.Thread(target=_die_with_stdin, daemon=True).start()

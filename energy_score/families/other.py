@@ -3,8 +3,10 @@
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.families.family import DEFAULT_PLAN, Family, named
 
-# Variables by which chat templates are known to switch reasoning; "reasoning" is the sheet's own word.
-KNOWN_SWITCHES = frozenset({"reasoning", "enable_thinking", "thinking", "reasoning_effort"})
+# The sheet's own word, which repeats the state; no chat template reads it, so it is never transmitted.
+STATE_KEY = "reasoning"
+# Variables by which chat templates are known to switch reasoning, and that word.
+KNOWN_SWITCHES = frozenset({STATE_KEY, "enable_thinking", "thinking", "reasoning_effort"})
 
 FAMILY = Family(
     name="other",

@@ -6,7 +6,7 @@ from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.model_config import SHEET_STATES, ModelConfig, ParameterValue, ReasoningMode
 from energy_score.contract.run_spec import PromptPlan
 from energy_score.families.family import Family
-from energy_score.families.other import KNOWN_SWITCHES
+from energy_score.families.other import KNOWN_SWITCHES, STATE_KEY
 from energy_score.families.registry import family_of
 
 _EFFORT = "reasoning_effort"
@@ -53,7 +53,9 @@ def plan_of(config: ModelConfig) -> RowPlan:
 
 
 def _names_a_switch(config: ModelConfig) -> bool:
-    return bool(config.prompt_prefix or config.prompt_suffix or KNOWN_SWITCHES & config.reasoning_params.keys())
+    return bool(
+        config.prompt_prefix or config.prompt_suffix or (KNOWN_SWITCHES - {STATE_KEY}) & config.reasoning_params.keys()
+    )
 
 
 def _with_level_of_cell(config: ModelConfig, family: Family, notes: list[str]) -> ReasoningMode:
@@ -88,11 +90,13 @@ def _variables_of_cell(
             continue
         is_own, own_value = key in family.switches, plan.chat_template_kwargs.get(key)
         agrees = _agrees(value, mode) if own_value is None else value == own_value
+        if key == STATE_KEY and agrees:
+            continue
         if not agrees and not (is_own and family.cell_may_be_inverted):
             notes.append(f"Chat Template cell: {key}={value} contradicts Reasoning State {state!r}; the state wins")
         elif not is_own:
             notes.append(f"Chat Template cell: {key}={value} is no switch of {family.name}; not transmitted")
-        if is_own and own_value is None:
+        if is_own and own_value is None and key != STATE_KEY:
             corrected = value if agrees else _corrected(value, mode)
             kept |= {} if corrected is None else {key: corrected}
     return kept

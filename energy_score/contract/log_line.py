@@ -1,0 +1,47 @@
+"""The format of every log line, ``[YYYY-MM-DD HH:MM:SS] LEVEL: message``; the engine and the host write the same."""
+
+import logging
+import os
+import re
+from datetime import datetime
+
+from energy_score.contract.plain_text import one_line, without_secrets
+
+_TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
+_IN_FORMAT = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
+# A progress bar that never breaks its line must not fill the disk.
+_LINE_MAX_CHARACTERS = 8000
+_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+
+
+class LineFormatter(logging.Formatter):
+    """Formats a record as one line; the lines of a traceback follow indented, so that none can pass for a record."""
+
+    def __init__(self) -> None:
+        super().__init__("[%(asctime)s] %(levelname)s: %(message)s", _TIME_FORMAT)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record's line and its traceback, without control characters and secrets."""
+        record.message = record.getMessage()
+        record.asctime = self.formatTime(record, self.datefmt)
+        # Not the cached text of the record: that is how another handler's formatter wrote it.
+        traceback = self.formatException(record.exc_info) if record.exc_info else ""
+        return "\n".join([safe_line(self.formatMessage(record)), *map(_indented, traceback.splitlines())])
+
+
+def log_line(text: str, *, level: str = "INFO") -> str:
+    """``text`` as one line of a log: as it is where it has the format, else with the time of now and ``level``."""
+    line = safe_line(text)
+    return line if _IN_FORMAT.match(line) else f"[{datetime.now().astimezone():{_TIME_FORMAT}}] {level}: {line}"
+
+
+def safe_line(text: str) -> str:
+    """``text`` on one line, without terminal escapes and access tokens, cut where it is longer than any message."""
+    line = without_secrets(one_line(text), filter(None, map(os.environ.get, _TOKEN_VARIABLES)))
+    if len(line) <= _LINE_MAX_CHARACTERS:
+        return line
+    return f"{line[:_LINE_MAX_CHARACTERS]} [{len(line) - _LINE_MAX_CHARACTERS} characters cut]"
+
+
+def _indented(line: str) -> str:
+    return " " * (4 + len(line) - len(line.lstrip(" "))) + safe_line(line)

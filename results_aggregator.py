@@ -1,0 +1,103 @@
+"""The results table: every run directory becomes one row of ``master_results.csv``, and nothing else goes into it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from energy_score.contract.errors import RecordError
+from energy_score.contract.grid import grid_factor
+from energy_score.contract.record import write_atomically
+from energy_score.contract.result_row import ResultRow
+from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.results_table.csv_table import csv_text
+from energy_score.results_table.report_row import row_of_report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_INTERRUPTED = "interrupted: the run was started and left no result; run the batch again"
+
+
+class ResultsAggregator:
+    """Reads the run directories under ``output_directory``; they are the truth, the table is made from them."""
+
+    def __init__(self, output_directory: Path) -> None:
+        self.output_directory = Path(output_directory)
+        self.runs_directory = self.output_directory / "individual_runs"
+        self.master_csv = self.output_directory / "master_results.csv"
+
+    def rows(self, region: str | None = None) -> Iterator[ResultRow]:
+        """One row per run directory, by directory name; CO2 is that of ``region``, or of each run's own region.
+
+        Raises:
+            UsageError: ``region`` is not known.
+        """
+        if region is not None:
+            grid_factor(region)
+        for name in self._run_names():
+            yield self.row_of(self.runs_directory / name, region)
+
+    def write_master_csv(self, region: str | None = None) -> Path:
+        """Write the table anew, whole or not at all; equal run directories give equal bytes.
+
+        Raises:
+            UsageError: ``region`` is not known.
+            OSError: the table cannot be written; an earlier one is untouched.
+        """
+        write_atomically(self.master_csv, csv_text(self.rows(region)))
+        return self.master_csv
+
+    def row_of(self, run_directory: Path, region: str | None = None) -> ResultRow:
+        """The row of one run: its result, why it failed, or which of its files cannot be read.
+
+        Raises:
+            UsageError: ``region`` is not known.
+        """
+        directory = RunDirectory(Path(run_directory))
+        try:
+            match directory.state():
+                case RunState.DONE:
+                    return row_of_report(directory.report(), region)
+                case RunState.FAILED:
+                    failure = directory.failure()
+                    return _identified(directory).model_copy(
+                        update={
+                            "timestamp": failure.failed_at,
+                            "error_message": f"{failure.stage}: {failure.message}",
+                            "run_id": failure.run_id,
+                        }
+                    )
+                case RunState.STARTED | RunState.EMPTY:
+                    return _identified(directory).model_copy(update={"error_message": _INTERRUPTED})
+        except (RecordError, OSError) as error:
+            fault = str(error).replace(f"{self.output_directory}{os.sep}", "")
+            return _identified(directory).model_copy(update={"error_message": fault})
+
+    def to_dataframe(self, region: str | None = None) -> "pd.DataFrame":
+        """The rows as a data frame, one column per field, for notebooks; needs pandas (extra ``reports``)."""
+        import pandas as pd  # noqa: PLC0415 - only notebooks need it
+
+        return pd.DataFrame([row.model_dump() for row in self.rows(region)], columns=list(ResultRow.model_fields))
+
+    def _run_names(self) -> list[str]:
+        try:
+            with os.scandir(self.runs_directory) as entries:
+                return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        except FileNotFoundError:
+            return []
+
+
+def _identified(directory: RunDirectory) -> ResultRow:
+    """A row that only says which run it is; by the directory's name where the spreadsheet row cannot be read."""
+    try:
+        config = directory.config()
+    except RecordError:
+        name = os.fsencode(directory.path.name).decode(errors="replace")
+        return ResultRow(model_name=name, model_class=None, task="", reasoning_state="")
+    return ResultRow(
+        model_name=config.model_id,
+        model_class=config.model_class,
+        task=config.task,
+        reasoning_state=config.reasoning_state,
+    )

@@ -1,0 +1,40 @@
+"""Facts about a run's directory and its name."""
+
+from pathlib import Path
+
+import pytest
+
+from energy_score.contract.run_directory import RunDirectory, RunState, run_name
+from tests.record_factory import make_failure, make_report, make_run
+
+
+@pytest.mark.parametrize(
+    ("model_id", "state", "name"),
+    [
+        ("openai/gpt-oss-20b", "On (High)", "openai_gpt-oss-20b_On_High"),
+        ("Qwen/Qwen3-8B", "Off", "Qwen_Qwen3-8B_Off"),
+        ("org/m", "Off (N/A)", "org_m_Off_N_A"),
+        ("org/m", "N/A", "org_m_N_A"),
+        ("org/m", "", "org_m"),
+        ("org/m ", " On ", "org_m_On"),
+        ("./demo/models/tiny", "On", "demo_models_tiny_On"),
+    ],
+)
+def test_a_run_is_named_as_documented(model_id: str, state: str, name: str) -> None:
+    assert run_name(model_id, state) == name
+
+
+def test_a_directory_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert RunDirectory(tmp_path / "nothing").state() is RunState.EMPTY
+
+
+def test_an_order_alone_is_a_started_run(tmp_path: Path) -> None:
+    assert make_run(tmp_path).state() is RunState.STARTED
+
+
+def test_a_failure_record_is_a_failed_run(tmp_path: Path) -> None:
+    assert make_run(tmp_path, failure=make_failure()).state() is RunState.FAILED
+
+
+def test_a_report_is_a_done_run_whatever_else_lies_there(tmp_path: Path) -> None:
+    assert make_run(tmp_path, report=make_report(), failure=make_failure()).state() is RunState.DONE

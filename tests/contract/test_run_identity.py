@@ -1,0 +1,87 @@
+"""Facts about which orders are the same run."""
+
+from typing import Any
+
+import pytest
+
+from energy_score.contract.model_config import ReasoningMode
+from energy_score.contract.run_spec import (
+    DatasetRef,
+    GenerationSettings,
+    GpuRequirement,
+    PromptPlan,
+    RepeatPolicy,
+    RunSpec,
+)
+from tests.record_factory import make_spec
+
+NOT_IDENTITY = {"run_id": "another", "region": "france", "notes": ("a note",)}
+FILING = {"model_class": "A", "reasoning_state": "On", "reasoning": ReasoningMode.ON}
+WORK = {
+    "image": "ai_energy_score@sha256:0",
+    "model_id": "openai/gpt-oss-120b",
+    "model_path": "models/x",
+    "model_digest": "0" * 64,
+    "revision": "6cee5e81",
+    "trust_remote_code": True,
+    "no_weights": True,
+    "task": "summarization",
+    "prompt_plan": PromptPlan(chat_template_kwargs={"reasoning_effort": "low"}),
+    "generation": GenerationSettings(max_new_tokens=10, min_new_tokens=10, dtype="bfloat16", seed=42),
+    "backend": "vllm",
+    "endpoint": "http://localhost:8000/v1",
+    "meter": "nvml",
+    "dataset": DatasetRef(path="prompts.txt", sha256="0" * 64, columns=("text",)),
+    "query_count": None,
+    "repeat_policy": RepeatPolicy(
+        protocol="official", repeats=10, discarded_repeats=1, min_phase_s=10, idle_baseline_s=30
+    ),
+    "warmup_query_count": 11,
+    "gpu_requirement": GpuRequirement(count=2),
+    "save_text": True,
+}
+
+
+def differing(field: str, value: Any) -> RunSpec:
+    return make_spec(**{field: value})
+
+
+def test_every_field_of_an_order_is_decided_to_be_identity_or_not() -> None:
+    assert set(RunSpec.model_fields) == set(NOT_IDENTITY) | set(FILING) | set(WORK) | {"schema_version"}
+
+
+@pytest.mark.parametrize(("field", "value"), NOT_IDENTITY.items())
+def test_what_does_not_change_the_measurement_does_not_change_the_run(field: str, value: Any) -> None:
+    assert differing(field, value).identity() == make_spec().identity()
+
+
+@pytest.mark.parametrize(("field", "value"), (FILING | WORK).items())
+def test_what_changes_the_measurement_or_its_filing_orders_another_run(field: str, value: Any) -> None:
+    assert differing(field, value).identity() != make_spec().identity()
+
+
+@pytest.mark.parametrize(("field", "value"), FILING.items())
+def test_rows_that_differ_only_in_filing_are_the_same_work(field: str, value: Any) -> None:
+    assert differing(field, value).work_identity() == make_spec().work_identity()
+
+
+@pytest.mark.parametrize(("field", "value"), WORK.items())
+def test_another_measurement_is_other_work(field: str, value: Any) -> None:
+    assert differing(field, value).work_identity() != make_spec().work_identity()
+
+
+def test_an_order_keeps_its_identity_through_its_file() -> None:
+    plan = PromptPlan(chat_template_kwargs={"b": True, "a": 1, "c": 1.0, "d": "1"})
+    spec = make_spec(prompt_plan=plan)
+    again = RunSpec.model_validate_json(spec.model_dump_json())
+    assert again.identity() == spec.identity()
+    reordered = PromptPlan(chat_template_kwargs={"d": "1", "c": 1.0, "a": 1, "b": True})
+    assert make_spec(prompt_plan=reordered).identity() == spec.identity()
+
+
+@pytest.mark.parametrize("value", [1, 1.0, "1", "true"])
+def test_a_switch_that_is_true_is_not_one_that_is_1(value: Any) -> None:
+    def switched(*, switch: Any) -> str:
+        return make_spec(prompt_plan=PromptPlan(chat_template_kwargs={"thinking": switch})).identity()
+
+    assert switched(switch=True) != switched(switch=value)
