@@ -27,12 +27,12 @@ GRID_FACTORS = {
 
 
 def grid_factor(region: str) -> GridFactor:
-    """The factor of ``region``.
+    """The factor of ``region``, in any case of letters.
 
     Raises:
         UsageError: the region is not known; the message names the known ones.
     """
     try:
-        return GRID_FACTORS[region]
+        return GRID_FACTORS[region.strip().lower()]
     except KeyError:
         raise UsageError(f"region {region!r} is not one of {', '.join(GRID_FACTORS)}") from None
