@@ -5,8 +5,9 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
@@ -68,7 +69,7 @@ class Batch:
     def _run_one(self, planned: "PlannedRun") -> None:
         spec = planned.spec
         if spec is None:
-            self._record(planned, stage="resolve", message=planned.refusal or "refused")
+            self._keep(planned, partial(self.ledger.record_refusal, planned))
             self._finish(planned, "refused", planned.refusal or "")
         elif self.ledger.is_done(planned.name, spec):
             self._finish(planned, "skipped", "done already")
@@ -77,10 +78,10 @@ class Batch:
             try:
                 self._execute(planned, spec)
             except (EnergyScoreError, OSError) as error:
-                self._record(planned, stage="start", message=str(error))
+                self._keep_failure(planned, stage="start", message=str(error))
             except Exception as error:  # the one blind catch of the batch: the other rows go on
                 log.exception("unexpected error: run_id=%s", spec.run_id)
-                self._record(planned, stage="unknown", message=f"{type(error).__name__}: {error}")
+                self._keep_failure(planned, stage="unknown", message=f"{type(error).__name__}: {error}")
             done = self.ledger.is_done(planned.name, spec)
             row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
             self._finish(planned, "done" if done else "failed", row.error_message or "", row)
@@ -100,24 +101,26 @@ class Batch:
                     directory, on_event=self.progress.engine_event, on_log_line=run_log.line
                 )
             except KeyboardInterrupt:
-                self._record(planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run the batch again")
+                self._keep_failure(
+                    planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run the batch again"
+                )
                 raise
             if directory.state() is RunState.STARTED:
                 tail = "\n".join(run_log.tail)
-                stage, message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
-                self._record(
-                    planned, stage=stage, message=message, exit_code=execution.exit_code, log_tail=run_log.tail
+                message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
+                self._keep_failure(
+                    planned, stage="unknown", message=message, exit_code=execution.exit_code, log_tail=tail
                 )
 
-    def _record(self, planned: "PlannedRun", *, stage: str, message: str, **details: Any) -> None:  # noqa: ANN401
-        """Keep a failure; where even the reserve is not enough, say so and go on."""
+    def _keep_failure(self, planned: "PlannedRun", **failure: Any) -> None:  # noqa: ANN401 - as record_failure takes them
+        self._keep(planned, partial(self.ledger.record_failure, planned, **failure))
+
+    def _keep(self, planned: "PlannedRun", record: Callable[[], None]) -> None:
+        """Write a record, on a full disk from the reserve; where even that is not enough, say so and go on."""
         try:
-            if stage == "resolve":
-                self.ledger.with_reserve(lambda: self.ledger.record_refusal(planned))
-            else:
-                self.ledger.record_failure(planned, stage=cast("Any", stage), message=message, **details)
+            self.ledger.with_reserve(record)
         except OSError as error:
-            self.progress.note(f"{planned.label}: {message}; this could not be recorded: {error.strerror}")
+            self.progress.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
 
     def _finish(self, planned: "PlannedRun", outcome: str, detail: str, row: "ResultRow | None" = None) -> None:
         self.counts[outcome] += 1
@@ -128,10 +131,10 @@ class _CommandGroup(click.Group):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
-        "aggregate": "energy_score.commands.aggregate",
-        "doctor": "energy_score.commands.doctor",
-        "list": "energy_score.commands.list_runs",
-        "validate": "energy_score.commands.validate",
+        "aggregate": "energy_score.commands.aggregate:command",
+        "doctor": "energy_score.commands.doctor:doctor",
+        "list": "energy_score.commands.list_runs:command",
+        "validate": "energy_score.commands.validate:command",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -142,7 +145,8 @@ class _CommandGroup(click.Group):
         del ctx
         if cmd_name not in self.further:
             return None
-        return cast("click.Command", importlib.import_module(self.further[cmd_name]).command)
+        module, _, attribute = self.further[cmd_name].partition(":")
+        return cast("click.Command", getattr(importlib.import_module(module), attribute))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by name and one line each, without importing them."""

@@ -23,14 +23,16 @@ LAYERS = {
     "engine": (("energy_score.contract", "energy_score.tasks", "energy_score.engine"), True),
 }
 
-# Refuses the packages named first, then imports the modules named after them.
+# Makes the packages named first look uninstalled, then imports the modules named after them.
 IMPORTER = """
-import importlib, sys
+import importlib, importlib.util, sys
+absent = set(sys.argv[1].split(","))
 class Refusing:
-    def __init__(self, names): self.names = names
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in self.names: raise ModuleNotFoundError(f"{name} is refused", name=name)
-sys.meta_path.insert(0, Refusing(set(sys.argv[1].split(","))))
+        if name.partition(".")[0] in absent: raise ModuleNotFoundError(f"{name} is refused", name=name)
+sys.meta_path.insert(0, Refusing())
+find_spec = importlib.util.find_spec  # transformers asks it which packages there are
+importlib.util.find_spec = lambda name, *rest: None if name.partition(".")[0] in absent else find_spec(name, *rest)
 for name in sys.argv[2:]:
     importlib.import_module(name)
 """

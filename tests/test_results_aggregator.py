@@ -77,7 +77,7 @@ def test_co2_is_the_energy_times_the_factor_of_the_region_the_run_was_ordered_wi
 
 def test_a_region_asked_for_replaces_the_recorded_one(tmp_path: Path) -> None:
     make_run(tmp_path, report=make_report(spec=make_spec(region="france")))
-    assert only_row(tmp_path, "usa").co2_emissions_g == pytest.approx(0.0254 * 369.5)
+    assert only_row(tmp_path, "USA").co2_emissions_g == pytest.approx(0.0254 * 369.5)
 
 
 def test_an_unknown_region_is_refused_even_without_runs(tmp_path: Path) -> None:

@@ -99,10 +99,10 @@ class Ledger:
         exit_code: int | None = None,
         log_tail: str = "",
     ) -> None:
-        """Write the failure of a run, on a full disk from the reserve.
+        """Write the failure of a run beside whatever it left.
 
         Raises:
-            OSError: not even the reserve was enough.
+            OSError: the disk cannot be written.
         """
         directory = self.directory(planned.name)
         now = datetime.now(UTC)
@@ -116,12 +116,9 @@ class Ledger:
             log_tail=log_tail,
         )
 
-        def write() -> None:
-            directory.path.mkdir(parents=True, exist_ok=True)
-            planned.config.write(directory.config_file)
-            failure.write(directory.failure_file)
-
-        self.with_reserve(write)
+        directory.path.mkdir(parents=True, exist_ok=True)
+        planned.config.write(directory.config_file)
+        failure.write(directory.failure_file)
 
     def with_reserve(self, write: Callable[[], object]) -> None:
         """Call ``write``; where the disk is full, once more with the reserve given up.

@@ -3,16 +3,15 @@
 import signal
 from contextlib import suppress
 
-from energy_score.contract.run_failure import Stage
 from energy_score.executors.executor import Execution
 
 
-def explain(execution: Execution, *, timeout_s: float, log_tail: str) -> tuple[Stage, str]:
-    """The stage and the message for a run whose engine ended without a report or a failure record of its own."""
+def explain(execution: Execution, *, timeout_s: float, log_tail: str) -> str:
+    """The message for a run whose engine ended without a report or a failure record of its own."""
     if execution.timed_out:
-        return "unknown", f"timed out after {timeout_s:g} s; raise --timeout if the run is sound"
+        return f"timed out after {timeout_s:g} s; raise --timeout if the run is sound"
     if execution.exit_code < 0:
-        return "unknown", f"killed by {_signal_name(-execution.exit_code)}"
+        return f"killed by {_signal_name(-execution.exit_code)}"
     last_line = log_tail.strip().splitlines()[-1] if log_tail.strip() else "its log is empty"
     return (
         "unknown",

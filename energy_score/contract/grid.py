@@ -27,7 +27,7 @@ GRID_FACTORS = {
 
 
 def grid_factor(region: str) -> GridFactor:
-    """The factor of ``region`` (any case).
+    """The factor of ``region``, in any case of letters.
 
     Raises:
         UsageError: the region is not known; the message names the known ones.

@@ -63,9 +63,9 @@ def open_estimate_meter() -> EstimateMeter:
 
 
 def cpu_seconds() -> float:
-    """CPU time in s of this process, its threads and its waited-for children, user and system, in 10 ms steps."""
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    """CPU time in s, to the microsecond, of this process, its threads and its waited-for children; user and system."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + children.ru_utime + children.ru_stime
 
 
 def resident_memory_gb(statm: Path = _STATM) -> float:

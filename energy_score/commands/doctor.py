@@ -1,0 +1,85 @@
+"""``doctor``: what this machine can do, and what to do about what it cannot."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+import click
+
+from energy_score.contract.errors import ExitCode
+from energy_score.preflight import devices, files, services, software
+from energy_score.preflight.check import Check, Probe, gather
+
+# Longer than any single probe waits, so that each can still say what it waited for.
+_LIMIT_S = 4.5
+
+
+def checks(*, csv: Path, output_dir: Path, endpoint: str, image: str) -> Iterator[Check]:
+    """What this machine can do, in the order of the table; within 5 s even where nothing answers."""
+    probes: dict[str, Probe] = {
+        "python": software.python_checks,
+        "packages": software.package_checks,
+        "torch build": software.torch_build_checks,
+        "gpu": devices.gpu_checks,
+        "cpu energy counter": devices.cpu_counter_checks,
+        "container engine": partial(services.container_checks, image),
+        "endpoint": partial(services.endpoint_checks, endpoint),
+        "hub": services.hub_checks,
+        "hub token": files.token_checks,
+        "disk": partial(files.disk_checks, output_dir),
+        "spreadsheet": partial(files.spreadsheet_checks, csv),
+    }
+    return gather(probes, limit_s=_LIMIT_S)
+
+
+def can_run_locally(found: Iterable[Check]) -> bool:
+    """Whether the local executor has the Python and the packages that a run needs."""
+    return not any(check.status == "missing" and check.name.startswith(("python", "package")) for check in found)
+
+
+@click.command()
+@click.option("--csv", type=click.Path(path_type=Path), default=Path("models.csv"), show_default=True)
+@click.option("--output-dir", type=click.Path(path_type=Path), default=Path("batch_results"), show_default=True)
+@click.option("--endpoint", envvar="VLLM_ENDPOINT", default="http://localhost:8000/v1", show_default=True)
+@click.option("--image", envvar="DOCKER_IMAGE", default="ai_energy_score", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
+def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: bool) -> None:
+    """Say what this machine can do, and what to do about what it cannot.
+
+    Ends with 0 where the local executor can carry out a run, else with 3.
+    """
+    found = list(checks(csv=csv, output_dir=output_dir, endpoint=endpoint, image=image))
+    if as_json:
+        click.echo(json.dumps([check._asdict() for check in found], indent=1))
+    elif sys.stdout.isatty():
+        _print_table(found)
+    else:
+        for line in plain_lines(found):
+            click.echo(line)
+    if not can_run_locally(found):
+        raise SystemExit(ExitCode.ENVIRONMENT)
+
+
+def plain_lines(found: Iterable[Check]) -> Iterator[str]:
+    """The findings as aligned lines, each remedy on a line of its own."""
+    found = list(found)
+    width = max((len(check.name) for check in found), default=0)
+    for check in found:
+        yield f"{check.status:<7}  {check.name:<{width}}  {check.found}"
+        if check.remedy:
+            yield f"{'':<7}  {'':<{width}}  -> {check.remedy}"
+
+
+def _print_table(found: Iterable[Check]) -> None:
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    colours = {"ok": "green", "warning": "yellow", "missing": "red"}
+    table = Table("", "", "Found", "What to do", box=None, pad_edge=False)
+    for check in found:
+        status = Text(check.status, style=colours[check.status])
+        table.add_row(status, Text(check.name), Text(check.found), Text(check.remedy))
+    Console(highlight=False).print(table)
