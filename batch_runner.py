@@ -105,7 +105,9 @@ class Batch:
                     planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run the batch again"
                 )
                 raise
-            if directory.state() is RunState.STARTED:
+            state = directory.state()
+            # A run that was stopped for its time says only that it was stopped.
+            if state is RunState.STARTED or (execution.timed_out and state is RunState.FAILED):
                 tail = "\n".join(run_log.tail)
                 message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
                 self._keep_failure(

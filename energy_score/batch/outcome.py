@@ -13,10 +13,7 @@ def explain(execution: Execution, *, timeout_s: float, log_tail: str) -> str:
     if execution.exit_code < 0:
         return f"killed by {_signal_name(-execution.exit_code)}"
     last_line = log_tail.strip().splitlines()[-1] if log_tail.strip() else "its log is empty"
-    return (
-        "unknown",
-        f"the engine ended with exit code {execution.exit_code} and no report; its last words: {last_line}",
-    )
+    return f"the engine ended with exit code {execution.exit_code} and no report; its last words: {last_line}"
 
 
 def _signal_name(number: int) -> str:
