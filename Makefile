@@ -34,10 +34,10 @@ schemas: $(VENV)/.installed-dev
 	$(PYTHON) -m energy_score.contract.schemas
 
 benchmarks: $(VENV)/.installed-dev
-	$(PYTHON) benchmarks/startup.py
-	$(PYTHON) benchmarks/parse.py
-	$(PYTHON) benchmarks/aggregate.py
-	$(PYTHON) benchmarks/harness_overhead.py
+	$(PYTHON) -m benchmarks.startup
+	$(PYTHON) -m benchmarks.parse
+	$(PYTHON) -m benchmarks.aggregate
+	$(PYTHON) -m benchmarks.harness_overhead
 
 $(VENV)/.installed-pytorch: pyproject.toml constraints.txt
 	$(PYTHON_BIN) -m venv $(VENV)

@@ -11,6 +11,7 @@ from energy_score.contract.grid import grid_factor
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import (
+    METER_NAMES,
     Backend,
     DatasetRef,
     Dtype,
@@ -68,7 +69,7 @@ class ParameterHandler:
     ``sheet_directory`` is what local model folders are relative to, ``sheet_name`` how messages call the spreadsheet.
 
     Raises:
-        UsageError: an option can hold for no row: backend, region, prompts file.
+        UsageError: an option can hold for no row: backend, region, meter, prompts file.
     """
 
     def __init__(self, options: RunOptions, *, sheet_directory: Path, sheet_name: str = "models.csv") -> None:
@@ -81,6 +82,7 @@ class ParameterHandler:
         self._options = options
         self._sheet_directory = sheet_directory
         self._sheet_name = sheet_name
+        self._meter = _meter_of(options.meter)
         self._prompts = _prompts_of(options.prompts_file)
         self._digests: dict[Path, str] = {}
 
@@ -117,7 +119,7 @@ class ParameterHandler:
             generation=self._generation(config, task),
             backend=options.backend,
             endpoint=options.endpoint,
-            meter=options.meter,
+            meter=self._meter,
             dataset=self._dataset(task),
             query_count=options.query_count,
             repeat_policy=policy,
@@ -225,6 +227,15 @@ def folder_digest(folder: Path) -> str:
         content = hashlib.sha256(path.read_bytes()).hexdigest() if whole else str(status.st_mtime_ns)
         digest.update(f"{name}\0{status.st_size}\0{content}\0".encode(errors="surrogateescape"))
     return digest.hexdigest()
+
+
+def _meter_of(choice: str) -> str:
+    """The meter as a spec names it: the file of a replay by its absolute path."""
+    name, colon, file = choice.partition(":")
+    if name not in METER_NAMES or bool(colon) != (name == "replay"):
+        valid = ", ".join(name if name != "replay" else "replay:FILE" for name in METER_NAMES)
+        raise UsageError(f"--meter {choice!r} is not one of {valid}")
+    return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
 
 
 def _prompts_of(file: Path | None) -> tuple[Path, str] | None:

@@ -1,6 +1,6 @@
 """How long 10,000 run directories take to become master_results.csv, against a bare ``json.load`` of the same reports.
 
-``python benchmarks/aggregate.py [--runs N] [--repeats N]``; asked for: at most 5 s and 300 MiB of peak memory.
+``python -m benchmarks.aggregate [--runs N] [--repeats N]``; asked for: at most 5 s and 300 MiB of peak memory.
 Each measurement is a process of its own, interleaved with the peer's; the best of the repeats counts.
 """
 

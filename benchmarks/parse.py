@@ -1,6 +1,6 @@
 """Time to parse a sheet of 10,000 rows, beside csv.DictReader and pandas reading the same file.
 
-Run: python benchmarks/parse.py [--rows 10000]
+Run: python -m benchmarks.parse [--rows 10000]
 """
 
 import argparse

@@ -1,10 +1,10 @@
 """CPU time of whole processes (user + system, median): ``--help``, ``list`` of 60 rows, and bare peers beside them.
 
-Run: python benchmarks/startup.py [--runs 11]
+Run: python -m benchmarks.startup [--runs 11]
 """
 
 import argparse
-import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -23,10 +23,10 @@ LIMITS_S = {"--help": 0.35, "list (60 rows)": 0.6}
 
 def cpu_time_s(command: list[str]) -> float:
     """User and system seconds of one run of ``command``, its children included."""
-    before = os.times()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    after = os.times()
-    return (after.children_user - before.children_user) + (after.children_system - before.children_system)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
 
 def main() -> int:

@@ -13,6 +13,9 @@ Backend = Literal["pytorch", "vllm", "optimum"]
 Dtype = Literal["float32", "float16", "bfloat16"]
 Protocol = Literal["quick", "official"]
 
+# The meters a spec may name; "replay" is followed by a colon and a file. The engine's registry opens them.
+METER_NAMES = ("auto", "none", "nvml", "rapl", "estimate", "replay")
+
 # Fields that do not change what is measured: a spec that differs only here orders the same run.
 _NOT_IDENTITY = {"run_id", "region", "notes"}
 # Fields under which a result is filed: specs that differ only here would do the same work twice.

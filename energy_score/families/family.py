@@ -65,7 +65,9 @@ def always_thinking(name: str, pattern: re.Pattern[str], *, on: PromptPlan = DEF
         pattern=pattern,
         plans={ReasoningMode.NOT_APPLICABLE: DEFAULT_PLAN, ReasoningMode.ON: on},
         refusals={ReasoningMode.OFF: "it always thinks", **NO_LEVELS},
-        notes={ReasoningMode.NOT_APPLICABLE: f"{name} always thinks: the row is filed without reasoning and reasons"},
+        notes={
+            ReasoningMode.NOT_APPLICABLE: f"{name} always thinks: a row filed without reasoning reasons all the same"
+        },
     )
 
 

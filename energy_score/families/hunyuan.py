@@ -11,5 +11,7 @@ FAMILY = Family(
     plans=switched_by("enable_thinking"),
     refusals=NO_LEVELS,
     switches=frozenset({"enable_thinking"}),
-    notes={ReasoningMode.NOT_APPLICABLE: "Hunyuan thinks by default: the row is filed without reasoning and reasons"},
+    notes={
+        ReasoningMode.NOT_APPLICABLE: "Hunyuan thinks by default: a row filed without reasoning reasons all the same"
+    },
 )

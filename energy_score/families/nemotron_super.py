@@ -17,7 +17,7 @@ FAMILY = Family(
     refusals=NO_LEVELS,
     notes={
         ReasoningMode.NOT_APPLICABLE: (
-            "Nemotron-Super-v1.5 thinks by default: the row is filed without reasoning and reasons"
+            "Nemotron-Super-v1.5 thinks by default: a row filed without reasoning reasons all the same"
         )
     },
 )

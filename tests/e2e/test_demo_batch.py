@@ -10,7 +10,7 @@ import pytest
 
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS
 from energy_score.contract.run_report import RunReport
-from tests.e2e.conftest import ROOT, DemoBatch
+from tests.e2e.conftest import ROOT, DemoBatch, Workplace
 
 pytestmark = pytest.mark.e2e
 
@@ -135,3 +135,33 @@ def test_the_log_of_a_run_has_the_documented_line_format(demo: DemoBatch) -> Non
         assert line[0] == "["
         assert line[20:22] == "] "
         assert line[22:].split(":")[0] in ("INFO", "WARNING", "ERROR")
+
+
+def test_gpu_energy_of_a_known_meter_comes_out_in_every_column(workplace: Workplace, tmp_path: Path) -> None:
+    """A recorded meter gains 720 J a window: load, preprocess, prefill and full read it twice each."""
+    readings = [{"time_s": float(n), "energy_j": {"GPU-r": 720.0 * ((n + 1) // 2)}} for n in range(8)]
+    gpu = {"uuid": "GPU-r", "name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559}
+    recording = tmp_path / "meter.json"
+    recording.write_text(json.dumps({"domain": "gpu", "gpus": [gpu], "readings": readings}))
+    sheet = workplace.sheet("metered.csv", ["./models/base-tiny,Off (N/A),N/A"])
+    done = workplace.run(sheet, tmp_path / "out", "--meter", f"replay:{recording}", "--region", "france")
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path / "out")
+    total_wh = 2 * 720 / 3600  # preprocess + full; the prefill pass is a witness of its own
+    assert float(row["gpu_energy_wh"]) == pytest.approx(total_wh)
+    assert float(row["wh_per_1000_queries"]) == pytest.approx(1000 * total_wh / 6)
+    assert float(row["avg_energy_per_prompt_wh"]) == pytest.approx(total_wh / 6)
+    assert float(row["tokens_per_joule"]) == pytest.approx(int(row["total_tokens"]) / 1440)
+    assert float(row["co2_emissions_g"]) == pytest.approx(total_wh / 1000 * 56)
+    assert float(row["prefill_wh"]) == pytest.approx(0.2)
+    assert float(row["decode_wh"]) == pytest.approx(0.0)
+    assert (row["energy_source"], row["energy_status"], row["rateable"]) == ("replay", "measured", "false")
+    assert "not_a_gpu_measurement" in row["verdict_reasons"]
+
+    folder = tmp_path / "out" / "individual_runs" / "models_base-tiny_Off_N_A"
+    assert (folder / "GPU_ENERGY_WH.txt").read_text() == "0.4000\n"
+    summary = json.loads((folder / "GPU_ENERGY_SUMMARY.json").read_text())
+    assert (summary["units"], summary["total"], summary["prefill_wh"]) == ("Wh", pytest.approx(0.4), pytest.approx(0.2))
+    emissions = (folder / "emissions" / "emissions.csv").read_text().splitlines()
+    assert "france,56.0" in emissions[1]
+    assert "estimate" in emissions[1]

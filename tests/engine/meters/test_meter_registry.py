@@ -8,6 +8,7 @@ import pytest
 
 from energy_score.contract.errors import MeterError, UsageError
 from energy_score.contract.run_report import EnergySource
+from energy_score.contract.run_spec import METER_NAMES
 from energy_score.engine.meters import registry
 from energy_score.engine.meters.registry import METERS, open_meters
 from tests.nvml_simulator.simulator import NvmlSimulator
@@ -16,6 +17,10 @@ AUTO = (
     "from energy_score.engine.meters.registry import open_meters\n"
     "print(*((meter.domain, meter.source.value) for meter in open_meters('auto')))"
 )
+
+
+def test_a_spec_may_name_exactly_the_meters_that_there_are() -> None:
+    assert {*METERS, "auto", "none"} == set(METER_NAMES)
 
 
 @pytest.mark.parametrize("name", METERS)

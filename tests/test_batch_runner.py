@@ -1,0 +1,174 @@
+"""The command line as a user types it, in a process of its own; nothing here runs a model."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FIVE_FAULTS = """\
+Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template
+openai/gpt-oss-20b,high,B,text_gen,On (High),
+google/gemma-3-4b-pt,1,D,text_gen,Off (N/A),
+google/gemma-3-1b-pt,1,A,text_generatoin,Off (N/A),
+Qwen/Qwen3-0.6B,1,A,text_gen,Sometimes,
+,1,A,text_gen,Off,
+"""
+
+
+def program(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "batch_runner.py"), *arguments],
+        cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def rows(done: subprocess.CompletedProcess[str]) -> list[list[str]]:
+    return [line.split("\t") for line in done.stdout.splitlines()[1:]]
+
+
+def test_three_filters_name_one_row_in_a_dry_run() -> None:
+    done = program("--model-name", "gpt-oss", "--class", "B", "--reasoning-state", "High", "--dry-run")
+    assert done.returncode == 0
+    assert [row[1:6] for row in rows(done)] == [["openai/gpt-oss-20b", "B", "text_gen", "On (High)", "1-8192"]]
+
+
+@pytest.mark.parametrize(
+    ("filters", "count"),
+    [
+        ("", 60),
+        ("--model-name GPT-OSS", 7),
+        ("--reasoning-state high", 2),
+        ("--reasoning-state Off", 33),
+        ("--reasoning-state On", 24),
+        ("--class a", 19),
+        ("--class B", 14),
+        ("--class C", 24),
+        ("--task image_gen", 3),
+        ("--reasoning-state On --exact", 18),
+        ("--model-name openai/gpt-oss-20b --exact", 4),
+    ],
+)
+def test_the_documented_filter_counts_hold(filters: str, count: int) -> None:
+    assert len(rows(program("list", *filters.split()))) == count
+
+
+def test_options_before_a_command_are_options_of_the_command() -> None:
+    assert len(rows(program("--class", "A", "list"))) == 19
+    refused = program("--timeout", "5", "list")
+    assert refused.returncode == 2
+    assert "timeout_s" in refused.stderr
+
+
+def test_nothing_matched_exits_4() -> None:
+    for command in (["--dry-run"], ["list"], []):
+        done = program(*command, "--model-name", "nobody")
+        assert done.returncode == 4
+        assert done.stdout == ""
+        assert "none of the 60 rows" in done.stderr
+
+
+def test_every_fault_of_a_sheet_is_named_at_once_and_exits_2(tmp_path: Path) -> None:
+    (tmp_path / "models.csv").write_text(FIVE_FAULTS)
+    for command in (["validate"], ["--dry-run"], []):
+        done = program(*command, folder=tmp_path)
+        assert done.returncode == 2
+        for line, column in enumerate(
+            ("Priority (1=hi)", "Class", "Task", "Reasoning State", "Models to Add"), start=2
+        ):
+            assert f"models.csv:{line}: {column}: " in done.stderr
+    assert not (tmp_path / "batch_results").exists()
+
+
+def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp_path: Path) -> None:
+    refusing = program("validate")
+    assert refusing.returncode == 1
+    assert (
+        "refused: models.csv:16: Reasoning State: 'Off' is refused for microsoft/Phi-4-reasoning-plus"
+        in refusing.stderr
+    )
+    fine = program("validate", "--model-name", "gpt-oss")
+    assert (fine.returncode, fine.stdout) == (0, "models.csv: 7 rows, no fault, 0 would be refused\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--csv", "nowhere.csv"], "nowhere.csv"),
+        (["--backend", "vllm"], "--backend vllm: not available in this version"),
+        (["--region", "mars"], "'mars' is not one of world"),
+        (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
+        (["--class", "D"], "'D' is not one of"),
+        (["--no-such-flag"], "--no-such-flag"),
+        (["-n", "0"], "0 is not in the range"),
+        (["--meter", "thermometer"], "'thermometer' is not one of auto, none, nvml"),
+    ],
+)
+def test_a_wrong_option_is_a_usage_error_without_a_traceback(arguments: list[str], words: str) -> None:
+    done = program(*arguments, "--dry-run")
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_backend_and_endpoint_come_from_the_environment_too() -> None:
+    assert program("list", BENCHMARK_BACKEND="vllm").returncode == 2
+    done = program("list", "--json", "--class", "B", VLLM_ENDPOINT="http://h:8021/v1")
+    spec = json.loads(done.stdout.splitlines()[0])["spec"]
+    assert spec["endpoint"] == "http://h:8021/v1"
+
+
+def test_the_aliases_of_num_prompts_mean_the_same() -> None:
+    specs = [
+        json.loads(program("list", "--json", "--model-name", "SmolLM3", flag, "3").stdout.splitlines()[0])["spec"]
+        for flag in ("-n", "--num-prompts", "--num-samples")
+    ]
+    assert [spec["query_count"] for spec in specs] == [3, 3, 3]
+    assert {spec["repeat_policy"]["protocol"] for spec in specs} == {"quick"}
+
+
+def test_help_names_every_documented_flag_and_command() -> None:
+    done = program("--help")
+    assert done.returncode == 0
+    for name in (
+        "--csv", "--output-dir", "--backend", "--endpoint", "--num-prompts", "-n", "--num-samples", "--prompts-file",
+        "--model-name", "--class", "--task", "--reasoning-state", "--exact", "aggregate", "doctor", "list", "validate",
+    ):  # fmt: skip
+        assert name in done.stdout
+
+
+def test_help_and_list_load_nothing_heavy() -> None:
+    for command, allowed in ((["--help"], set()), (["list"], {"pydantic"})):
+        done = program_with_import_log(*command)
+        loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines() if "|" in line}
+        heavy = {"torch", "transformers", "pandas", "docker", "pynvml", "rich", "numpy", "pydantic"}
+        assert loaded & heavy <= allowed
+
+
+def program_with_import_log(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-X", "importtime", str(ROOT / "batch_runner.py"), *arguments],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+
+
+def test_a_closed_pipe_ends_without_a_traceback() -> None:
+    command = f"{sys.executable} {ROOT / 'batch_runner.py'} list --json | head -1"
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
+    assert len(done.stdout.splitlines()) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_aggregate_of_a_folder_that_is_no_batch_is_a_usage_error(tmp_path: Path) -> None:
+    done = program("aggregate", "--output-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert "individual_runs" in done.stderr
+
+
+def test_the_console_script_is_the_same_program() -> None:
+    script = Path(sys.executable).parent / "energy-score"
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == program("--version").stdout

@@ -1,0 +1,93 @@
+"""Every command and every Python block of the documents runs as printed."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+FURTHER = ("list", "validate", "doctor", "aggregate")
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    return [
+        (f"{path.relative_to(ROOT)}", block)
+        for path in DOCUMENTS
+        for block in re.findall(
+            rf"^```{language}\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+        )
+    ]
+
+
+def commands() -> list[tuple[str, str]]:
+    return [
+        (name, line.partition("  #")[0].strip())
+        for name, block in blocks("bash")
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip() and not line.startswith(("#", "source "))
+    ]
+
+
+def environment() -> dict[str, str]:
+    folder = Path(sys.executable).parent
+    return os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder that looks like the repository's root to the commands, and takes what they write."""
+    for path in (*ROOT.glob("*.py"), ROOT / "models.csv"):
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "batch_results" / "individual_runs").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(("document", "line"), commands())
+def test_a_documented_command_is_understood(document: str, line: str, checkout: Path) -> None:
+    """A command that would start a batch on a rated GPU is resolved and not run."""
+    arguments = shlex.split(line)
+    assert arguments[0] in ("python", "energy-score"), f"{document}: no test knows how to run {line!r}"
+    if not any(word in FURTHER for word in arguments) and "batch_runner" in line:
+        arguments.append("--dry-run")
+    done = subprocess.run(
+        arguments, cwd=checkout, env=environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    # validate says 1 where rows of the shipped sheet would be refused.
+    assert done.returncode == (1 if "validate" in arguments else 0), done.stderr
+    assert done.stdout
+
+
+@pytest.mark.parametrize(("document", "block"), blocks("python"))
+def test_a_documented_python_block_runs(document: str, block: str, checkout: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=checkout, env=environment(), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, f"{document}: {done.stderr}"
+    assert done.stdout
+
+
+def test_the_readme_names_every_option_of_the_program() -> None:
+    shown = subprocess.run(
+        [sys.executable, ROOT / "batch_runner.py", "--help"], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {option for option in options if f"`{option}" not in readme} == set()
+
+
+def test_every_link_between_the_documents_leads_somewhere() -> None:
+    for path in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_architecture_page_names_every_folder_of_the_package() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = {path.parent.name for path in (ROOT / "energy_score").rglob("*.py")} - {"energy_score"}
+    assert {folder for folder in folders if f"{folder}/" not in page} == set()
