@@ -29,10 +29,17 @@ class EnergySource(StrEnum):
 
 
 class MeterReading(Record):
-    """Cumulative energy of each device: ``time_s`` is monotonic, ``energy_j`` is keyed by GPU UUID or CPU domain."""
+    """Cumulative energy of each device: ``time_s`` is monotonic, ``energy_j`` is keyed by GPU UUID or CPU domain.
+
+    ``tick_s`` is when each device's counter moved to the value that was read, where the reading waited for that.
+    ``faults`` says of a device why its figure cannot be used (``counter_reset``, ``counter_lost``); it is then absent
+    from ``energy_j``.
+    """
 
     time_s: float
     energy_j: dict[str, float]
+    tick_s: dict[str, float] = Field(default_factory=dict)
+    faults: dict[str, str] = Field(default_factory=dict)
 
 
 class PhaseEnergy(Record):
@@ -41,6 +48,11 @@ class PhaseEnergy(Record):
     ``passes`` data-set passes of ``query_count`` queries each took ``duration_s``; ``energy_j`` is per device.
     Without any meter ``source`` and ``domain`` are None and ``energy_j`` is empty. ``counted`` is false for
     discarded repeats and for overhead (load, idle), which enter no total.
+
+    ``uncertainty_j`` bounds, per device, how far the energy may be from that of the work alone because the counter
+    moves in ticks: mean power times the time between the window's edges and the ticks that were read. ``integral_j`` is
+    the energy of the same window by an independent integral of sampled power. ``faults`` says of a device why its
+    counter gave no figure for the window; the device is then absent from ``energy_j``.
     """
 
     phase: str
@@ -52,15 +64,23 @@ class PhaseEnergy(Record):
     domain: Domain | None
     source: EnergySource | None
     energy_j: dict[str, float]
+    uncertainty_j: dict[str, float] = Field(default_factory=dict)
+    integral_j: dict[str, float] = Field(default_factory=dict)
+    faults: dict[str, str] = Field(default_factory=dict)
 
     @property
     def total_j(self) -> float | None:
-        """The window's energy over all devices in J, or None where nothing measured it."""
-        return sum(self.energy_j.values()) if self.energy_j else None
+        """The window's energy over all devices in J, or None where nothing measured it or a device has no figure."""
+        return sum(self.energy_j.values()) if self.energy_j and not self.faults else None
 
 
 class PhaseStatistics(Record):
-    """Mean over the counted repeats of ONE data-set pass; energies in J, None where nothing measured them."""
+    """Mean over the counted repeats of ONE data-set pass; energies in J, None where nothing measured them.
+
+    ``unresolved``: the phase's energy is a difference smaller than three standard deviations of itself, so that no
+    figure can be given (METHOD: decode under 3 sigma). ``idle_subtracted_j`` is the mean less idle power times
+    duration, beside the gross figure and never instead of it.
+    """
 
     phase: str
     domain: Domain | None
@@ -70,6 +90,34 @@ class PhaseStatistics(Record):
     mean_energy_j: float | None
     stdev_energy_j: float | None
     ci95_half_width_j: float | None
+    unresolved: bool = False
+    idle_subtracted_j: float | None = None
+
+
+class GpuConditions(Record):
+    """What was seen on one GPU between the first and the last counted window; None and empty where not readable.
+
+    ``counter_period_s`` and ``power_period_s`` are the measured update periods of the energy counter and of the power
+    reading. ``power_field`` says which reading was sampled. ``throttle_reasons`` are NVML's clock event reasons seen.
+    ``foreign_process_ids`` are compute processes other than the run's own. ``power_limits_w`` are all limits seen.
+    """
+
+    uuid: str
+    counter_period_s: float | None = None
+    power_period_s: float | None = None
+    power_field: Literal["instant", "average"] | None = None
+    sample_count: int = 0
+    mean_power_w: float | None = None
+    peak_power_w: float | None = None
+    idle_power_w: float | None = None
+    temperature_max_c: int | None = None
+    sm_clock_min_mhz: int | None = None
+    sm_clock_max_mhz: int | None = None
+    memory_peak_mib: int | None = None
+    throttle_reasons: tuple[str, ...] = ()
+    power_limits_w: tuple[float, ...] = ()
+    foreign_process_ids: tuple[int, ...] = ()
+    mig_enabled: bool | None = None
 
 
 class QueryStatistics(Record):
@@ -164,4 +212,5 @@ class RunReport(Record):
     hardware: Hardware
     software: dict[str, str]
     meters: tuple[str, ...]
+    conditions: tuple[GpuConditions, ...] = ()
     verdict: Verdict

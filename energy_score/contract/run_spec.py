@@ -84,6 +84,8 @@ class RepeatPolicy(Record):
 
     ``repeats`` are counted; ``discarded_repeats`` run before them as warm-up. A phase loops over the data set until it
     has lasted ``min_phase_s``. ``idle_baseline_s`` is measured before and after the repeats (0: not measured).
+    With ``ci_target`` (0.01 is 1 %) the repeats go on past ``repeats``, the least number, until the half-width of the
+    total's 95 % interval is at most that part of its mean, and no further than ``max_repeats``.
     """
 
     protocol: Protocol
@@ -91,6 +93,8 @@ class RepeatPolicy(Record):
     discarded_repeats: int = Field(ge=0)
     min_phase_s: float = Field(ge=0)
     idle_baseline_s: float = Field(ge=0)
+    ci_target: float | None = Field(default=None, gt=0, lt=1)
+    max_repeats: int | None = Field(default=None, ge=1)
 
 
 class GpuRequirement(Record):

@@ -25,6 +25,9 @@ class SteppingMeter:
             raise MeterError("no more readings")
         return MeterReading(time_s=0.0, energy_j={"GPU-a": 10.0 * self.readings, "GPU-b": 20.0 * self.readings})
 
+    def read_at_tick(self) -> MeterReading:
+        return self.read()
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -25,11 +25,13 @@ class Meter(Protocol):
         """The GPUs behind the readings; empty for CPU meters."""
 
     def read(self) -> MeterReading:
-        """Cumulative energy in J of each device since an arbitrary start.
+        """Cumulative energy in J of each device since an arbitrary start, at once.
 
-        Raises:
-            MeterError: the device stopped giving readings.
+        A device whose counter gives no usable figure any more is named in the reading's ``faults``.
         """
+
+    def read_at_tick(self) -> MeterReading:
+        """As ``read``, but waiting until each counter has moved, and saying when it did; at once where none ticks."""
 
     def close(self) -> None:
         """Release the device."""
