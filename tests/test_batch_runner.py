@@ -156,7 +156,7 @@ def program_with_import_log(*arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_closed_pipe_ends_without_a_traceback() -> None:
-    command = f"{sys.executable} {ROOT / 'batch_runner.py'} list --json | head -1"
+    command = f"'{sys.executable}' '{ROOT / 'batch_runner.py'}' list --json | head -1"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
