@@ -207,7 +207,7 @@ def test_the_spec_carries_the_row_and_the_options() -> None:
     one = spec("openai/gpt-oss-20b", "On (High)", seed=7, meter="rapl", save_text=True, no_weights=True, query_count=3)
     assert (one.model_id, one.model_class, one.reasoning_state) == ("openai/gpt-oss-20b", "B", "On (High)")
     assert (one.reasoning, one.task, one.backend) == (ReasoningMode.HIGH, "text_gen", "pytorch")
-    assert (one.generation.seed, one.meter, one.query_count) == (7, "replay", 3)
+    assert (one.generation.seed, one.meter, one.query_count) == (7, "rapl", 3)
     assert (one.save_text, one.no_weights) == (True, True)
     assert (one.model_path, one.model_digest, one.image) == (None, None, None)
 
