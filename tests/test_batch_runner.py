@@ -172,3 +172,9 @@ def test_the_console_script_is_the_same_program() -> None:
     script = Path(sys.executable).parent / "energy-score"
     done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == program("--version").stdout
+
+
+def test_an_interval_without_adaptive_repeats_is_a_usage_error() -> None:
+    done = program("--ci", "1%", "--dry-run")
+    assert done.returncode == 2
+    assert "valid is --repeats auto --ci 1%" in done.stderr
