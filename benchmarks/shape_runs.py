@@ -80,7 +80,9 @@ def run_shape(order: ShapeRun, folder: Path, *, meter: str, timeout_s: float = 5
         region="world",
     ).write(directory.spec_file)
     lines: list[str] = []
-    LocalExecutor(timeout_s=timeout_s).execute(directory, on_event=lambda _: None, on_log_line=lines.append)
+    LocalExecutor(timeout_s=timeout_s).execute(
+        directory, run_id=directory.path.name, on_event=lambda _: None, on_log_line=lines.append
+    )
     if not directory.report_file.exists():
         raise RuntimeError(f"{order.shape}: no report; its log ends: {' | '.join(lines[-5:])}")
     return directory.report()

@@ -30,7 +30,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         events: list[Mapping[str, Any]] = []
         lines: list[str] = []
         execution = LocalExecutor(timeout_s=timeout_s).execute(
-            RunDirectory(tmp_path / "run"), on_event=events.append, on_log_line=lines.append
+            RunDirectory(tmp_path / "run"), run_id="run", on_event=events.append, on_log_line=lines.append
         )
         return execution, events, lines
 
