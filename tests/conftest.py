@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.nvml_simulator.simulator import NvmlSimulator
+
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,3 +20,12 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     make_tiny_models(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def nvml_simulator(tmp_path_factory: pytest.TempPathFactory) -> NvmlSimulator:
+    simulator = NvmlSimulator(tmp_path_factory.mktemp("nvml_simulator"))
+    if simulator.compiler is None:
+        pytest.skip("gcc is not installed: the simulated NVML cannot be built")
+    simulator.build()
+    return simulator

@@ -23,7 +23,6 @@ from energy_score.contract.run_spec import (
     RunSpec,
 )
 from energy_score.engine.rules.facts import Facts
-from tests.nvml_simulator.simulator import NvmlSimulator
 
 H100 = Gpu(uuid="GPU-a", name="NVIDIA H100 80GB HBM3", memory_mib=81_559)
 
@@ -121,15 +120,6 @@ def make_window() -> MakeWindow:
 @pytest.fixture
 def make_spec() -> Callable[..., RunSpec]:
     return valid_spec
-
-
-@pytest.fixture(scope="session")
-def nvml_simulator(tmp_path_factory: pytest.TempPathFactory) -> NvmlSimulator:
-    simulator = NvmlSimulator(tmp_path_factory.mktemp("nvml_simulator"))
-    if simulator.compiler is None:
-        pytest.skip("gcc is not installed: the simulated NVML cannot be built")
-    simulator.build()
-    return simulator
 
 
 @pytest.fixture
