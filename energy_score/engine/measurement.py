@@ -29,8 +29,8 @@ class Measurement:
 
     A window opens at a tick of the GPUs' counters and closes at the first tick after its work. What a GPU used between
     the ticks and the work is taken off: at its idle power, or at the window's mean power as long as no idle window has
-    shown that. How much the energy could be wrong by for it stands beside it. ``counted_span_s`` goes from the start of the first counted window to the end of
-    the last one, in s of ``time.monotonic``.
+    shown that. How much the energy could be wrong by for it stands beside it. ``counted_span_s`` goes from the start of
+    the first counted window to the end of the last one, in s of ``time.monotonic``.
     """
 
     def __init__(
