@@ -20,7 +20,8 @@ LAYERS = {
     "contract": (("energy_score.contract",), False),
     "families": (("energy_score.contract", "energy_score.families"), False),
     "tasks": (("energy_score.contract", "energy_score.tasks"), False),
-    "engine": (("energy_score.contract", "energy_score.tasks", "energy_score.engine"), True),
+    "gpu": (("energy_score.contract", "energy_score.gpu"), False),
+    "engine": (("energy_score.contract", "energy_score.tasks", "energy_score.gpu", "energy_score.engine"), True),
 }
 
 # Makes the packages named first look uninstalled, then imports the modules named after them.
@@ -123,6 +124,8 @@ def test_heavy_packages_load_only_when_named(path: Path) -> None:
         ("energy_score.contract.units", "batch_runner"),
         ("energy_score.families.qwen", "energy_score.tasks.text_gen"),
         ("energy_score.tasks.text_gen", "torch"),
+        ("energy_score.gpu.nvml_devices", "energy_score.engine.meters"),
+        ("energy_score.gpu.nvml_devices", "psutil"),
         ("energy_score.engine.run", "energy_score.executors.local"),
         ("energy_score.engine.run", "energy_score.families"),
         ("energy_score.engine.run", "results_aggregator"),

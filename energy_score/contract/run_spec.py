@@ -14,7 +14,7 @@ Dtype = Literal["float32", "float16", "bfloat16"]
 Protocol = Literal["quick", "official"]
 
 # The meters a spec may name; "replay" is followed by a colon and a file. The engine's registry opens them.
-METER_NAMES = ("auto", "none", "nvml", "rapl", "estimate", "replay")
+METER_NAMES = ("auto", "none", "nvml", "nvml-power", "rapl", "estimate", "replay")
 
 # Fields that do not change what is measured: a spec that differs only here orders the same run.
 _NOT_IDENTITY = {"run_id", "region", "notes"}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from energy_score import __version__
 from energy_score.contract.run_report import Gpu, Hardware
-from energy_score.engine.meters.nvml import nvidia_driver_version
+from energy_score.gpu.nvml_library import nvidia_driver_version
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "datasets")
 _CPUINFO = Path("/proc/cpuinfo")

@@ -3,36 +3,49 @@
 Whoever measures synchronises the framework before each reading: the counter knows nothing of queued work.
 """
 
-import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from types import ModuleType
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from energy_score.contract.errors import MeterError
-from energy_score.contract.run_report import Domain, EnergySource, Gpu, MeterReading
-from energy_score.engine.meters.visible_gpus import refuse_ambiguous_indices, visible_gpu_indices
+from energy_score.contract.run_report import Domain, EnergySource, MeterReading
+from energy_score.engine.meters.update_periods import POLL_S, UpdatePeriods, measure_update_periods
+from energy_score.gpu.nvml_devices import NvmlDevices, open_nvml_devices
 
-_BYTES_PER_MIB = 2**20
 _MJ_PER_J = 1000.0
+# A counter has stopped if it stands still for so many of its periods, and for so long whatever they are: a delayed
+# tick must not cost a run. Without calibration: five times the slowest period known (100 ms, arXiv 2312.02741).
+_PERIODS_TO_WAIT = 2.5
+_LEAST_WAIT_S = 0.1
+_WAIT_UNCALIBRATED_S = 0.5
+
+
+@dataclass
+class _Counted:
+    """What one reading found: counters in mJ, when they ticked, and of which device there is no figure."""
+
+    energy_mj: dict[str, int]
+    tick_s: dict[str, float]
+    faults: dict[str, str]
 
 
 class NvmlMeter:
-    """Energy of ``gpus`` in J since the driver was loaded, read from ``nvmlDeviceGetTotalEnergyConsumption`` (mJ).
+    """Energy of the GPUs in J since the driver was loaded, from ``nvmlDeviceGetTotalEnergyConsumption`` (mJ).
 
-    ``handles`` are NVML's device handles by GPU UUID; ``nvml`` is the initialised pynvml module, shut down by
-    ``close``. The counter counts every process on the GPU.
+    The counter counts every process on the GPU, in steps of its update period (20 to 100 ms on data-centre GPUs).
+    ``faults`` of a reading: ``counter_reset``, once, in the first reading after a counter went back (the driver or the
+    GPU was reset), so that the windows before and after stay good; ``counter_frozen``, where it stood still for the
+    time that ``read_at_tick`` waits though the GPU draws power; ``counter_lost``, where NVML gave no answer. A reset
+    after which the counter has overtaken its old value is not seen here: the integral of sampled power tells it.
     """
 
     domain: Domain = "gpu"
 
-    def __init__(
-        self, *, nvml: ModuleType, gpus: Sequence[Gpu], handles: Mapping[str, object], source: EnergySource
-    ) -> None:
-        self.source = source
-        self.gpus = tuple(gpus)
-        self._nvml = nvml
-        self._handles = dict(handles)
+    def __init__(self, devices: NvmlDevices) -> None:
+        self.devices = devices
+        self.gpus = devices.gpus
+        self.source = EnergySource.SIMULATED if devices.simulated else EnergySource.NVML_COUNTER
+        self.update_periods: Mapping[str, UpdatePeriods] = {}
         self._last_mj: dict[str, int] = {}
 
     @property
@@ -40,135 +53,106 @@ class NvmlMeter:
         """The GPUs read, by UUID."""
         return f"NVML total-energy counter of {', '.join(f'{gpu.name} {gpu.uuid}' for gpu in self.gpus)}"
 
-    def read(self) -> MeterReading:
-        """The counters in J by GPU UUID.
+    def calibrate(self, duration_s: float = 1.0) -> Mapping[str, UpdatePeriods]:
+        """The update periods by UUID, measured for ``duration_s`` and kept: they bound the wait of ``read_at_tick``.
 
         Raises:
-            MeterError: a counter cannot be read, or is lower than before (the driver or the GPU was reset).
+            MeterError: NVML stopped answering.
         """
+        self.update_periods = measure_update_periods(self.devices, duration_s)
+        return self.update_periods
+
+    def read(self) -> MeterReading:
+        """The counters in J by GPU UUID, at once."""
         time_s = time.monotonic()
-        energy_j = {uuid: self._read_mj(uuid, handle) / _MJ_PER_J for uuid, handle in self._handles.items()}
-        return MeterReading(time_s=time_s, energy_j=energy_j)
+        found = _Counted({}, {}, {})
+        for uuid in self.devices.uuids:
+            self._keep(found, uuid, self._energy_mj(uuid))
+        return self._reading(time_s, found)
 
     def read_at_tick(self) -> MeterReading:
-        """As ``read``: nothing here ticks slowly enough to wait for."""
-        return self.read()
+        """The counters in J, each just after it moved; ``tick_s`` is when, late by at most about 0.6 ms.
+
+        Waits for 2.5 calibrated periods at most (and at least 0.1 s), or 0.5 s where there is no calibration.
+        """
+        found = _Counted({}, {}, {})
+        first_mj = {uuid: self._energy_mj(uuid) for uuid in self.devices.uuids}
+        pending = list(self.devices.uuids)
+        start_s = time.monotonic()
+        while pending:
+            time.sleep(POLL_S)
+            for uuid in tuple(pending):
+                # Taken before the counter is read: after a long sleep the counter still gets its one more chance.
+                time_s = time.monotonic()
+                energy_mj = self._energy_mj(uuid)
+                if energy_mj is not None and energy_mj != first_mj[uuid]:
+                    found.tick_s[uuid] = time_s
+                elif energy_mj is not None and time_s - start_s < self._longest_wait_s(uuid):
+                    continue
+                elif energy_mj is not None and self._draws_power(uuid):
+                    found.faults[uuid] = "counter_frozen"
+                self._keep(found, uuid, energy_mj)
+                pending.remove(uuid)
+        return self._reading(time.monotonic(), found)
 
     def close(self) -> None:
         """Give NVML back."""
-        self._nvml.nvmlShutdown()
+        self.devices.close()
 
-    def _read_mj(self, uuid: str, handle: object) -> int:
-        try:
-            energy_mj = int(self._nvml.nvmlDeviceGetTotalEnergyConsumption(handle))
-        except self._nvml.NVMLError_NotSupported as error:
-            raise MeterError(
-                f"{uuid}: this GPU has no total-energy counter (NVML: {error}); "
-                "Volta and later data-centre GPUs have one"
-            ) from error
-        except self._nvml.NVMLError as error:
-            raise MeterError(f"{uuid}: the total-energy counter cannot be read (NVML: {error})") from error
-        last_mj = self._last_mj.get(uuid, 0)
-        if energy_mj < last_mj:
-            raise MeterError(
-                f"{uuid}: the total-energy counter went back from {last_mj} mJ to {energy_mj} mJ: "
-                "the driver or the GPU was reset, so the run's energy is lost; run it again"
-            )
+    def _keep(self, found: _Counted, uuid: str, energy_mj: int | None) -> None:
+        if energy_mj is None:
+            found.faults[uuid] = "counter_lost"
+            return
+        if energy_mj < self._last_mj.get(uuid, 0):
+            found.faults[uuid] = "counter_reset"
         self._last_mj[uuid] = energy_mj
-        return energy_mj
+        if uuid not in found.faults:
+            found.energy_mj[uuid] = energy_mj
+
+    def _reading(self, time_s: float, found: _Counted) -> MeterReading:
+        return MeterReading(
+            time_s=time_s,
+            energy_j={uuid: energy_mj / _MJ_PER_J for uuid, energy_mj in found.energy_mj.items()},
+            tick_s={uuid: tick_s for uuid, tick_s in found.tick_s.items() if uuid not in found.faults},
+            faults=found.faults,
+        )
+
+    def _energy_mj(self, uuid: str) -> int | None:
+        try:
+            return self.devices.energy_mj(uuid)
+        except MeterError:
+            return None
+
+    def _draws_power(self, uuid: str) -> bool:
+        """True unless the GPU says that it draws none: one that is switched on does, and its counter must move."""
+        try:
+            return self.devices.power_w(uuid) != 0
+        except MeterError:
+            return True
+
+    def _longest_wait_s(self, uuid: str) -> float:
+        periods = self.update_periods.get(uuid)
+        if periods is None or periods.counter_s is None:
+            return _WAIT_UNCALIBRATED_S
+        return max(_PERIODS_TO_WAIT * periods.counter_s, _LEAST_WAIT_S)
 
 
 def open_nvml_meter() -> NvmlMeter:
-    """A meter on the GPUs in CUDA_VISIBLE_DEVICES, whose counters have been read once.
+    """A meter on the GPUs in CUDA_VISIBLE_DEVICES, each of which has the counter.
 
     Raises:
-        MeterError: no pynvml, no driver, no visible GPU, MIG, or a GPU without the counter; the message says which.
+        MeterError: no pynvml, no driver, no visible GPU, or a GPU without the counter; the message says which.
     """
-    nvml = _initialised_nvml()
+    devices = open_nvml_devices()
     try:
-        meter = _meter_on_visible_gpus(nvml)
-        meter.read()
-    except nvml.NVMLError as error:
-        nvml.nvmlShutdown()
-        raise MeterError(f"NVML cannot describe the GPUs: {error}; does nvidia-smi work here?") from error
+        without = [uuid for uuid in devices.uuids if devices.energy_mj(uuid) is None]
     except MeterError:
-        nvml.nvmlShutdown()
+        devices.close()
         raise
-    return meter
-
-
-def nvidia_driver_version() -> str | None:
-    """The version of the NVIDIA driver, or None where there is none."""
-    try:
-        nvml = _initialised_nvml()
-    except MeterError:
-        return None
-    try:
-        return str(nvml.nvmlSystemGetDriverVersion())
-    except nvml.NVMLError:
-        return None
-    finally:
-        nvml.nvmlShutdown()
-
-
-def source_of(driver_version: str, gpu_names: Iterable[str]) -> EnergySource:
-    """SIMULATED where the driver version or a GPU's name says so, else NVML_COUNTER."""
-    texts = (driver_version, *gpu_names)
-    simulated = any("simulat" in text.lower() for text in texts)
-    return EnergySource.SIMULATED if simulated else EnergySource.NVML_COUNTER
-
-
-def _initialised_nvml() -> ModuleType:
-    try:
-        nvml = import_module("pynvml")
-    except ImportError as error:
-        raise MeterError("pynvml is not installed; pip install nvidia-ml-py") from error
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError as error:
+    if without:
+        devices.close()
         raise MeterError(
-            f"no NVIDIA driver can be reached (NVML: {error}); "
-            "nvidia-smi must work here, and a container must be started with its GPUs"
-        ) from error
-    return nvml
-
-
-def _meter_on_visible_gpus(nvml: ModuleType) -> NvmlMeter:
-    handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    uuids = [str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
-    names = [str(nvml.nvmlDeviceGetName(handle)) for handle in handles]
-    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    visible = visible_gpu_indices(shown, uuids)
-    if not visible:
-        raise MeterError(
-            f"NVML sees {len(handles)} GPUs; CUDA_VISIBLE_DEVICES={shown!r} shows none of them to this run"
+            f"{', '.join(without)}: this GPU has no total-energy counter; Volta and later data-centre GPUs have one; "
+            "choose the meter 'nvml-power'"
         )
-    refuse_ambiguous_indices(shown, device_order=os.environ.get("CUDA_DEVICE_ORDER"), names=names)
-    for index in visible:
-        _refuse_mig(nvml, uuids[index], handles[index])
-    gpus = [
-        Gpu(
-            uuid=uuids[index],
-            name=names[index],
-            memory_mib=int(nvml.nvmlDeviceGetMemoryInfo(handles[index]).total) // _BYTES_PER_MIB,
-        )
-        for index in visible
-    ]
-    return NvmlMeter(
-        nvml=nvml,
-        gpus=gpus,
-        handles={uuids[index]: handles[index] for index in visible},
-        source=source_of(str(nvml.nvmlSystemGetDriverVersion()), names),
-    )
-
-
-def _refuse_mig(nvml: ModuleType, uuid: str, handle: object) -> None:
-    try:
-        current_mode, _ = nvml.nvmlDeviceGetMigMode(handle)
-    except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound):
-        return
-    if current_mode == nvml.NVML_DEVICE_MIG_ENABLE:
-        raise MeterError(
-            f"{uuid}: MIG is on, and a MIG slice has no energy counter: the GPU's counts all slices; "
-            f"turn it off (nvidia-smi -i {uuid} -mig 0)"
-        )
+    return NvmlMeter(devices)

@@ -13,13 +13,14 @@ log = logging.getLogger(__name__)
 # Name -> module:function that opens the meter; the function raises MeterError where it cannot.
 METERS: dict[str, str] = {
     "nvml": "energy_score.engine.meters.nvml:open_nvml_meter",
+    "nvml-power": "energy_score.engine.meters.nvml_power:open_nvml_power_meter",
     "rapl": "energy_score.engine.meters.rapl:open_rapl_meter",
     "estimate": "energy_score.engine.meters.estimate:open_estimate_meter",
     "replay": "energy_score.engine.meters.replay:open_replay_meter",
 }
 _READS_A_FILE = "replay"
 # Best first; the last of the CPU side works everywhere.
-_AUTO: dict[str, tuple[str, ...]] = {"gpu": ("nvml",), "cpu": ("rapl", "estimate")}
+_AUTO: dict[str, tuple[str, ...]] = {"gpu": ("nvml", "nvml-power"), "cpu": ("rapl", "estimate")}
 
 KNOWN_CHOICES = ("auto", "none", *(f"{name}:FILE" if name == _READS_A_FILE else name for name in METERS))
 

@@ -44,7 +44,7 @@ def test_a_name_opens_exactly_that_meter(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("choice", ["zeus", "", "nvml:0", "nvml:", "replay", "auto:x"])
 def test_an_unknown_choice_names_the_known_ones(choice: str) -> None:
-    with pytest.raises(UsageError, match="auto, none, nvml, rapl, estimate, replay:FILE"):
+    with pytest.raises(UsageError, match="auto, none, nvml, nvml-power, rapl, estimate, replay:FILE"):
         open_meters(choice)
 
 
@@ -62,6 +62,7 @@ def test_auto_takes_the_estimate_where_nothing_measures_and_says_why(
     assert meter.source is EnergySource.ESTIMATE
     assert [record.getMessage() for record in caplog.records] == [
         "meter passed over domain=gpu meter=nvml reason='no nvml here'",
+        "meter passed over domain=gpu meter=nvml-power reason='no nvml-power here'",
         "no meter domain=gpu",
         "meter passed over domain=cpu meter=rapl reason='no rapl here'",
         "meter picked domain=cpu meter=estimate source=estimate",
@@ -76,7 +77,7 @@ def test_auto_takes_the_gpu_counter_and_one_meter_of_the_cpu_side(nvml_simulator
 
 def unless_it_measures(opener: Callable[..., object]) -> Callable[..., object]:
     def open_meter(name: str, *arguments: Path) -> object:
-        if name in ("nvml", "rapl"):
+        if name in ("nvml", "nvml-power", "rapl"):
             raise MeterError(f"no {name} here")
         return opener(name, *arguments)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from energy_score.contract.errors import MeterError
-from energy_score.contract.run_report import EnergySource
-from energy_score.engine.meters.nvml import nvidia_driver_version, open_nvml_meter, source_of
+from energy_score.engine.meters.nvml import open_nvml_meter
+from energy_score.gpu.nvml_library import is_simulated, nvidia_driver_version
 from tests.nvml_simulator.simulator import REPOSITORY, UUIDS, NvmlSimulator
 
 MEASURE = """
@@ -25,7 +25,7 @@ except MeterError as error:
     sys.exit("MeterError: " + str(error))
 print(json.dumps(dict(
     source=meter.source, domain=meter.domain, gpus=[gpu.model_dump() for gpu in meter.gpus],
-    duration_s=last.time_s - first.time_s,
+    duration_s=last.time_s - first.time_s, faults=[first.faults, last.faults],
     energy_j={{uuid: last.energy_j[uuid] - first.energy_j[uuid] for uuid in last.energy_j}},
 )))
 """
@@ -70,8 +70,10 @@ def test_each_visible_gpu_has_its_own_counter(nvml_simulator: NvmlSimulator) -> 
     assert energy_j[UUIDS[0]] == pytest.approx(2 * energy_j[UUIDS[1]], rel=0.05)
 
 
-def test_a_counter_that_goes_back_ends_the_measurement(nvml_simulator: NvmlSimulator) -> None:
-    assert "went back from" in refusal(nvml_simulator, window_s=0.6, reset_after_s=0.4)
+def test_a_counter_that_goes_back_gives_a_fault_and_no_energy(nvml_simulator: NvmlSimulator) -> None:
+    measured = measure(nvml_simulator, window_s=0.6, reset_after_s=0.4)
+    assert measured["energy_j"] == {}
+    assert measured["faults"] == [{}, {UUIDS[0]: "counter_reset"}]
 
 
 def test_a_gpu_without_counter_is_refused_by_name(nvml_simulator: NvmlSimulator) -> None:
@@ -80,8 +82,12 @@ def test_a_gpu_without_counter_is_refused_by_name(nvml_simulator: NvmlSimulator)
     assert "no total-energy counter" in said
 
 
-def test_a_gpu_in_mig_mode_is_refused(nvml_simulator: NvmlSimulator) -> None:
-    assert "MIG is on" in refusal(nvml_simulator, mig=1)
+def test_a_gpu_in_mig_mode_is_measured_and_left_to_the_verdict(nvml_simulator: NvmlSimulator) -> None:
+    assert measure(nvml_simulator, mig=1)["energy_j"].keys() == {UUIDS[0]}
+
+
+def test_a_mig_slice_among_the_visible_devices_is_refused(nvml_simulator: NvmlSimulator) -> None:
+    assert "MIG slice" in refusal(nvml_simulator, CUDA_VISIBLE_DEVICES="MIG-7e1f")
 
 
 def test_a_machine_whose_gpus_are_hidden_has_nothing_to_measure(nvml_simulator: NvmlSimulator) -> None:
@@ -95,15 +101,15 @@ def test_unlike_gpus_by_index_are_refused_when_opened(nvml_simulator: NvmlSimula
 
 
 @pytest.mark.parametrize(
-    ("driver", "name", "source"),
+    ("driver", "name", "simulated"),
     [
-        ("580.65.06", "NVIDIA H100 80GB HBM3", EnergySource.NVML_COUNTER),
-        ("580.00-simulated", "NVIDIA H100 80GB HBM3", EnergySource.SIMULATED),
-        ("580.65.06", "Simulated GPU", EnergySource.SIMULATED),
+        ("580.65.06", "NVIDIA H100 80GB HBM3", False),
+        ("580.00-simulated", "NVIDIA H100 80GB HBM3", True),
+        ("580.65.06", "Simulated GPU", True),
     ],
 )
-def test_the_source_is_simulated_where_driver_or_name_says_so(driver: str, name: str, source: EnergySource) -> None:
-    assert source_of(driver, [name]) is source
+def test_a_driver_or_a_name_that_says_so_is_simulated(driver: str, name: str, simulated: bool) -> None:  # noqa: FBT001
+    assert is_simulated(driver, [name]) is simulated
 
 
 def test_the_meter_imports_where_pynvml_is_not_installed_and_says_so_when_opened() -> None:

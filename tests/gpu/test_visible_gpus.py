@@ -1,7 +1,7 @@
 import pytest
 
 from energy_score.contract.errors import MeterError
-from energy_score.engine.meters.visible_gpus import refuse_ambiguous_indices, visible_gpu_indices
+from energy_score.gpu.visible_gpus import refuse_ambiguous_indices, visible_gpu_indices
 
 UUIDS = ("GPU-1111aaaa-01", "GPU-1111bbbb-02", "GPU-2222cccc-03")
 

@@ -1,0 +1,76 @@
+"""Which of the processes on a GPU are not the run's own."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+# Linux, include/uapi/linux/nsfs.h: PID_NS_INIT_INO. NVML names processes by their ids in this namespace.
+_INITIAL_PID_NAMESPACE = 0xEFFFFFFC
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """A compute process on a GPU: seen from ``first_s`` to ``last_s``; ``first_look`` is whether the first look saw it.
+
+    ``descends`` says that it was this process or a descendant when it was first seen.
+    """
+
+    process_id: int
+    first_s: float
+    last_s: float
+    first_look: bool
+    descends: bool
+
+
+def foreign_process_ids(
+    sightings: Iterable[Sighting],
+    own_process_ids: Collection[int],
+    *,
+    start_s: float,
+    end_s: float,
+    ids_are_comparable: bool,
+) -> tuple[int, ...]:
+    """The processes seen between ``start_s`` and ``end_s`` that are not the run's own, in order.
+
+    Where NVML's ids are this process's, all are foreign but descendants and ``own_process_ids``. In a container they
+    are the host's (or absent: some drivers show a container no process at all), and an own one cannot be told by its
+    id. Foreign are then those of the first look, which is before the model is loaded, and those that appear after
+    ``start_s``, when the run's own are there already. What appears in between is taken for own: the host's witness
+    sees the rest.
+    """
+    foreign = []
+    for sighting in sightings:
+        if sighting.first_s > end_s or sighting.last_s < start_s:
+            continue
+        own = sighting.descends or sighting.process_id in own_process_ids
+        if not ids_are_comparable:
+            own = own or (not sighting.first_look and sighting.first_s < start_s)
+        if not own:
+            foreign.append(sighting.process_id)
+    return tuple(sorted(foreign))
+
+
+def ids_are_comparable() -> bool:
+    """Whether NVML's process ids are those of this process's own namespace: not so in most containers."""
+    try:
+        return (_PROC / "self/ns/pid").stat().st_ino == _INITIAL_PID_NAMESPACE
+    except OSError:  # no Linux, or no /proc: then no PID namespaces to tell apart
+        return True
+
+
+def descends_from(process_id: int, ancestor_id: int) -> bool:
+    """Whether ``process_id`` is ``ancestor_id`` or a descendant of it, as /proc tells now; False where it is gone."""
+    while process_id > 1:
+        if process_id == ancestor_id:
+            return True
+        process_id = _parent_id(process_id)
+    return False
+
+
+def _parent_id(process_id: int) -> int:
+    try:
+        status = (_PROC / str(process_id) / "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(status.rpartition(")")[2].split()[1])

@@ -1,0 +1,46 @@
+"""The NVML library itself: started, its driver named, its absence explained."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from types import ModuleType
+
+from energy_score.contract.errors import MeterError
+
+
+def initialised_nvml() -> ModuleType:
+    """The module pynvml after ``nvmlInit``; whoever asked calls ``nvmlShutdown`` once (NVML counts both).
+
+    Raises:
+        MeterError: pynvml is not installed, or no driver answers.
+    """
+    try:
+        nvml = import_module("pynvml")
+    except ImportError as error:
+        raise MeterError("pynvml is not installed; pip install nvidia-ml-py") from error
+    try:
+        nvml.nvmlInit()
+    except nvml.NVMLError as error:
+        raise MeterError(
+            f"no NVIDIA driver can be reached (NVML: {error}); "
+            "nvidia-smi must work here, and a container must be started with its GPUs"
+        ) from error
+    return nvml
+
+
+def nvidia_driver_version() -> str | None:
+    """The version of the NVIDIA driver, or None where there is none."""
+    try:
+        nvml = initialised_nvml()
+    except MeterError:
+        return None
+    try:
+        return str(nvml.nvmlSystemGetDriverVersion())
+    except nvml.NVMLError:
+        return None
+    finally:
+        nvml.nvmlShutdown()
+
+
+def is_simulated(driver_version: str, gpu_names: Iterable[str]) -> bool:
+    """Whether the driver version or a GPU's name says that nothing real is behind the figures."""
+    return any("simulat" in text.lower() for text in (driver_version, *gpu_names))
