@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,9 @@ RUNNABLE_TASKS: dict[Backend, tuple[str, ...]] = {"pytorch": ("text_gen",)}
 OFFICIAL = RepeatPolicy(protocol="official", repeats=10, discarded_repeats=1, min_phase_s=10, idle_baseline_s=30)
 # One repeat, no minimum: shows that a row runs, and about what it takes. Never rated.
 QUICK = RepeatPolicy(protocol="quick", repeats=1, discarded_repeats=0, min_phase_s=0, idle_baseline_s=0)
+# Source: METHOD.md, "Statistics": adaptive is at least 5 repeats, stops when the half-width is <= 1 %, at most 20.
+_ADAPTIVE_REPEATS = (5, 20)
+_ADAPTIVE_CI_TARGET = 0.01
 # Source: METHOD.md, "Statistics": the first repeat is discarded as warm-up where there are more than three.
 _REPEATS_WITHOUT_WARMUP = 3
 
@@ -49,7 +52,8 @@ class RunOptions(Record):
     dataset: str | None = None
     text_column: str | None = None
     protocol: Literal["quick", "official"] | None = None
-    repeats: int | None = Field(default=None, ge=1)
+    repeats: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
+    ci_target: float | None = Field(default=None, gt=0, lt=1)
     meter: str = "auto"
     dtype: Dtype | None = None
     seed: int = 42
@@ -69,7 +73,7 @@ class ParameterHandler:
     ``sheet_directory`` is what local model folders are relative to, ``sheet_name`` how messages call the spreadsheet.
 
     Raises:
-        UsageError: an option can hold for no row: backend, region, meter, prompts file.
+        UsageError: an option can hold for no row: backend, region, meter, prompts file, interval.
     """
 
     def __init__(self, options: RunOptions, *, sheet_directory: Path, sheet_name: str = "models.csv") -> None:
@@ -78,6 +82,11 @@ class ParameterHandler:
             raise UsageError(f"--backend {options.backend}: not available in this version; {valid} is")
         if options.prompts_file is not None and options.dataset is not None:
             raise UsageError("--prompts-file and --dataset name two sources of prompts; valid is one of them")
+        if options.ci_target is not None and options.repeats != "auto":
+            raise UsageError(
+                "--ci is where --repeats auto stops, and says nothing about a fixed number of repeats; "
+                "valid is --repeats auto --ci 1%"
+            )
         grid_factor(options.region)
         self._options = options
         self._sheet_directory = sheet_directory
@@ -164,15 +173,21 @@ class ParameterHandler:
         policy = OFFICIAL if protocol == "official" else QUICK
         if options.repeats is None or options.repeats == policy.repeats:
             return policy, ()
-        changed = policy.model_copy(
-            update={
-                "repeats": options.repeats,
-                "discarded_repeats": 1 if options.repeats > _REPEATS_WITHOUT_WARMUP else 0,
-            }
-        )
+        if options.repeats == "auto":
+            least, most = _ADAPTIVE_REPEATS
+            ci_target = options.ci_target or _ADAPTIVE_CI_TARGET
+            changes: dict[str, object] = {"repeats": least, "max_repeats": most, "ci_target": ci_target}
+            told = (
+                f"{least} to {most}, until the half-width of the total's 95 % interval is at most {ci_target:.3g} of "
+                "its mean"
+            )
+        else:
+            least, changes, told = options.repeats, {"repeats": options.repeats}, str(options.repeats)
+        changes["discarded_repeats"] = 1 if least > _REPEATS_WITHOUT_WARMUP else 0
+        changed = policy.model_copy(update=changes)
         if policy is QUICK:
             return changed, ()
-        return changed, (f"official is {OFFICIAL.repeats} counted repeats; this run has {options.repeats}",)
+        return changed, (f"official is {OFFICIAL.repeats} counted repeats; this run has {told}",)
 
     def _dataset(self, task: Task) -> DatasetRef:
         options, columns = self._options, task.dataset.columns

@@ -58,7 +58,7 @@ class ResultsAggregator:
         try:
             match directory.state():
                 case RunState.DONE:
-                    return row_of_report(directory.report(), region)
+                    return row_of_report(directory.report(), region, witness=directory.witness())
                 case RunState.FAILED:
                     failure = directory.failure()
                     return _identified(directory).model_copy(

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import RunFailure
@@ -111,6 +112,24 @@ def make_phases(*, repeats: int = 5, source: EnergySource = EnergySource.NVML_CO
     )
 
 
+def make_overhead(*, idle_w: float = 90.0) -> tuple[PhaseEnergy, ...]:
+    """The windows that count for nothing: loading, and 30 s of idle before and after."""
+    return tuple(
+        PhaseEnergy(
+            phase=phase,
+            repeat=0,
+            counted=False,
+            passes=1,
+            query_count=0,
+            duration_s=duration_s,
+            domain="gpu",
+            source=EnergySource.NVML_COUNTER,
+            energy_j={H100.uuid: energy_j},
+        )
+        for phase, duration_s, energy_j in (("load", 20.0, 3600.0), *[("idle", 30.0, 30 * idle_w)] * 2)
+    )
+
+
 def make_queries(*, failed: int = 0, first_error: str | None = None) -> QueryStatistics:
     return QueryStatistics(
         asked=10,
@@ -158,6 +177,18 @@ def make_report(**changes: Any) -> RunReport:
     return RunReport(**(values | changes))
 
 
+def make_witness(**changes: Any) -> HostWitness:
+    """A host that agrees with ``make_report``: 100 W in the 121.4 s outside the windows' 663.6 s and 606,960 J."""
+    values = {
+        "run_id": RUN_ID,
+        "started_at": datetime(2025, 11, 17, 3, 14, 50, tzinfo=UTC),
+        "finished_at": datetime(2025, 11, 17, 3, 27, 55, tzinfo=UTC),
+        "source": EnergySource.NVML_COUNTER,
+        "energy_j": {H100.uuid: 606_960.0 + 12_140.0},
+    }
+    return HostWitness(**(values | changes))
+
+
 def make_failure(**changes: Any) -> RunFailure:
     values = {
         "run_id": RUN_ID,
@@ -177,6 +208,7 @@ def make_run(
     config: ModelConfig | None = None,
     report: RunReport | None = None,
     failure: RunFailure | None = None,
+    witness: HostWitness | None = None,
 ) -> RunDirectory:
     """A run directory under ``output_directory`` with its spreadsheet row, its order, and the given end."""
     directory = RunDirectory(output_directory / "individual_runs" / name)
@@ -185,6 +217,8 @@ def make_run(
     (report.spec if report else make_spec()).write(directory.spec_file)
     if report is not None:
         report.write(directory.report_file)
+    if witness is not None:
+        witness.write(directory.witness_file)
     if failure is not None:
         failure.write(directory.failure_file)
     return directory

@@ -156,7 +156,7 @@ def program_with_import_log(*arguments: str) -> subprocess.CompletedProcess[str]
 
 
 def test_a_closed_pipe_ends_without_a_traceback() -> None:
-    command = f"{sys.executable} {ROOT / 'batch_runner.py'} list --json | head -1"
+    command = f"'{sys.executable}' '{ROOT / 'batch_runner.py'}' list --json | head -1"
     done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
@@ -172,3 +172,9 @@ def test_the_console_script_is_the_same_program() -> None:
     script = Path(sys.executable).parent / "energy-score"
     done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == program("--version").stdout
+
+
+def test_an_interval_without_adaptive_repeats_is_a_usage_error() -> None:
+    done = program("--ci", "1%", "--dry-run")
+    assert done.returncode == 2
+    assert "valid is --repeats auto --ci 1%" in done.stderr

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from energy_score.contract.errors import RowRefusedError, UsageError
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
-from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.run_spec import RepeatPolicy, RunSpec
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions, folder_digest
 
@@ -167,16 +167,30 @@ def test_on_and_off_rows_never_share_a_spec() -> None:
         ({"protocol": "quick", "repeats": 3}, ("quick", 3, 0, 0, 0)),
         ({"protocol": "quick", "repeats": 4}, ("quick", 4, 1, 0, 0)),
         ({"repeats": 2}, ("official", 2, 0, 10, 30)),
+        ({"repeats": "auto"}, ("official", 5, 1, 10, 30, 0.01, 20)),
+        ({"repeats": "auto", "ci_target": 0.05}, ("official", 5, 1, 10, 30, 0.05, 20)),
+        ({"repeats": "auto", "query_count": 5}, ("quick", 5, 1, 0, 0, 0.01, 20)),
     ],
 )
 def test_the_protocol_follows_from_the_options(options: dict[str, Any], expected: tuple[object, ...]) -> None:
     policy = spec(**options).repeat_policy
-    assert tuple(policy.model_dump().values()) == expected
+    assert tuple(policy.model_dump(exclude_none=True).values()) == expected
+    assert RepeatPolicy.model_validate(policy.model_dump()) == policy
 
 
 def test_an_official_run_with_other_repeats_says_so() -> None:
     assert spec(repeats=2).notes == ("official is 10 counted repeats; this run has 2",)
     assert spec(repeats=10).notes == ()
+    (note,) = spec(repeats="auto", ci_target=0.02).notes
+    assert note.startswith("official is 10 counted repeats; this run has 5 to 20, until the half-width of the total's")
+    assert note.endswith(" 0.02 of its mean")
+    assert spec(repeats="auto", query_count=3).notes == ()
+
+
+@pytest.mark.parametrize("repeats", [None, 10])
+def test_an_interval_without_adaptive_repeats_is_refused(repeats: int | None) -> None:
+    with pytest.raises(UsageError, match="valid is --repeats auto --ci 1%"):
+        handler(repeats=repeats, ci_target=0.01)
 
 
 @pytest.mark.parametrize("backend", ["vllm", "optimum"])
@@ -204,12 +218,10 @@ def test_a_region_without_a_factor_is_refused() -> None:
 
 
 def test_the_spec_carries_the_row_and_the_options() -> None:
-    one = spec(
-        "openai/gpt-oss-20b", "On (High)", seed=7, meter="replay", save_text=True, no_weights=True, query_count=3
-    )
+    one = spec("openai/gpt-oss-20b", "On (High)", seed=7, meter="none", save_text=True, no_weights=True, query_count=3)
     assert (one.model_id, one.model_class, one.reasoning_state) == ("openai/gpt-oss-20b", "B", "On (High)")
     assert (one.reasoning, one.task, one.backend) == (ReasoningMode.HIGH, "text_gen", "pytorch")
-    assert (one.generation.seed, one.meter, one.query_count) == (7, "replay", 3)
+    assert (one.generation.seed, one.meter, one.query_count) == (7, "none", 3)
     assert (one.save_text, one.no_weights) == (True, True)
     assert (one.model_path, one.model_digest, one.image) == (None, None, None)
 
@@ -319,7 +331,9 @@ def test_the_digest_of_large_files_follows_their_time_of_change(tmp_path: Path) 
     assert folder_digest(tmp_path) != before
 
 
-@pytest.mark.parametrize("options", [{"query_count": 0}, {"repeats": 0}, {"new_tokens_off": 0}, {"unknown": 1}])
+@pytest.mark.parametrize(
+    "options", [{"query_count": 0}, {"repeats": 0}, {"repeats": "some"}, {"new_tokens_off": 0}, {"unknown": 1}]
+)
 def test_options_without_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RunOptions.model_validate(options)

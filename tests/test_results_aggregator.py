@@ -8,18 +8,21 @@ import pytest
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
-from energy_score.contract.run_report import EnergySource, Hardware, Verdict, VerdictReason
+from energy_score.contract.run_report import EnergySource, GpuConditions, Hardware, RunReport, Verdict, VerdictReason
 from energy_score.results_table.csv_table import COLUMNS
 from results_aggregator import ResultsAggregator
 from tests.record_factory import (
     H100,
     make_config,
     make_failure,
+    make_overhead,
+    make_phases,
     make_queries,
     make_report,
     make_run,
     make_spec,
     make_statistics,
+    make_witness,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -43,6 +46,20 @@ def cells(output_directory: Path) -> list[dict[str, str]]:
 def only_row(output_directory: Path, region: str | None = None) -> ResultRow:
     (row,) = ResultsAggregator(output_directory).rows(region)
     return row
+
+
+def with_every_figure() -> RunReport:
+    """Idle at 90 W, a peak of 950 W, and an integral that is 1 % above the counter."""
+    total = make_statistics()[-1].model_copy(update={"idle_subtracted_j": 25.4 * 3600 - 90 * 100})
+    windows = [
+        window.model_copy(update={"integral_j": {H100.uuid: 92354.4}}) if window.phase == "full" else window
+        for window in make_phases()
+    ]
+    return make_report(
+        statistics=(*make_statistics()[:-1], total),
+        phases=(*make_overhead(), *windows),
+        conditions=(GpuConditions(uuid=H100.uuid, peak_power_w=950.0),),
+    )
 
 
 def test_the_documented_columns_come_first_and_column_19_is_the_error_message() -> None:
@@ -242,7 +259,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monke
 
 
 def test_a_deleted_table_is_rebuilt_to_the_same_bytes_and_equals_the_golden_one(tmp_path: Path) -> None:
-    make_run(tmp_path, "a_done", report=make_report())
+    make_run(tmp_path, "a_done", report=with_every_figure(), witness=make_witness())
     partial = make_report(
         spec=make_spec(model_id="=cmd|' /C calc'!A0", notes=("thinks by default", "sheet, and state; differ")),
         queries=make_queries(failed=1, first_error='said "no",\nthen stopped'),
@@ -258,6 +275,63 @@ def test_a_deleted_table_is_rebuilt_to_the_same_bytes_and_equals_the_golden_one(
     table.unlink()
     assert ResultsAggregator(tmp_path).write_master_csv().read_bytes() == first
     assert first == (GOLDEN / "master_results.csv").read_bytes()
+
+
+def test_the_further_figures_of_the_gpu_follow_from_the_report(tmp_path: Path) -> None:
+    make_run(tmp_path, report=with_every_figure())
+    row = only_row(tmp_path)
+    assert row.idle_power_w == pytest.approx(90)
+    assert row.idle_subtracted_wh == pytest.approx(25.4 - 90 * 100 / 3600)
+    assert row.mean_power_w == pytest.approx(914.4)
+    assert row.peak_power_w == 950.0
+    assert row.integral_discrepancy_percent == pytest.approx(1.0)
+    assert row.energy_per_output_token_j == pytest.approx(25.4 * 3600 / 1000)
+    assert row.energy_per_input_token_j == pytest.approx(0.9 * 3600 / 500)
+    assert row.load_energy_wh == 1.0
+
+
+def test_without_idle_sampling_and_integral_their_figures_are_empty(tmp_path: Path) -> None:
+    make_run(tmp_path, report=make_report())
+    row = only_row(tmp_path)
+    assert (row.idle_subtracted_wh, row.idle_power_w, row.peak_power_w) == (None, None, None)
+    assert (row.integral_discrepancy_percent, row.load_energy_wh) == (None, None)
+
+
+def test_the_peak_of_several_gpus_is_the_sum_of_theirs_and_unknown_where_one_is(tmp_path: Path) -> None:
+    known, unknown = GpuConditions(uuid="GPU-a", peak_power_w=300.0), GpuConditions(uuid="GPU-b")
+    make_run(tmp_path, "two", report=make_report(conditions=(known, known)))
+    assert only_row(tmp_path).peak_power_w == 600.0
+    make_report(conditions=(known, unknown)).write(tmp_path / "individual_runs" / "two" / "benchmark_report.json")
+    assert only_row(tmp_path).peak_power_w is None
+
+
+def test_an_unresolved_decode_is_an_empty_cell(tmp_path: Path) -> None:
+    prefill, decode, total = make_statistics()
+    unresolved = decode.model_copy(update={"mean_energy_j": None, "unresolved": True})
+    make_run(tmp_path, report=make_report(statistics=(prefill, unresolved, total)))
+    row = only_row(tmp_path)
+    assert row.decode_wh is None
+    assert row.gpu_energy_wh == pytest.approx(25.4)
+
+
+def test_the_verdict_of_a_row_is_that_after_the_host_was_heard(tmp_path: Path) -> None:
+    make_run(tmp_path, "agrees", report=make_report(), witness=make_witness())
+    make_run(tmp_path, "alone", report=make_report())
+    make_run(tmp_path, "contradicted", report=make_report(), witness=make_witness(foreign_process_ids=(7,)))
+    seen = [(row["verdict_reasons"], row["rateable"], row["comparable"]) for row in cells(tmp_path)]
+    assert seen == [
+        ("", "true", "true"),
+        ("no_host_witness", "true", "true"),
+        ("witness_foreign_process", "false", "false"),
+    ]
+
+
+def test_a_damaged_witness_is_a_row_that_names_the_file(tmp_path: Path) -> None:
+    make_run(tmp_path, report=make_report()).witness_file.write_text("{")
+    row = only_row(tmp_path)
+    assert row.error_message is not None
+    assert "host_witness.json" in row.error_message
+    assert row.gpu_energy_wh is None
 
 
 def test_a_data_frame_has_one_column_per_field(tmp_path: Path) -> None:

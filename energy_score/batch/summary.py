@@ -24,9 +24,10 @@ def headline(plan: Sequence[PlannedRun]) -> str:
     if not specs:
         return runs
     policy = specs[0].repeat_policy
+    repeats = str(policy.repeats) if policy.max_repeats is None else f"{policy.repeats} to {policy.max_repeats}"
     return (
-        f"{runs}; {specs[0].backend} backend, protocol {policy.protocol}: {policy.repeats} repeat"
-        f"{'s' if policy.repeats != 1 else ''}, phases of at least {policy.min_phase_s:g} s, meter {specs[0].meter}"
+        f"{runs}; {specs[0].backend} backend, protocol {policy.protocol}: {repeats} repeat"
+        f"{'s' if repeats != '1' else ''}, phases of at least {policy.min_phase_s:g} s, meter {specs[0].meter}"
     )
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from energy_score.commands.option_types import repeat_count, share
+
 if TYPE_CHECKING:
     from energy_score.batch.plan import Selection
     from parameter_handler import RunOptions
@@ -40,7 +42,12 @@ _RUN = (
     click.option("--protocol", type=click.Choice(["quick", "official"]),
                  help="official: 10 repeats, phases of 10 s or more, idle baseline. quick: one repeat, never rateable."
                  "  [default: quick with --num-prompts, else official]"),
-    click.option("--repeats", type=click.IntRange(min=1), metavar="N", help="Counted repeats of each phase."),
+    click.option("--repeats", type=repeat_count, metavar="N|auto",
+                 help="Counted repeats of each phase; auto: 5 to 20, until the total's 95 % interval is narrow enough."
+                 "  [default: the protocol's]"),
+    click.option("--ci", "ci_target", type=share, metavar="SHARE",
+                 help="Half-width of that interval, as a share of the mean (1% or 0.01), at which --repeats auto stops."
+                 "  [default: 1%]"),
     click.option("--meter", default="auto", show_default=True, metavar="NAME",
                  help="Energy meter: auto, nvml, rapl, estimate, none, replay:FILE."),
     click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),

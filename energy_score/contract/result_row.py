@@ -32,6 +32,12 @@ class ResultRow(Record):
 
     Totals are those of one pass over all queries, the mean of the counted repeats. ``*_wh`` GPU columns hold GPU
     measurements alone (source in ``energy_source``); ``cpu_energy_wh`` is apart, with its own source.
+
+    ``idle_subtracted_wh`` is ``gpu_energy_wh`` less ``idle_power_w`` times the duration, beside the gross figure.
+    ``mean_power_w`` is that of a whole pass; ``peak_power_w`` is the sum of each GPU's own peak, which for several GPUs
+    is an upper bound. ``integral_discrepancy_percent`` is the worst work window's, of the counter's energy.
+    ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
+    tokens. ``load_energy_wh`` is that of loading the model, once, and in no total.
     """
 
     model_name: str
@@ -85,3 +91,11 @@ class ResultRow(Record):
     max_new_tokens: int | None = None
     notes: str | None = None
     run_id: str | None = None
+    idle_subtracted_wh: float | None = None
+    idle_power_w: float | None = None
+    mean_power_w: float | None = None
+    peak_power_w: float | None = None
+    integral_discrepancy_percent: float | None = None
+    energy_per_output_token_j: float | None = None
+    energy_per_input_token_j: float | None = None
+    load_energy_wh: float | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_report import RunReport
@@ -45,6 +46,11 @@ class RunDirectory:
     def failure_file(self) -> Path:
         """Why there is no result."""
         return self.path / "run_failure.json"
+
+    @property
+    def witness_file(self) -> Path:
+        """What the host saw of the GPUs; absent where it could see none."""
+        return self.path / "host_witness.json"
 
     @property
     def queries_file(self) -> Path:
@@ -90,6 +96,10 @@ class RunDirectory:
     def report(self) -> RunReport:
         """The result of the run; raises RecordError."""
         return RunReport.read(self.report_file)
+
+    def witness(self) -> HostWitness | None:
+        """What the host saw of the run's GPUs, None where it left no record; raises RecordError."""
+        return HostWitness.read(self.witness_file) if self.witness_file.exists() else None
 
     def failure(self) -> RunFailure:
         """Why the run gave no result; raises RecordError."""

@@ -11,6 +11,9 @@ from energy_score.contract.run_spec import RunSpec
 
 Domain = Literal["gpu", "cpu"]
 
+# The pass that makes a query's whole work: text is generated (full), or one forward pass or one pipeline call is made.
+WORK_PHASES = ("full", "forward", "call")
+
 
 class EnergySource(StrEnum):
     """Where an energy figure comes from; figures of different sources never share a column."""
@@ -72,6 +75,19 @@ class PhaseEnergy(Record):
     def total_j(self) -> float | None:
         """The window's energy over all devices in J, or None where nothing measured it or a device has no figure."""
         return sum(self.energy_j.values()) if self.energy_j and not self.faults else None
+
+    @property
+    def integral_discrepancy(self) -> float | None:
+        """How far the integral is from the counter, as a part of the counter's energy: the worst device's, unsigned.
+
+        None where no device has both figures, or the counter's is not positive.
+        """
+        parts = [
+            abs(self.integral_j[device] / energy_j - 1)
+            for device, energy_j in self.energy_j.items()
+            if device in self.integral_j and energy_j > 0
+        ]
+        return max(parts, default=None)
 
 
 class PhaseStatistics(Record):

@@ -96,6 +96,14 @@ class RepeatPolicy(Record):
     ci_target: float | None = Field(default=None, gt=0, lt=1)
     max_repeats: int | None = Field(default=None, ge=1)
 
+    @model_validator(mode="after")
+    def _a_target_has_an_end(self) -> Self:
+        if (self.ci_target is None) != (self.max_repeats is None):
+            raise ValueError("ci_target and max_repeats go together")
+        if self.max_repeats is not None and self.max_repeats < self.repeats:
+            raise ValueError(f"max_repeats {self.max_repeats} is less than repeats {self.repeats}")
+        return self
+
 
 class GpuRequirement(Record):
     """GPUs the run may use: ``count`` of them, or as many as are visible (None). 0 where no GPU is used."""

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.record import Record
 from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_report import RunReport
@@ -14,6 +15,7 @@ _RECORDS: dict[str, type[Record]] = {
     "run_spec.v1.json": RunSpec,
     "run_report.v1.json": RunReport,
     "run_failure.v1.json": RunFailure,
+    "host_witness.v1.json": HostWitness,
 }
 
 

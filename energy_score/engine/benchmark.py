@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_spec import RunSpec
@@ -11,6 +12,7 @@ from energy_score.engine.backends.backend import Backend, Completion, PreparedQu
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query_log import QueryLog
+from energy_score.engine.statistics import should_stop
 
 log = logging.getLogger(__name__)
 
@@ -77,27 +79,31 @@ class Benchmark:
         """All repeats of all phases, the idle baseline before and after, then the retries."""
         policy = self._spec.repeat_policy
         self._measure_idle()
-        for repeat in range(1, policy.discarded_repeats + policy.repeats + 1):
-            counted = repeat > policy.discarded_repeats
-            passes = [
-                ("prefill", self._prefill_pass),
-                ("full", self._full_pass if counted else self._uncounted_full_pass),
-            ]
-            # The order alternates, so that a slow drift does not lean on decode = full - prefill.
-            for phase, run_pass in [("preprocess", self._prepare_all), *passes[:: 1 if repeat % 2 else -1]]:
-                log.info("phase=%s repeat=%d counted=%s", phase, repeat, counted)
-                self._measurement.measure(
-                    phase,
-                    run_pass,
-                    repeat=repeat,
-                    counted=counted,
-                    query_count=len(self._texts),
-                    min_duration_s=policy.min_phase_s,
-                )
+        for repeat in count(1):
+            self._measure_repeat(repeat, counted=repeat > policy.discarded_repeats)
+            if should_stop(self._measurement.windows, policy):
+                break
         self._measure_idle()
         self._retry_failed()
         if not any(self.log.successes()):
             raise QueryError(f"all {len(self._texts)} queries failed; the first says: {self.log.records[0].error}")
+
+    def _measure_repeat(self, repeat: int, *, counted: bool) -> None:
+        passes = [
+            ("prefill", self._prefill_pass),
+            ("full", self._full_pass if counted else self._uncounted_full_pass),
+        ]
+        # The order alternates, so that a slow drift does not lean on decode = full - prefill.
+        for phase, run_pass in [("preprocess", self._prepare_all), *passes[:: 1 if repeat % 2 else -1]]:
+            log.info("phase=%s repeat=%d counted=%s", phase, repeat, counted)
+            self._measurement.measure(
+                phase,
+                run_pass,
+                repeat=repeat,
+                counted=counted,
+                query_count=len(self._texts),
+                min_duration_s=self._spec.repeat_policy.min_phase_s,
+            )
 
     def first_prompt(self) -> str:
         """The first query that could be prepared, as rendered."""

@@ -2,17 +2,42 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from energy_score.contract.run_report import Domain, MeterReading, PhaseEnergy
 from energy_score.engine.meters.meter import Meter
 
 
-class Measurement:
-    """Measures windows with all meters of a run and keeps them in order."""
+class PowerIntegral(Protocol):
+    """An independent witness of the same windows: the integral of sampled power."""
 
-    def __init__(self, meters: Sequence[Meter], *, synchronise: Callable[[], None]) -> None:
+    def integral_j(self, start_s: float, end_s: float) -> dict[str, float]:
+        """Energy in J by GPU UUID between two times of ``time.monotonic``; a GPU that was not sampled is absent."""
+
+
+@dataclass(frozen=True)
+class _Edges:
+    """When the work of a window began and ended, in s of ``time.monotonic``."""
+
+    start_s: float
+    end_s: float
+
+
+class Measurement:
+    """Measures windows with all meters of a run and keeps them in order.
+
+    A window opens at a tick of the GPUs' counters and closes at the first tick after its work. What a GPU used between
+    the ticks and the work is taken off at its idle power, once an idle window has shown that; how much that could be
+    wrong by stands beside the energy.
+    """
+
+    def __init__(
+        self, meters: Sequence[Meter], *, synchronise: Callable[[], None], integral: PowerIntegral | None = None
+    ) -> None:
         self._meters = tuple(meters)
         self._synchronise = synchronise
+        self._integral = integral
         self.windows: list[PhaseEnergy] = []
 
     def measure(
@@ -30,30 +55,29 @@ class Measurement:
         Raises:
             MeterError: a meter stopped giving readings.
         """
+        gpus_first = sorted(self._meters, key=lambda meter: meter.domain != "gpu")
         self._synchronise()
-        before = [meter.read() for meter in self._meters]
+        # The GPUs' ticks are waited for outermost, so that the other meters see only the work.
+        before = {meter: meter.read_at_tick() for meter in gpus_first}
         start_s = time.monotonic()
         passes = 0
         while passes == 0 or time.monotonic() - start_s < min_duration_s:
             run_pass()
             passes += 1
         self._synchronise()
-        duration_s = time.monotonic() - start_s
-        after = [meter.read() for meter in self._meters]
+        edges = _Edges(start_s, time.monotonic())
+        after = {meter: meter.read_at_tick() for meter in reversed(gpus_first)}
 
-        common = {"phase": phase, "repeat": repeat, "counted": counted, "passes": passes, "query_count": query_count}
-        for meter, first, last in zip(self._meters, before, after, strict=True):
-            self.windows.append(
-                PhaseEnergy(
-                    **common,
-                    duration_s=duration_s,
-                    domain=meter.domain,
-                    source=meter.source,
-                    energy_j=_difference(first, last),
-                )
-            )
+        common = {
+            "phase": phase, "repeat": repeat, "counted": counted, "passes": passes, "query_count": query_count,
+            "duration_s": edges.end_s - edges.start_s,
+        }  # fmt: skip
+        for meter in self._meters:
+            window = PhaseEnergy(**common, domain=meter.domain, source=meter.source, energy_j={})
+            figures = self._figures(meter, before[meter], after[meter], edges, is_idle=phase == "idle")
+            self.windows.append(window.model_copy(update=figures))
         if not self._meters:
-            self.windows.append(PhaseEnergy(**common, duration_s=duration_s, domain=None, source=None, energy_j={}))
+            self.windows.append(PhaseEnergy(**common, domain=None, source=None, energy_j={}))
 
     def energy_j(self, domain: Domain) -> float | None:
         """Energy of all windows so far in J, overhead included; None where no meter sees the domain."""
@@ -61,6 +85,41 @@ class Measurement:
         known = [energy_j for energy_j in energies if energy_j is not None]
         return sum(known) if known else None
 
+    def idle_power_w(self, device: str) -> float | None:
+        """Mean power of ``device`` in W over the idle windows so far; None before the first."""
+        idle = [window for window in self.windows if window.phase == "idle" and device in window.energy_j]
+        duration_s = sum(window.duration_s for window in idle)
+        return sum(window.energy_j[device] for window in idle) / duration_s if duration_s else None
 
-def _difference(first: MeterReading, last: MeterReading) -> dict[str, float]:
-    return {device: last.energy_j[device] - energy_j for device, energy_j in first.energy_j.items()}
+    def _figures(
+        self, meter: Meter, first: MeterReading, last: MeterReading, edges: _Edges, *, is_idle: bool
+    ) -> dict[str, object]:
+        """Energy, uncertainty, integral and faults of the window by device."""
+        faults = dict(last.faults)
+        energy_j: dict[str, float] = {}
+        uncertainty_j: dict[str, float] = {}
+        for device, at_start_j in first.energy_j.items():
+            if device in faults or device not in last.energy_j:
+                faults.setdefault(device, "counter_lost")
+                continue
+            counted_j = last.energy_j[device] - at_start_j
+            outside_s = _outside_s(device, first, last, edges)
+            if outside_s is None:
+                energy_j[device] = counted_j
+                continue
+            mean_power_w = counted_j / (edges.end_s - edges.start_s + outside_s)
+            # An idle window is like what surrounds it; no other window can be all idle.
+            idle_power_w = mean_power_w if is_idle else min(self.idle_power_w(device) or 0.0, mean_power_w)
+            energy_j[device] = counted_j - idle_power_w * outside_s
+            uncertainty_j[device] = mean_power_w * outside_s
+        integral_j = {}
+        if self._integral is not None and meter.domain == "gpu":
+            integral_j = self._integral.integral_j(edges.start_s, edges.end_s)
+        return {"energy_j": energy_j, "uncertainty_j": uncertainty_j, "integral_j": integral_j, "faults": faults}
+
+
+def _outside_s(device: str, first: MeterReading, last: MeterReading, edges: _Edges) -> float | None:
+    """How long the window of ``device``, from tick to tick, is beyond its work; None where ticks were not seen."""
+    if device not in first.tick_s or device not in last.tick_s:
+        return None
+    return max(0.0, edges.start_s - first.tick_s[device]) + max(0.0, last.tick_s[device] - edges.end_s)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from energy_score.contract.run_report import (
+    GpuConditions,
     Hardware,
     LoadedModel,
     PhaseEnergy,
@@ -11,7 +12,7 @@ from energy_score.contract.run_report import (
     Verdict,
 )
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.rules import energy, official
+from energy_score.engine.rules import counter, energy, gpu, official
 from energy_score.engine.rules import model as model_rules
 from energy_score.engine.rules import queries as query_rules
 from energy_score.engine.rules.facts import Facts, Rule
@@ -21,6 +22,19 @@ RULES: tuple[Rule, ...] = (
     energy.source_is_no_measurement,
     energy.gpu_energy_is_not_positive,
     energy.phase_is_too_short,
+    counter.counter_was_reset,
+    counter.counter_was_frozen,
+    counter.counter_was_lost,
+    counter.integral_contradicts_the_counter,
+    counter.integral_deviates_from_the_counter,
+    counter.ticks_are_coarse,
+    counter.phase_is_unresolved,
+    gpu.mig_is_on,
+    gpu.another_process_computed,
+    gpu.hardware_slowed_down,
+    gpu.power_cap_was_reached,
+    gpu.driver_cooled_the_gpu,
+    gpu.power_limit_was_changed,
     query_rules.too_many_queries_failed,
     query_rules.some_queries_failed,
     query_rules.token_count_is_off_target,
@@ -43,13 +57,22 @@ def judge(
     tokens: TokenCounts,
     model: LoadedModel,
     hardware: Hardware,
+    conditions: Sequence[GpuConditions] = (),
 ) -> Verdict:
     """The verdict with every reason that spoke, in the order of the rules.
 
     ``measured`` says that GPU energy was read at all; ``rateable`` needs that and no ``invalid`` reason;
     ``comparable`` (with officially published scores) needs in addition no ``not_comparable`` one.
     """
-    facts = Facts(spec=spec, windows=tuple(windows), queries=queries, tokens=tokens, model=model, hardware=hardware)
+    facts = Facts(
+        spec=spec,
+        windows=tuple(windows),
+        queries=queries,
+        tokens=tokens,
+        model=model,
+        hardware=hardware,
+        conditions=tuple(conditions),
+    )
     reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)
     severities = {reason.severity for reason in reasons}
     rateable = bool(facts.gpu_windows) and "invalid" not in severities

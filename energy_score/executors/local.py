@@ -17,6 +17,7 @@ import energy_score
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.executors.executor import Execution
+from energy_score.executors.witness import GpuWitness
 
 # What an engine needs from its owner's environment; everything else stays behind.
 _PASSED_ON = {
@@ -47,6 +48,7 @@ class LocalExecutor:
         self,
         directory: RunDirectory,
         *,
+        run_id: str,
         on_event: Callable[[Mapping[str, Any]], None],
         on_log_line: Callable[[str], None],
     ) -> Execution:
@@ -55,7 +57,8 @@ class LocalExecutor:
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
         ]  # fmt: skip
-        with tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
+        witness = GpuWitness(run_id)
+        with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
                 stdin=subprocess.PIPE,  # its end tells the child that this process is gone
@@ -65,27 +68,35 @@ class LocalExecutor:
                 env=engine_environment(os.environ),
                 start_new_session=True,
             )
+            witness.session_id = child.pid
             readers = [
                 _start_reader(child.stdout, lambda line: _dispatch(line, on_event, on_log_line)),
                 _start_reader(child.stderr, on_log_line),
             ]
-            timed_out = False
-            try:
-                child.wait(self._timeout_s)
-            except subprocess.TimeoutExpired:
-                timed_out = True
-                _stop_group(child)
-            except BaseException:
-                _stop_group(child)
-                raise
-            finally:
-                _kill_group(child)
-                for reader in readers:
-                    reader.join(_GRACE_S)
-                for stream in (child.stdin, child.stdout, child.stderr):
-                    if stream is not None:
-                        with contextlib.suppress(OSError):
-                            stream.close()
+            execution = self._wait(child, readers)
+        if directory.report_file.exists():
+            witness.write(directory.witness_file)
+        return execution
+
+    def _wait(self, child: subprocess.Popen[bytes], readers: list[threading.Thread]) -> Execution:
+        """The end of the child, stopped at the timeout or on an interrupt; nothing of its group is left."""
+        timed_out = False
+        try:
+            child.wait(self._timeout_s)
+        except subprocess.TimeoutExpired:
+            timed_out = True
+            _stop_group(child)
+        except BaseException:
+            _stop_group(child)
+            raise
+        finally:
+            _kill_group(child)
+            for reader in readers:
+                reader.join(_GRACE_S)
+            for stream in (child.stdin, child.stdout, child.stderr):
+                if stream is not None:
+                    with contextlib.suppress(OSError):
+                        stream.close()
         return Execution(exit_code=child.returncode, timed_out=timed_out)
 
 

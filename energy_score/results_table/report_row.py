@@ -4,16 +4,19 @@ from collections import Counter
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.grid import GridFactor, grid_factor
+from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_report import Domain, EnergySource, Hardware, PhaseStatistics, QueryStatistics, RunReport
 from energy_score.contract.units import JOULES_PER_WH, watt_hours
+from energy_score.results_table.gpu_figures import gpu_figures, quotient
+from energy_score.results_table.witness_rules import reconcile
 
 
-def row_of_report(report: RunReport, region: str | None = None) -> ResultRow:
+def row_of_report(report: RunReport, region: str | None = None, *, witness: HostWitness | None = None) -> ResultRow:
     """The row of ``report``; CO2 is that of ``region``, or of the region that the run was ordered with.
 
-    ``throughput_tokens_per_second`` counts completion tokens, over the duration of one pass. ``timestamp`` is the
-    run's end.
+    The verdict is the report's with the host's ``witness`` heard. ``throughput_tokens_per_second`` counts completion
+    tokens, over the duration of one pass. ``timestamp`` is the run's end.
 
     Raises:
         UsageError: ``region`` is not known.
@@ -24,7 +27,9 @@ def row_of_report(report: RunReport, region: str | None = None) -> ResultRow:
     cpu = _energy_by_phase(report.statistics, "cpu")
     gpu_total, cpu_total = gpu.get("total"), cpu.get("total")
     gpu_energy_wh = _mean_wh(gpu_total)
-    per_query_wh = _quotient(gpu_energy_wh, queries.succeeded)
+    figures = gpu_figures(report, gpu)
+    verdict = reconcile(report, witness)
+    per_query_wh = quotient(gpu_energy_wh, queries.succeeded)
     total_tokens = tokens.prompt + tokens.completion
     factor = _factor(region, spec.region) if gpu_energy_wh is not None else None
     return ResultRow(
@@ -40,10 +45,10 @@ def row_of_report(report: RunReport, region: str | None = None) -> ResultRow:
         total_tokens=total_tokens,
         total_prompt_tokens=tokens.prompt,
         total_completion_tokens=tokens.completion,
-        throughput_tokens_per_second=_quotient(tokens.completion, total.mean_duration_s if total else None),
+        throughput_tokens_per_second=quotient(tokens.completion, total.mean_duration_s if total else None),
         gpu_energy_wh=gpu_energy_wh,
         co2_emissions_g=gpu_energy_wh / 1000 * factor.g_per_kwh if factor and gpu_energy_wh is not None else None,
-        tokens_per_joule=_quotient(total_tokens, gpu_energy_wh * JOULES_PER_WH if gpu_energy_wh else None),
+        tokens_per_joule=quotient(total_tokens, gpu_energy_wh * JOULES_PER_WH if gpu_energy_wh else None),
         avg_energy_per_prompt_wh=per_query_wh,
         timestamp=report.finished_at,
         error_message=_partial_failure(queries),
@@ -55,10 +60,10 @@ def row_of_report(report: RunReport, region: str | None = None) -> ResultRow:
         gpu_energy_ci95_half_width_wh=watt_hours(gpu_total.ci95_half_width_j) if gpu_total else None,
         repeats=total.repeats if total else None,
         energy_source=gpu_total.source if gpu_total else None,
-        energy_status=report.verdict.status,
-        rateable=report.verdict.rateable,
-        comparable=report.verdict.comparable,
-        verdict_reasons="; ".join(reason.code for reason in report.verdict.reasons),
+        energy_status=verdict.status,
+        rateable=verdict.rateable,
+        comparable=verdict.comparable,
+        verdict_reasons="; ".join(reason.code for reason in verdict.reasons),
         cpu_energy_wh=_mean_wh(cpu_total),
         cpu_energy_source=cpu_total.source if cpu_total else None,
         time_to_first_token_seconds=queries.mean_time_to_first_token_s,
@@ -78,6 +83,14 @@ def row_of_report(report: RunReport, region: str | None = None) -> ResultRow:
         max_new_tokens=spec.generation.max_new_tokens,
         notes="; ".join(spec.notes),
         run_id=report.run_id,
+        idle_subtracted_wh=figures.idle_subtracted_wh,
+        idle_power_w=figures.idle_power_w,
+        mean_power_w=figures.mean_power_w,
+        peak_power_w=figures.peak_power_w,
+        integral_discrepancy_percent=figures.integral_discrepancy_percent,
+        energy_per_output_token_j=figures.energy_per_output_token_j,
+        energy_per_input_token_j=figures.energy_per_input_token_j,
+        load_energy_wh=figures.load_energy_wh,
     )
 
 
@@ -105,11 +118,6 @@ def _energy_by_phase(statistics: tuple[PhaseStatistics, ...], domain: Domain) ->
 
 def _mean_wh(statistics: PhaseStatistics | None) -> float | None:
     return watt_hours(statistics.mean_energy_j) if statistics else None
-
-
-def _quotient(dividend: float | None, divisor: float | None) -> float | None:
-    """None where a side is unknown or the divisor is 0: no rate can be told then."""
-    return dividend / divisor if dividend is not None and divisor else None
 
 
 def _factor(region: str | None, recorded_region: str) -> GridFactor | None:

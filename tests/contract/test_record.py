@@ -13,7 +13,7 @@ from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.record import Record, write_atomically
 from energy_score.contract.run_report import RunReport
 from tests.record_factory import __file__ as factory_file
-from tests.record_factory import make_config, make_failure, make_report, make_spec
+from tests.record_factory import make_config, make_failure, make_report, make_spec, make_witness
 
 GOLDEN_REPORT = Path(factory_file).parent / "golden" / "run_report.v1.json"
 
@@ -32,7 +32,9 @@ print(reads)
 
 
 @pytest.mark.parametrize(
-    "record", [make_config(), make_spec(), make_report(), make_failure()], ids=lambda r: type(r).__name__
+    "record",
+    [make_config(), make_spec(), make_report(), make_failure(), make_witness()],
+    ids=lambda r: type(r).__name__,
 )
 def test_a_record_comes_back_as_it_was_written(tmp_path: Path, record: Record) -> None:
     record.write(tmp_path / "record.json")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.run_directory import RunDirectory, RunState, run_name
-from tests.record_factory import make_failure, make_report, make_run
+from tests.record_factory import make_failure, make_report, make_run, make_witness
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,11 @@ def test_a_failure_record_is_a_failed_run(tmp_path: Path) -> None:
 
 def test_a_report_is_a_done_run_whatever_else_lies_there(tmp_path: Path) -> None:
     assert make_run(tmp_path, report=make_report(), failure=make_failure()).state() is RunState.DONE
+
+
+def test_the_witness_of_the_host_lies_beside_the_report_or_is_none(tmp_path: Path) -> None:
+    assert make_run(tmp_path, "alone", report=make_report()).witness() is None
+    witnessed = make_run(tmp_path, "witnessed", report=make_report(), witness=make_witness())
+    assert witnessed.witness_file.name == "host_witness.json"
+    assert witnessed.witness() == make_witness()
+    assert make_witness().duration_s == 785.0

@@ -40,7 +40,7 @@ def valid_window(**changes: object) -> PhaseEnergy:
         "duration_s": 12.0,
         "domain": "gpu",
         "source": EnergySource.NVML_COUNTER,
-        "energy_j": {"GPU-a": 3600.0},
+        "energy_j": {"GPU-a": 600.0 if changes.get("phase") == "prefill" else 3600.0},
     }
     return PhaseEnergy.model_validate(window | changes)
 

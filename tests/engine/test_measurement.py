@@ -69,3 +69,75 @@ def test_a_meter_that_stops_ends_the_measurement() -> None:
     with pytest.raises(MeterError):
         measurement.measure("full", lambda: None)
     assert measurement.windows == []
+
+
+class TickingMeter(SteppingMeter):
+    """One GPU at 300 W, whose counter is read ``late_s`` after each edge asks for it."""
+
+    def __init__(self, *, late_s: float, power_w: float = 300.0, faults: dict[int, str] | None = None) -> None:
+        super().__init__()
+        self.power_w = power_w
+        self._late_s = late_s
+        self._energy_j, self._last_s = 0.0, time.monotonic()
+        self._faults = faults or {}
+
+    def read_at_tick(self) -> MeterReading:
+        time.sleep(self._late_s)
+        now_s = time.monotonic()
+        self._energy_j += self.power_w * (now_s - self._last_s)
+        self._last_s = now_s
+        self.readings += 1
+        fault = self._faults.get(self.readings)
+        return MeterReading(
+            time_s=now_s,
+            energy_j={} if fault else {"GPU-a": self._energy_j},
+            tick_s={} if fault else {"GPU-a": now_s},
+            faults={"GPU-a": fault} if fault else {},
+        )
+
+
+def test_what_lies_between_work_and_tick_is_the_stated_uncertainty() -> None:
+    measurement = Measurement([TickingMeter(late_s=0.02)], synchronise=lambda: None)
+    measurement.measure("full", lambda: time.sleep(0.2))
+    (window,) = measurement.windows
+    true_j = 300 * window.duration_s
+    assert 0 <= window.energy_j["GPU-a"] - true_j <= window.uncertainty_j["GPU-a"] + 0.5
+    assert window.uncertainty_j["GPU-a"] == pytest.approx(300 * 0.02, rel=0.3)
+
+
+def test_once_idle_power_is_known_it_is_taken_off_outside_the_work() -> None:
+    meter = TickingMeter(late_s=0.05, power_w=100.0)
+    measurement = Measurement([meter], synchronise=lambda: None)
+    measurement.measure("idle", lambda: time.sleep(0.1))
+    assert measurement.idle_power_w("GPU-a") == pytest.approx(100)
+    meter.power_w = 300.0
+    measurement.measure("full", lambda: time.sleep(0.2))
+    full = measurement.windows[1]
+    # This meter spends 300 W in the tail too, so only the idle part of the tail is gone.
+    tail_s = full.uncertainty_j["GPU-a"] / 300
+    assert full.energy_j["GPU-a"] == pytest.approx(300 * full.duration_s + (300 - 100) * tail_s, rel=0.01)
+
+
+def test_a_fault_of_the_closing_reading_leaves_the_device_out_and_says_why() -> None:
+    measurement = Measurement([TickingMeter(late_s=0, faults={2: "counter_reset"})], synchronise=lambda: None)
+    measurement.measure("full", lambda: None)
+    measurement.measure("full", lambda: time.sleep(0.01))
+    spanning, later = measurement.windows
+    assert (spanning.energy_j, spanning.faults, spanning.total_j) == ({}, {"GPU-a": "counter_reset"}, None)
+    assert later.faults == {}
+    assert later.energy_j["GPU-a"] > 0
+
+
+def test_the_integral_is_asked_for_exactly_the_time_of_the_work() -> None:
+    asked: list[float] = []
+
+    class Integral:
+        def integral_j(self, start_s: float, end_s: float) -> dict[str, float]:
+            asked.append(end_s - start_s)
+            return {"GPU-a": 7.0}
+
+    measurement = Measurement([TickingMeter(late_s=0.02)], synchronise=lambda: None, integral=Integral())
+    measurement.measure("full", lambda: time.sleep(0.05))
+    (window,) = measurement.windows
+    assert window.integral_j == {"GPU-a": 7.0}
+    assert asked == [pytest.approx(window.duration_s)]

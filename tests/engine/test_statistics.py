@@ -1,10 +1,12 @@
 import math
+import random
 from collections.abc import Callable, Sequence
 
 import pytest
 
 from energy_score.contract.run_report import EnergySource, PhaseEnergy, PhaseStatistics
-from energy_score.engine.statistics import _T_95, ci95_half_width, phase_statistics
+from energy_score.contract.run_spec import RepeatPolicy
+from energy_score.engine.statistics import _T_95, ci95_half_width, phase_statistics, should_stop
 
 MakeWindow = Callable[..., PhaseEnergy]
 
@@ -135,3 +137,169 @@ def test_the_interval_beyond_the_table_keeps_its_last_quantile() -> None:
     values = [0.0, 1.0] * 20
     s = math.sqrt(40 * 0.25 / 39)
     assert ci95_half_width(values) == pytest.approx(2.042 * s / math.sqrt(40))
+
+
+def with_ticks(windows: Sequence[PhaseEnergy], uncertainty_j: float) -> list[PhaseEnergy]:
+    return [window.model_copy(update={"uncertainty_j": {"GPU-a": uncertainty_j}}) for window in windows]
+
+
+def decode_of(windows: Sequence[PhaseEnergy]) -> PhaseStatistics:
+    return by_phase(phase_statistics(windows))["decode"]
+
+
+def test_a_decode_under_three_standard_errors_has_a_deviation_and_no_figure(make_window: MakeWindow) -> None:
+    windows = [*repeats(make_window, "prefill", 100, 100, 100), *repeats(make_window, "full", 108, 100, 104)]
+    decode = decode_of(windows)  # 4 of 4 / sqrt(3) = 2.31: 1.7 sigma
+    assert (decode.unresolved, decode.mean_energy_j, decode.stdev_energy_j) == (True, None, 4.0)
+    assert decode.ci95_half_width_j is not None
+    total = by_phase(phase_statistics(windows))["total"]
+    assert (total.unresolved, total.mean_energy_j) == (False, 104.0)
+
+
+def test_a_decode_of_three_standard_errors_is_a_figure(make_window: MakeWindow) -> None:
+    full = repeats(make_window, "full", 108.1, 106, 107.05)  # 7.05, standard error 1.05 / sqrt(3) = 0.61
+    decode = decode_of([*repeats(make_window, "prefill", 100, 100, 100), *full])
+    assert not decode.unresolved
+    assert decode.mean_energy_j == pytest.approx(7.05)
+
+
+def test_the_ticks_alone_decide_about_one_repeat(make_window: MakeWindow) -> None:
+    """u(decode) = sqrt(10^2 + 10^2) / sqrt(3) = 8.16 J, so that 24.5 J are three of it."""
+    seen = {
+        energy_j: decode_of(
+            with_ticks([*repeats(make_window, "prefill", 100), *repeats(make_window, "full", 100 + energy_j)], 10)
+        ).mean_energy_j
+        for energy_j in (24.4, 24.6)
+    }
+    assert seen == {24.4: None, 24.6: pytest.approx(24.6)}
+
+
+def test_the_ticks_of_a_looped_window_are_shared_by_its_passes(make_window: MakeWindow) -> None:
+    prefill = make_window(phase="prefill", passes=100, energy_j={"GPU-a": 10_000.0}, uncertainty_j={"GPU-a": 10.0})
+    full = make_window(passes=10, energy_j={"GPU-a": 1050.0}, uncertainty_j={"GPU-a": 10.0})
+    assert decode_of([prefill, full]).mean_energy_j == pytest.approx(5.0)  # sigma 0.58 J
+    assert decode_of([prefill, full.model_copy(update={"energy_j": {"GPU-a": 1015.0}})]).unresolved
+
+
+@pytest.mark.parametrize("full_j", [100.0, 99.0])
+def test_a_decode_that_is_not_above_zero_is_unresolved_whatever_its_uncertainty(
+    make_window: MakeWindow, full_j: float
+) -> None:
+    assert decode_of([*repeats(make_window, "prefill", 100), *repeats(make_window, "full", full_j)]).unresolved
+
+
+def test_one_repeat_without_a_stated_uncertainty_is_a_figure(make_window: MakeWindow) -> None:
+    decode = decode_of([*repeats(make_window, "prefill", 100), *repeats(make_window, "full", 101)])
+    assert (decode.unresolved, decode.mean_energy_j) == (False, 1.0)
+
+
+@pytest.mark.parametrize("phase", ["preprocess", "prefill"])
+def test_a_phase_below_its_own_tick_is_unresolved_and_the_total_is_not(make_window: MakeWindow, phase: str) -> None:
+    windows = [*with_ticks(repeats(make_window, phase, 3, 5), 4.5), *repeats(make_window, "full", 100, 104)]
+    figures = by_phase(phase_statistics(windows))
+    assert (figures[phase].unresolved, figures[phase].mean_energy_j) == (True, None)
+    assert (figures["total"].unresolved, figures["total"].mean_energy_j is None) == (False, False)
+    at_the_tick = with_ticks(repeats(make_window, phase, 3, 5), 4.0)
+    assert by_phase(phase_statistics(at_the_tick))[phase].mean_energy_j == 4.0
+
+
+def test_a_total_below_its_ticks_stays_a_figure(make_window: MakeWindow) -> None:
+    (total,) = phase_statistics(with_ticks(repeats(make_window, "full", 3), 50))
+    assert (total.unresolved, total.mean_energy_j) == (False, 3.0)
+
+
+def test_idle_power_over_the_pass_is_subtracted_beside_the_gross_figure(make_window: MakeWindow) -> None:
+    before, after = (
+        make_window(phase="idle", counted=False, repeat=0, duration_s=duration_s, energy_j={"GPU-a": energy_j})
+        for duration_s, energy_j in ((30.0, 2700.0), (10.0, 1300.0))
+    )
+    elsewhere = make_window(phase="idle", counted=False, domain="cpu", source=EnergySource.RAPL)
+    work = repeats(make_window, "full", 3000, 3200, duration_s=10)
+    total = by_phase(phase_statistics([before, *work, after, elsewhere]))["total"]  # idle: 4000 J in 40 s, 100 W
+    assert (total.mean_energy_j, total.idle_subtracted_j) == (3100.0, 2100.0)
+
+
+def test_without_an_idle_baseline_nothing_is_subtracted(make_window: MakeWindow) -> None:
+    (total,) = phase_statistics(repeats(make_window, "full", 3000))
+    assert total.idle_subtracted_j is None
+
+
+def test_the_variance_of_paired_differences_is_the_sum_of_both_passes(make_window: MakeWindow) -> None:
+    """METHOD: var(decode) = var(A) + var(B), as a cross-check on 2,000 independent repeats."""
+    seeded = random.Random(3)
+    prefill = repeats(make_window, "prefill", *(seeded.gauss(1000, 3) for _ in range(2000)))
+    full = repeats(make_window, "full", *(seeded.gauss(1500, 4) for _ in range(2000)))
+    assert decode_of([*prefill, *full]).stdev_energy_j == pytest.approx(5, rel=0.05)
+
+
+def test_a_known_split_is_inside_its_interval_in_95_percent_of_trials(make_window: MakeWindow) -> None:
+    """400 trials of 5 repeats: decode is 500 J of 1,500 J; noise of 4 J, and ticks of up to 10 J."""
+    seeded, inside = random.Random(11), 0
+    for _ in range(400):
+        energies = ([e + seeded.gauss(0, 4) + seeded.uniform(-10, 10) for _ in range(5)] for e in (1000, 1500))
+        prefill, full = energies
+        figure = decode_of([*repeats(make_window, "prefill", *prefill), *repeats(make_window, "full", *full)])
+        assert figure.mean_energy_j is not None
+        assert figure.ci95_half_width_j is not None
+        inside += abs(figure.mean_energy_j - 500) <= figure.ci95_half_width_j
+    assert inside / 400 >= 0.93
+
+
+ADAPTIVE = RepeatPolicy(
+    protocol="official",
+    repeats=5,
+    discarded_repeats=1,
+    min_phase_s=10,
+    idle_baseline_s=30,
+    ci_target=0.01,
+    max_repeats=8,
+)
+FIXED = ADAPTIVE.model_copy(update={"ci_target": None, "max_repeats": None})
+
+
+def repeats_until_stop(windows: Sequence[PhaseEnergy], policy: RepeatPolicy) -> int | None:
+    by_count = (count for count in range(1, len(windows) + 1) if should_stop(windows[:count], policy))
+    return next(by_count, None)
+
+
+def test_without_a_target_the_repeats_stop_at_their_number(make_window: MakeWindow) -> None:
+    assert repeats_until_stop(repeats(make_window, "full", *[100, 150] * 5), FIXED) == 5
+
+
+def test_quiet_repeats_stop_at_the_least_number_and_noisy_ones_at_the_most(make_window: MakeWindow) -> None:
+    assert repeats_until_stop(repeats(make_window, "full", *[100.0, 100.1] * 5), ADAPTIVE) == 5
+    assert repeats_until_stop(repeats(make_window, "full", *[100.0, 150.0] * 5), ADAPTIVE) == 8
+
+
+def test_the_repeats_go_on_until_the_half_width_is_at_most_the_target(make_window: MakeWindow) -> None:
+    energies_j = [101.0, 99.0, 100.0, 101.0, 99.0, 100.0, 100.0, 100.0]
+    count = repeats_until_stop(repeats(make_window, "full", *energies_j), ADAPTIVE)
+    assert count == 6
+    widths = [ci95_half_width(energies_j[:n]) for n in (5, 6)]
+    assert widths[0] == pytest.approx(1.24, abs=0.01)
+    assert widths[1] == pytest.approx(0.94, abs=0.01)
+
+
+def test_discarded_repeats_are_not_counted_towards_the_number(make_window: MakeWindow) -> None:
+    discarded = [make_window(repeat=repeat, counted=False) for repeat in range(20, 30)]
+    assert not should_stop([*discarded, *repeats(make_window, "full", 1, 1, 1, 1)], FIXED)
+
+
+def test_the_gpus_total_decides_where_the_cpu_was_read_as_well(make_window: MakeWindow) -> None:
+    noisy_cpu = [
+        make_window(repeat=n, domain="cpu", source=EnergySource.RAPL, energy_j={"package-0": 10.0 * n})
+        for n in range(1, 6)
+    ]
+    assert should_stop([*noisy_cpu, *repeats(make_window, "full", 100, 100, 100, 100, 100)], ADAPTIVE)
+    assert not should_stop(noisy_cpu, ADAPTIVE)
+
+
+def test_an_unknown_energy_cannot_reach_a_target_and_stops_at_the_least_number(make_window: MakeWindow) -> None:
+    timed = [make_window(repeat=n, domain=None, source=None, energy_j={}) for n in range(1, 6)]
+    assert repeats_until_stop(timed, ADAPTIVE) == 5
+
+
+@pytest.mark.parametrize("changes", [{"max_repeats": None}, {"ci_target": None}, {"max_repeats": 4}])
+def test_a_target_without_an_end_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="max_repeats"):
+        RepeatPolicy.model_validate(ADAPTIVE.model_dump() | changes)

@@ -6,7 +6,7 @@ import pytest
 
 from energy_score.contract.run_report import EnergySource, Gpu, PhaseEnergy, Verdict
 from energy_score.contract.run_spec import GenerationSettings, RunSpec
-from energy_score.engine.rules import energy, model, official, queries
+from energy_score.engine.rules import counter, energy, gpu, model, official, queries
 from energy_score.engine.rules.facts import Facts
 from energy_score.engine.verdict import RULES, judge
 
@@ -23,6 +23,7 @@ def verdict_on(facts: Facts) -> Verdict:
         tokens=facts.tokens,
         model=facts.model,
         hardware=facts.hardware,
+        conditions=facts.conditions,
     )
 
 
@@ -36,7 +37,7 @@ def test_an_official_run_is_measured_rateable_and_comparable(make_facts: MakeFac
     assert verdict_on(make_facts()) == Verdict(status="measured", rateable=True, comparable=True, reasons=())
 
 
-@pytest.mark.parametrize("module", [energy, model, official, queries])
+@pytest.mark.parametrize("module", [counter, energy, gpu, model, official, queries])
 def test_every_rule_is_asked(module: ModuleType) -> None:
     rules = [
         rule

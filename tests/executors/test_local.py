@@ -22,14 +22,15 @@ Run = Callable[..., tuple[Execution, list[Mapping[str, Any]], list[str]]]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def run_program(body: str, *, timeout_s: float = 30) -> tuple[Execution, list[Mapping[str, Any]], list[str]]:
+        (tmp_path / "engine.py").write_text(f"import json, os, signal, subprocess, sys, time\n{body}\n")
         program = tmp_path / "engine"
-        program.write_text(f"#!{_PYTHON}\nimport json, os, signal, subprocess, sys, time\n{body}\n")
+        program.write_text(f"#!/bin/sh\nexec '{_PYTHON}' '{tmp_path / 'engine.py'}'\n")
         program.chmod(0o755)
         monkeypatch.setattr(sys, "executable", str(program))
         events: list[Mapping[str, Any]] = []
         lines: list[str] = []
         execution = LocalExecutor(timeout_s=timeout_s).execute(
-            RunDirectory(tmp_path / "run"), on_event=events.append, on_log_line=lines.append
+            RunDirectory(tmp_path / "run"), run_id="run", on_event=events.append, on_log_line=lines.append
         )
         return execution, events, lines
 

@@ -1,19 +1,22 @@
-"""What a rule of the verdict may look at, and how it speaks."""
+"""What a rule of the verdict may look at."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from energy_score.contract.run_report import (
+    WORK_PHASES,
+    GpuConditions,
     Hardware,
     LoadedModel,
     PhaseEnergy,
+    PhaseStatistics,
     QueryStatistics,
     TokenCounts,
     VerdictReason,
 )
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.statistics import WORK_PHASES
+from energy_score.engine.statistics import phase_statistics
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Facts:
     tokens: TokenCounts
     model: LoadedModel
     hardware: Hardware
+    conditions: tuple[GpuConditions, ...] = ()
 
     @cached_property
     def counted(self) -> tuple[PhaseEnergy, ...]:
@@ -38,24 +42,19 @@ class Facts:
         return tuple(window for window in self.counted if window.domain == "gpu" and window.energy_j)
 
     @cached_property
+    def counter_windows(self) -> tuple[PhaseEnergy, ...]:
+        """The counted windows of the GPU meter, those without a figure included."""
+        return tuple(window for window in self.counted if window.domain == "gpu")
+
+    @cached_property
+    def gpu_statistics(self) -> tuple[PhaseStatistics, ...]:
+        """The phases' figures by the GPU meter."""
+        return phase_statistics(tuple(window for window in self.windows if window.domain == "gpu"))
+
+    @cached_property
     def work_windows(self) -> tuple[PhaseEnergy, ...]:
         """The counted windows of the queries' whole work, by any meter."""
         return tuple(window for window in self.counted if window.phase in WORK_PHASES)
 
 
 Rule = Callable[[Facts], VerdictReason | None]
-
-
-def invalid(code: str, message: str, *, observed: str, threshold: str) -> VerdictReason:
-    """A reason that bars the rating; ``observed`` and ``threshold`` carry their units."""
-    return VerdictReason(code=code, severity="invalid", message=message, observed=observed, threshold=threshold)
-
-
-def not_comparable(code: str, message: str, *, observed: str, threshold: str) -> VerdictReason:
-    """A reason that bars the comparison with officially published scores."""
-    return VerdictReason(code=code, severity="not_comparable", message=message, observed=observed, threshold=threshold)
-
-
-def warning(code: str, message: str, *, observed: str, threshold: str) -> VerdictReason:
-    """A reason that bars nothing, and is shown."""
-    return VerdictReason(code=code, severity="warning", message=message, observed=observed, threshold=threshold)

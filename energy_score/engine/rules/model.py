@@ -1,8 +1,9 @@
 """Whether the model itself ran, and only where its class may run."""
 
 from energy_score.contract.model_config import ModelClass
+from energy_score.contract.reasons import invalid
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts, invalid
+from energy_score.engine.rules.facts import Facts
 
 # The method: classes A and B run on exactly one GPU; C has no limit.
 MAX_GPUS: dict[ModelClass, int] = {"A": 1, "B": 1}

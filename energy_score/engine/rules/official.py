@@ -1,7 +1,8 @@
 """Whether the run is like those behind the officially published scores."""
 
+from energy_score.contract.reasons import invalid, not_comparable
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts, invalid, not_comparable
+from energy_score.engine.rules.facts import Facts
 
 # The method's primary metric: the mean of 10 runs over 1,000 queries.
 OFFICIAL_REPEATS = 10

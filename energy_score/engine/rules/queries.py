@@ -1,7 +1,8 @@
 """Whether the queries did the work that was asked for."""
 
+from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts, invalid, warning
+from energy_score.engine.rules.facts import Facts
 
 # The method: a run with more than 5 % failed queries has fewer successes than asked.
 MAX_FAILED_FRACTION = 0.05

@@ -1,0 +1,39 @@
+"""The option values that click has no type for, as functions of the text: click calls a function as a type.
+
+Imports nothing heavy: it is on the way to ``--help``.
+"""
+
+import math
+from typing import Literal
+
+import click
+
+
+def repeat_count(text: str) -> int | Literal["auto"]:
+    """A whole number from 1, or ``auto`` in any case.
+
+    Raises:
+        click.BadParameter: it is neither; the message says what is valid.
+    """
+    word = text.strip().lower()
+    if word == "auto":
+        return "auto"
+    if word.isascii() and word.isdecimal() and int(word) >= 1:
+        return int(word)
+    raise click.BadParameter(f"{text!r} is no number of repeats; valid is a whole number from 1, or auto")
+
+
+def share(text: str) -> float:
+    """A part of a whole, between 0 and 1, of a percentage (``1%``) or a fraction (``0.01``).
+
+    Raises:
+        click.BadParameter: it is not between 0 and 1, as a bare ``1`` is not, which could be meant either way.
+    """
+    number, is_percentage = text.strip().removesuffix("%"), text.strip().endswith("%")
+    try:
+        part = float(number) / (100 if is_percentage else 1)
+    except ValueError:
+        part = math.nan
+    if 0 < part < 1:
+        return part
+    raise click.BadParameter(f"{text!r} is not between 0 and 1; valid is a percentage (1%) or a fraction (0.01)")

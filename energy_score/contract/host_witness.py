@@ -1,0 +1,32 @@
+"""What the host saw of a run's GPUs from outside: written beside the report, and compared with it."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from energy_score.contract.record import Record
+from energy_score.contract.run_report import EnergySource
+
+
+class HostWitness(Record):
+    """The host's own readings around one run, from before the engine's process started until after it ended.
+
+    ``energy_j`` is what each leased GPU used in all that time, by UUID; empty with ``source`` None where the host could
+    read no counter. ``foreign_process_ids`` are compute processes on those GPUs that were none of the run's: a
+    container sees only its own. ``faults`` says of a GPU why the host has no figure for it.
+    """
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    started_at: datetime
+    finished_at: datetime
+    source: EnergySource | None
+    energy_j: dict[str, float]
+    foreign_process_ids: tuple[int, ...] = ()
+    faults: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def duration_s(self) -> float:
+        """The time between the host's two readings, in s."""
+        return (self.finished_at - self.started_at).total_seconds()

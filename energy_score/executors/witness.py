@@ -1,0 +1,127 @@
+"""The host's witness: its own reading of the energy counters around a run, and a watch for foreign processes.
+
+A container sees only its own processes; the host sees all of them. Costs two readings and one question a second.
+"""
+
+import logging
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from energy_score.contract.errors import MeterError
+from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.run_report import EnergySource
+from energy_score.gpu.compute_processes import ids_are_comparable
+from energy_score.gpu.nvml_devices import NvmlDevices, open_nvml_devices
+
+log = logging.getLogger(__name__)
+
+_WATCH_PERIOD_S = 1.0
+_MJ_PER_J = 1000.0
+
+
+class GpuWitness:
+    """Watches the visible GPUs while its context is open; ``write`` then gives what it saw.
+
+    The run's own processes are those of ``session_id``, set once its child has started. Without NVML on the host
+    nothing is watched and nothing written: the verdict then says that the witness is missing.
+    """
+
+    def __init__(self, run_id: str) -> None:
+        self.session_id: int | None = None
+        self._run_id = run_id
+        self._devices: NvmlDevices | None = None
+        self._stopping = threading.Event()
+        self._watch = threading.Thread(target=self._watch_processes, name="gpu-witness", daemon=True)
+        self._foreign: set[int] = set()
+        self._before_mj: dict[str, int] = {}
+        self._witness: HostWitness | None = None
+
+    def __enter__(self) -> Self:
+        self._started_at = datetime.now(UTC)
+        try:
+            self._devices = open_nvml_devices()
+        except MeterError as error:
+            log.debug("no witness: %s", error)
+            return self
+        self._before_mj, self._faults = self._read()
+        self._look_for_foreign_processes()
+        self._watch.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._devices is None:
+            return
+        self._stopping.set()
+        self._watch.join()
+        self._look_for_foreign_processes()
+        after_mj, faults = self._read()
+        faults |= self._faults
+        for uuid, before_mj in self._before_mj.items():
+            if uuid in after_mj and after_mj[uuid] < before_mj:
+                faults[uuid] = "counter_reset"
+        energy_j = {
+            uuid: (after_mj[uuid] - before_mj) / _MJ_PER_J
+            for uuid, before_mj in self._before_mj.items()
+            if uuid in after_mj and uuid not in faults
+        }
+        counted = EnergySource.SIMULATED if self._devices.simulated else EnergySource.NVML_COUNTER
+        self._witness = HostWitness(
+            run_id=self._run_id,
+            started_at=self._started_at,
+            finished_at=datetime.now(UTC),
+            source=counted if self._before_mj else None,
+            energy_j=energy_j,
+            foreign_process_ids=tuple(sorted(self._foreign)),
+            faults=faults,
+        )
+        self._devices.close()
+
+    def write(self, path: Path) -> None:
+        """Write what was seen, once the context is closed; nothing where the host has no NVML."""
+        if self._witness is not None:
+            self._witness.write(path)
+
+    def _read(self) -> tuple[dict[str, int], dict[str, str]]:
+        """The counters in mJ by UUID, and why one has no figure; a GPU without the counter is in neither."""
+        energy_mj: dict[str, int] = {}
+        faults: dict[str, str] = {}
+        for uuid in self._devices.uuids if self._devices else ():
+            try:
+                figure_mj = self._devices.energy_mj(uuid) if self._devices else None
+            except MeterError:
+                faults[uuid] = "counter_lost"
+                continue
+            if figure_mj is not None:
+                energy_mj[uuid] = figure_mj
+        return energy_mj, faults
+
+    def _watch_processes(self) -> None:
+        while not self._stopping.wait(_WATCH_PERIOD_S):
+            self._look_for_foreign_processes()
+
+    def _look_for_foreign_processes(self) -> None:
+        if not ids_are_comparable():
+            return  # NVML gives the machine's process ids, and this one sees only its container's
+        for uuid in self._devices.uuids if self._devices else ():
+            try:
+                process_ids = self._devices.compute_process_ids(uuid) if self._devices else None
+            except MeterError:
+                continue  # the counter's reading says what is wrong with the GPU
+            self._foreign |= {process_id for process_id in process_ids or () if not self._is_own(process_id)}
+
+    def _is_own(self, process_id: int) -> bool:
+        """Whether the process is of the run or this one; one that has just ended does not count against the run."""
+        if process_id == os.getpid():
+            return True
+        try:
+            return os.getsid(process_id) == self.session_id
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False

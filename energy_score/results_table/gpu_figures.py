@@ -1,0 +1,62 @@
+"""The further figures of a run's GPU energy: idle, power, cross-check, per token, overhead."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from energy_score.contract.run_report import WORK_PHASES, PhaseEnergy, PhaseStatistics, RunReport
+from energy_score.contract.units import watt_hours
+
+
+@dataclass(frozen=True)
+class GpuFigures:
+    """The columns of ``ResultRow`` of the same names; None where nothing measured them."""
+
+    idle_subtracted_wh: float | None = None
+    idle_power_w: float | None = None
+    mean_power_w: float | None = None
+    peak_power_w: float | None = None
+    integral_discrepancy_percent: float | None = None
+    energy_per_output_token_j: float | None = None
+    energy_per_input_token_j: float | None = None
+    load_energy_wh: float | None = None
+
+
+def gpu_figures(report: RunReport, by_phase: Mapping[str, PhaseStatistics]) -> GpuFigures:
+    """The figures beside the total in ``by_phase``, the GPU's statistics; all of the total's source.
+
+    J per output token is the total energy over the completion tokens, J per input token that of prefill over the
+    prompt tokens. Source: METHOD.md, "Statistics".
+    """
+    total, prefill = by_phase.get("total"), by_phase.get("prefill")
+    if total is None:
+        return GpuFigures()
+    windows = [window for window in report.phases if window.domain == "gpu" and window.source is total.source]
+    overhead = [window for window in windows if not window.counted]
+    idle = [window for window in overhead if window.phase == "idle" and window.total_j is not None]
+    discrepancies = [
+        window.integral_discrepancy
+        for window in windows
+        if window.counted and window.phase in WORK_PHASES and window.integral_discrepancy is not None
+    ]
+    peaks_w = [gpu.peak_power_w for gpu in report.conditions if gpu.peak_power_w is not None]
+    return GpuFigures(
+        idle_subtracted_wh=watt_hours(total.idle_subtracted_j),
+        idle_power_w=quotient(_energy_j(idle), sum(window.duration_s for window in idle)),
+        mean_power_w=quotient(total.mean_energy_j, total.mean_duration_s),
+        peak_power_w=sum(peaks_w) if peaks_w and len(peaks_w) == len(report.conditions) else None,
+        integral_discrepancy_percent=100 * max(discrepancies) if discrepancies else None,
+        energy_per_output_token_j=quotient(total.mean_energy_j, report.tokens.completion),
+        energy_per_input_token_j=quotient(prefill.mean_energy_j if prefill else None, report.tokens.prompt),
+        load_energy_wh=watt_hours(_energy_j([window for window in overhead if window.phase == "load"])),
+    )
+
+
+def quotient(dividend: float | None, divisor: float | None) -> float | None:
+    """None where a side is unknown or the divisor is 0: no rate can be told then."""
+    return dividend / divisor if dividend is not None and divisor else None
+
+
+def _energy_j(windows: Sequence[PhaseEnergy]) -> float | None:
+    """The energy of all ``windows`` in J; None where there is none or one has no figure."""
+    known = [window.total_j for window in windows if window.total_j is not None]
+    return sum(known) if known and len(known) == len(windows) else None

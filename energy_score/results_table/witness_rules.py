@@ -1,0 +1,147 @@
+"""The verdict of a run once the host has been heard: METHOD.md, "Two witnesses".
+
+The engine's meter gives the number; the host's reading of the same counters, from outside, may only speak against it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.reasons import invalid, warning
+from energy_score.contract.run_report import EnergySource, RunReport, Verdict, VerdictReason
+
+# What a host could have seen too: a replayed run used no GPU, so nobody could witness it.
+_WITNESSED_SOURCES = {EnergySource.NVML_COUNTER, EnergySource.NVML_POWER, EnergySource.SIMULATED}
+# Counters count in mJ, and figures of 1e9 J are sums of binary fractions.
+_ROUNDING_J = 0.01
+# Outside the windows is warm-up, which is no harder work than the windows'; 10 % allow for a hotter moment.
+_POWER_MARGIN = 1.1
+# The host's two readings are each off by up to one update of the counter, 100 ms at the slowest (METHOD.md).
+_HOST_TICKS_S = 0.2
+
+
+@dataclass(frozen=True)
+class _GpuUse:
+    """What the engine measured on one GPU in all windows, load and idle included.
+
+    ``hottest_w`` is the most power it is known to have had: the hottest window's mean, or the sampled peak; where
+    nothing was sampled, the power limit.
+    """
+
+    uuid: str
+    energy_j: float
+    uncertainty_j: float
+    duration_s: float
+    hottest_w: float
+
+
+def reconcile(report: RunReport, witness: HostWitness | None) -> Verdict:
+    """The report's verdict with what the host has to say added; unchanged for a run that measured no GPU itself.
+
+    A missing witness is a warning. What the witness contradicts is invalid: it saw a foreign process, a counter's
+    fault, less energy over the whole run than the engine in its windows, more power outside the windows than the GPU
+    had in any of them, or it did not see a GPU that the engine measured.
+    """
+    if not set(_sources(report)) & _WITNESSED_SOURCES:
+        return report.verdict
+    reasons = tuple(_reasons(report, witness))
+    rateable = report.verdict.rateable and not any(reason.severity == "invalid" for reason in reasons)
+    return report.verdict.model_copy(
+        update={
+            "rateable": rateable,
+            "comparable": report.verdict.comparable and rateable,
+            "reasons": (*report.verdict.reasons, *reasons),
+        }
+    )
+
+
+def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[VerdictReason]:
+    if witness is None or witness.run_id != report.run_id:
+        yield _no_witness("none" if witness is None else f"a witness of run {witness.run_id}")
+        return
+    if witness.foreign_process_ids:
+        yield invalid(
+            "witness_foreign_process",
+            "the host saw another compute process on the run's GPUs",
+            observed=f"process {', '.join(map(str, sorted(witness.foreign_process_ids)))}",
+            threshold="0 other compute processes",
+        )
+    if witness.faults:
+        yield invalid(
+            "witness_fault",
+            "the host's own reading of the energy counters failed while the run went on",
+            observed=", ".join(f"{uuid}: {fault}" for uuid, fault in sorted(witness.faults.items())),
+            threshold="0 faults",
+        )
+    if witness.source is None or witness.source not in _sources(report):
+        yield _no_witness(f"host {witness.source or 'without a counter'}, engine {', '.join(_sources(report))}")
+        return
+    for use in _uses(report, witness.source):
+        if use.uuid in witness.faults:
+            continue
+        reason = _energy_reason(use, witness)
+        if reason is not None:
+            yield reason
+
+
+def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:
+    host_j = witness.energy_j.get(use.uuid)
+    if host_j is None:
+        return invalid(
+            "witness_gpu_missing",
+            f"the engine measured {use.uuid}, which the host had not given to the run",
+            observed=", ".join(sorted(witness.energy_j)) or "no GPU",
+            threshold=use.uuid,
+        )
+    outside_j = host_j - use.energy_j
+    if outside_j < -use.uncertainty_j - _ROUNDING_J:
+        return invalid(
+            "witness_energy_too_low",
+            f"over the whole run the host counted less on {use.uuid} than the engine in its windows",
+            observed=f"{host_j:.1f} J",
+            threshold=f">= {use.energy_j - use.uncertainty_j:.1f} J",
+        )
+    outside_s = max(witness.duration_s - use.duration_s, 0.0) + _HOST_TICKS_S
+    limit_j = _POWER_MARGIN * use.hottest_w * outside_s + use.uncertainty_j
+    if outside_j > limit_j:
+        return invalid(
+            "witness_power_implausible",
+            f"outside the windows {use.uuid} would have used more power than in any of them: the engine's counter lost "
+            "energy, or something else used it",
+            observed=f"{outside_j / outside_s:.0f} W",
+            threshold=f"<= {limit_j / outside_s:.0f} W",
+        )
+    return None
+
+
+def _no_witness(observed: str) -> VerdictReason:
+    return warning(
+        "no_host_witness",
+        "no reading of the host stands beside the engine's",
+        observed=observed,
+        threshold="the host's reading of the same counters",
+    )
+
+
+def _sources(report: RunReport) -> tuple[EnergySource, ...]:
+    """The sources of the run's GPU windows, each once."""
+    windows = (window for window in report.phases if window.domain == "gpu")
+    return tuple(dict.fromkeys(window.source for window in windows if window.source is not None))
+
+
+def _uses(report: RunReport, source: EnergySource) -> Iterator[_GpuUse]:
+    """By GPU, what the engine measured by ``source``; windows of one meter follow each other and never overlap."""
+    windows = [window for window in report.phases if window.domain == "gpu" and window.source is source]
+    for uuid in dict.fromkeys(uuid for window in windows for uuid in window.energy_j):
+        own = [window for window in windows if uuid in window.energy_j]
+        powers_w = [window.energy_j[uuid] / window.duration_s for window in own if window.duration_s > 0]
+        seen = [gpu for gpu in report.conditions if gpu.uuid == uuid]
+        peaks_w = [gpu.peak_power_w for gpu in seen if gpu.peak_power_w is not None]
+        limits_w = [limit_w for gpu in seen for limit_w in gpu.power_limits_w]
+        yield _GpuUse(
+            uuid=uuid,
+            energy_j=sum(window.energy_j[uuid] for window in own),
+            uncertainty_j=sum(window.uncertainty_j.get(uuid, 0.0) for window in own),
+            duration_s=sum(window.duration_s for window in own),
+            hottest_w=max([*powers_w, *(peaks_w or limits_w)], default=0.0),
+        )
