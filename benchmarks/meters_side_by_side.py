@@ -1,6 +1,6 @@
 """Zeus and CodeCarbon beside ours on one simulated GPU whose true energy is known. Every figure is simulated.
 
-Each meter runs in a process of its own, all three at the same time, and measures the same windows; peers live in
+Each meter runs in a process of its own, all at the same time, and measures the same windows; peers live in
 environments that are made where they are missing. Run: python -m benchmarks.meters_side_by_side [--quick]
 [--venvs FOLDER] [--json FILE]
 """
@@ -23,7 +23,10 @@ from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimul
 
 OURS = "ours"
 PEERS = {"zeus": "zeus==0.16.0", "codecarbon": "codecarbon==3.3.2"}
-METERS = {OURS: "ours", "zeus": "zeus_peer", "codecarbon": "codecarbon_peer"}
+OURS_ALONE = "ours, no sampler"
+PROGRAMS = {
+    OURS: ("ours",), OURS_ALONE: ("ours", "--no-sampler"), "zeus": ("zeus_peer",), "codecarbon": ("codecarbon_peer",),
+}  # fmt: skip
 
 IDLE_W = 60.0
 WORK_W = 300.0
@@ -67,27 +70,29 @@ def square_steps(duration_s: float) -> tuple[Step, ...]:
 
 
 def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
-    """All scenarios; ``quick`` measures fewer windows, and 3 s in place of 10."""
-    count = 3 if quick else 10
-    long_s = 3.037 if quick else LONG_S
-    constant = {"watts": WORK_W}
-    idle = {"watts": IDLE_W}
+    """All scenarios; ``quick`` measures fewer windows, and none of 10 s."""
+    count = 2 if quick else 8
+    long_s = SHORT_S if quick else LONG_S
+    constant, idle = {"watts": WORK_W}, {"watts": IDLE_W}
     no_counter = {**constant, "no_counter": 1}
-    step, square = ((0.0, WORK_W),), square_steps(SHORT_S)
-    return (
-        Scenario(f"300 W all the time, {SHORT_S} s", Plan(count, SHORT_S), constant),
-        Scenario(f"300 W all the time, {long_s} s", Plan(1 if quick else 5, long_s), constant),
-        Scenario(f"60 W, 300 W for {SHORT_S} s, 60 W", Plan(count, SHORT_S, steps=step, idle_w=IDLE_W), idle),
-        Scenario(f"60 W, square 60/600 W for {SHORT_S} s, 60 W", Plan(count, SHORT_S, square, IDLE_W), idle),
-        Scenario(f"counter reset inside {SHORT_S} s", Plan(1, SHORT_S), {**constant, "reset_after_s": STARTUP_S}),
+    steady = Plan(count, SHORT_S)
+    step = replace(steady, steps=((0.0, WORK_W),), idle_w=IDLE_W)
+    square = replace(steady, steps=square_steps(SHORT_S), idle_w=IDLE_W)
+    found = [
+        Scenario(f"300 W all the time, {SHORT_S} s", steady, constant),
+        Scenario(f"300 W all the time, {LONG_S} s", Plan(4, LONG_S), constant),
+        Scenario(f"60 W, 300 W for {SHORT_S} s, 60 W", step, idle),
+        Scenario(f"60 W, square 60/600 W for {SHORT_S} s, 60 W", square, idle),
+        Scenario("the same, counter reset inside", replace(square, windows=1), {**idle, "reset_after_s": STARTUP_S}),
         Scenario(f"no counter: 300 W by power, {long_s} s", Plan(1, long_s, by_power=True), no_counter),
-        Scenario("nothing in the window", Plan(10 if quick else 40, 0.0), constant),
-    )
+        Scenario("nothing in the window", Plan(10 if quick else 30, 0.0), constant),
+    ]
+    return tuple(scenario for scenario in found if not (quick and scenario.plan.duration_s == LONG_S))
 
 
 def make_environments(folder: Path) -> dict[str, Path]:
     """The Python of each meter, a peer's in an environment of its own under ``folder``, made where it is missing."""
-    pythons = {OURS: Path(sys.executable)}
+    pythons = {OURS: Path(sys.executable), OURS_ALONE: Path(sys.executable)}
     for name, requirement in PEERS.items():
         python = folder / requirement / "bin" / "python"
         if not python.exists():
@@ -100,9 +105,14 @@ def make_environments(folder: Path) -> dict[str, Path]:
 def run_scenario(
     scenario: Scenario, *, simulator: NvmlSimulator, pythons: Mapping[str, Path], folder: Path
 ) -> list[Row]:
-    """One row a meter, all measured at the same time; where nothing is in the window, one after another."""
+    """One row a meter, all measured at the same time; where nothing is in the window, one after another.
+
+    Alone, because that scenario is for what measuring costs, and the others would be in its way.
+    """
     epoch_s = time.monotonic()
     settings = {**HOPPER_SENSORS, **scenario.settings, "epoch_s": epoch_s}
+    if scenario.plan.by_power:  # the sampler is then the meter itself
+        pythons = {name: python for name, python in pythons.items() if name != OURS_ALONE}
     children: dict[str, subprocess.Popen[str]] = {}
     answers: dict[str, tuple[str, str]] = {}
     controls = {name: folder / f"{name}-{epoch_s}.txt" for name in pythons}
@@ -110,8 +120,9 @@ def run_scenario(
     for name, python in pythons.items():
         controls[name].touch()
         plan = replace(scenario.plan, control=str(controls[name]), not_before_s=begins_s)
+        module, *options = PROGRAMS[name]
         children[name] = subprocess.Popen(
-            [python, "-m", f"benchmarks.meter_windows.{METERS[name]}", json.dumps(asdict(plan))],
+            [python, "-m", f"benchmarks.meter_windows.{module}", json.dumps(asdict(plan)), *options],
             cwd=folder,
             env=simulator.environment(
                 PYTHONPATH=REPOSITORY, PATH=f"{simulator.folder}:/usr/bin:/bin", control=controls[name], **settings
