@@ -5,7 +5,7 @@ PYTHON = $(VENV)/bin/python
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas benchmarks clean
+.PHONY: demo test check lint types schemas benchmarks benchmarks-meters clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -38,6 +38,10 @@ benchmarks: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.parse
 	$(PYTHON) -m benchmarks.aggregate
 	$(PYTHON) -m benchmarks.harness_overhead
+
+# Three minutes, and needs gcc and the package index: Zeus and CodeCarbon are installed beside ours.
+benchmarks-meters: $(VENV)/.installed-dev
+	$(PYTHON) -m benchmarks.meters_side_by_side
 
 $(VENV)/.installed-pytorch: pyproject.toml constraints.txt
 	$(PYTHON_BIN) -m venv $(VENV)
