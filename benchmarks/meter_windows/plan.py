@@ -30,8 +30,9 @@ class Plan:
     """``windows`` windows of ``duration_s`` each.
 
     In each the GPU draws ``steps``, (s after the window's begin, W), after it ``tail_w`` for ``tail_s`` and then
-    ``idle_w``, all written to ``control``; without steps the load says nothing and the simulator's profile holds. ``not_before_s`` (monotonic) is
-    when the first window may begin, for an event at a set time. ``by_power`` asks for the integral of sampled power.
+    ``idle_w``, all written to ``control``; without steps the load says nothing and the simulator's profile holds.
+    ``not_before_s`` (monotonic) is when the first window may begin, for an event at a set time. ``by_power`` asks for
+    the integral of sampled power.
     """
 
     windows: int
