@@ -163,9 +163,10 @@ def open_progress(*, as_json: bool) -> Progress:
 
 
 def energy_text(row: ResultRow) -> str:
-    """The row's energy in words, with its source; says so where no GPU was measured."""
+    """The row's energy in words, with its source; says so where no GPU was measured, or why it is not rateable."""
     if row.wh_per_1000_queries is not None:
-        rated = "" if row.rateable else ", not rateable"
+        reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
+        rated = "" if row.rateable else f", not rateable{reasons}"
         return f"{row.wh_per_1000_queries:.4g} Wh GPU per 1,000 queries ({row.energy_source}{rated})"
     if row.cpu_energy_wh is not None and row.successful_prompts:
         per_1000_wh = 1000 * row.cpu_energy_wh / row.successful_prompts

@@ -73,6 +73,11 @@ class RunDirectory:
         return self.path / "GPU_ENERGY_SUMMARY.json"
 
     @property
+    def trace_file(self) -> Path:
+        """What was sampled of the GPUs: power, clocks, temperature, memory, clock events."""
+        return self.path / "power_trace.csv.gz"
+
+    @property
     def emissions_file(self) -> Path:
         """The CO2 estimate with its factor."""
         return self.path / "emissions" / "emissions.csv"

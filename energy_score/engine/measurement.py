@@ -28,8 +28,9 @@ class Measurement:
     """Measures windows with all meters of a run and keeps them in order.
 
     A window opens at a tick of the GPUs' counters and closes at the first tick after its work. What a GPU used between
-    the ticks and the work is taken off at its idle power, once an idle window has shown that; how much that could be
-    wrong by stands beside the energy.
+    the ticks and the work is taken off: at its idle power, or at the window's mean power as long as no idle window has
+    shown that. How much the energy could be wrong by for it stands beside it. ``counted_span_s`` goes from the start of
+    the first counted window to the end of the last one, in s of ``time.monotonic``.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Measurement:
         self._synchronise = synchronise
         self._integral = integral
         self.windows: list[PhaseEnergy] = []
+        self.counted_span_s: tuple[float, float] | None = None
 
     def measure(
         self,
@@ -67,6 +69,9 @@ class Measurement:
         self._synchronise()
         edges = _Edges(start_s, time.monotonic())
         after = {meter: meter.read_at_tick() for meter in reversed(gpus_first)}
+        if counted:
+            first_start_s = edges.start_s if self.counted_span_s is None else self.counted_span_s[0]
+            self.counted_span_s = (first_start_s, edges.end_s)
 
         common = {
             "phase": phase, "repeat": repeat, "counted": counted, "passes": passes, "query_count": query_count,
@@ -108,8 +113,8 @@ class Measurement:
                 energy_j[device] = counted_j
                 continue
             mean_power_w = counted_j / (edges.end_s - edges.start_s + outside_s)
-            # An idle window is like what surrounds it; no other window can be all idle.
-            idle_power_w = mean_power_w if is_idle else min(self.idle_power_w(device) or 0.0, mean_power_w)
+            known_w = None if is_idle else self.idle_power_w(device)  # an idle window is like what surrounds it
+            idle_power_w = mean_power_w if known_w is None else min(known_w, mean_power_w)
             energy_j[device] = counted_j - idle_power_w * outside_s
             uncertainty_j[device] = mean_power_w * outside_s
         integral_j = {}

@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
-from energy_score.contract.run_report import Gpu, LoadedModel, RunReport
+from energy_score.contract.run_report import Gpu, GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.registry import open_backend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.datasets import Queries, load_queries
 from energy_score.engine.environment import read_hardware, read_software
 from energy_score.engine.events import EventStream
+from energy_score.engine.gpu_watch import GpuWatch
 from energy_score.engine.hub import go_offline_if_unreachable
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.meter import Meter
@@ -48,15 +49,16 @@ class Run:
         queries = load_queries(self.spec.dataset, query_count=self.spec.query_count)
         meters = open_meters(self.spec.meter)
         try:
-            return self._measure(queries, meters, started_at)
+            with GpuWatch(meters, seed=self.spec.generation.seed) as watch:
+                return self._measure(queries, meters, watch, started_at)
         finally:
             for meter in meters:
                 meter.close()
 
-    def _measure(self, queries: Queries, meters: Sequence[Meter], started_at: datetime) -> RunReport:
+    def _measure(self, queries: Queries, meters: Sequence[Meter], watch: GpuWatch, started_at: datetime) -> RunReport:
         self._enter("load")
         backend = open_backend(self.spec)
-        measurement = Measurement(meters, synchronise=backend.synchronise)
+        measurement = Measurement(meters, synchronise=backend.synchronise, integral=watch.integral)
         loaded: list[LoadedModel] = []
         measurement.measure("load", lambda: loaded.append(backend.load()))
         model = loaded[0]
@@ -73,11 +75,12 @@ class Run:
         self._enter("report")
         report = self._report(
             benchmark=benchmark, model=model, queries=queries, measurement=measurement, meters=meters,
-            started_at=started_at,
+            conditions=watch.conditions(measurement), started_at=started_at,
         )  # fmt: skip
         write_queries(self.directory, benchmark.log.records)
         if self.spec.save_text:
             write_texts(self.directory, benchmark.answers())
+        watch.write_trace(self.directory.trace_file)
         write_energy_files(self.directory, report)
         report.write(self.directory.report_file)
         return report
@@ -90,6 +93,7 @@ class Run:
         queries: Queries,
         measurement: Measurement,
         meters: Sequence[Meter],
+        conditions: tuple[GpuConditions, ...],
         started_at: datetime,
     ) -> RunReport:
         gpus: list[Gpu] = [gpu for meter in meters for gpu in meter.gpus]
@@ -111,6 +115,7 @@ class Run:
             hardware=hardware,
             software=read_software(),
             meters=tuple(meter.description for meter in meters),
+            conditions=conditions,
             verdict=judge(
                 spec=self.spec,
                 windows=measurement.windows,
@@ -118,6 +123,7 @@ class Run:
                 tokens=tokens,
                 model=model,
                 hardware=hardware,
+                conditions=conditions,
             ),
         )
 

@@ -32,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     gpu.mig_is_on,
     gpu.another_process_computed,
     gpu.hardware_slowed_down,
+    gpu.hardware_slowed_down_without_a_cause,
     gpu.power_cap_was_reached,
     gpu.driver_cooled_the_gpu,
     gpu.power_limit_was_changed,

@@ -25,7 +25,19 @@ _PASSED_ON = {
     "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "TIKTOKEN_ENCODINGS_BASE",
 }  # fmt: skip
-_PASSED_ON_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "NCCL_", "OMP_", "MKL_", "TORCH", "PYTORCH_", "TRITON_", "LC_")
+_PASSED_ON_PREFIXES = (
+    "HF_",
+    "CUDA_",
+    "NVIDIA_",
+    "NVML_",
+    "NCCL_",
+    "OMP_",
+    "MKL_",
+    "TORCH",
+    "PYTORCH_",
+    "TRITON_",
+    "LC_",
+)
 _GRACE_S = 15.0
 
 

@@ -11,14 +11,15 @@ _INITIAL_PID_NAMESPACE = 0xEFFFFFFC
 
 @dataclass(frozen=True)
 class Sighting:
-    """A compute process on a GPU: seen from ``first_s`` to ``last_s``; ``first_look`` is whether the first look saw it.
+    """A compute process that was on a GPU at the look at ``first_s`` and at every one until that at ``gone_s``.
 
+    ``gone_s`` is infinite as long as none has missed it; ``first_look`` is whether the very first look saw it.
     ``descends`` says that it was this process or a descendant when it was first seen.
     """
 
     process_id: int
     first_s: float
-    last_s: float
+    gone_s: float
     first_look: bool
     descends: bool
 
@@ -41,14 +42,14 @@ def foreign_process_ids(
     """
     foreign = []
     for sighting in sightings:
-        if sighting.first_s > end_s or sighting.last_s < start_s:
+        if sighting.first_s > end_s or sighting.gone_s < start_s:
             continue
         own = sighting.descends or sighting.process_id in own_process_ids
         if not ids_are_comparable:
             own = own or (not sighting.first_look and sighting.first_s < start_s)
         if not own:
             foreign.append(sighting.process_id)
-    return tuple(sorted(foreign))
+    return tuple(sorted(set(foreign)))
 
 
 def ids_are_comparable() -> bool:

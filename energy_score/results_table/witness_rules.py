@@ -134,7 +134,12 @@ def _uses(report: RunReport, source: EnergySource) -> Iterator[_GpuUse]:
     windows = [window for window in report.phases if window.domain == "gpu" and window.source is source]
     for uuid in dict.fromkeys(uuid for window in windows for uuid in window.energy_j):
         own = [window for window in windows if uuid in window.energy_j]
-        powers_w = [window.energy_j[uuid] / window.duration_s for window in own if window.duration_s > 0]
+        # A window shorter than a tick may have read nothing while the GPU worked: its ticks belong to its power.
+        powers_w = [
+            (window.energy_j[uuid] + window.uncertainty_j.get(uuid, 0.0)) / window.duration_s
+            for window in own
+            if window.duration_s > 0
+        ]
         seen = [gpu for gpu in report.conditions if gpu.uuid == uuid]
         peaks_w = [gpu.peak_power_w for gpu in seen if gpu.peak_power_w is not None]
         limits_w = [limit_w for gpu in seen for limit_w in gpu.power_limits_w]

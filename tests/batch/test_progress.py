@@ -14,6 +14,8 @@ def test_energy_is_told_with_its_source_and_what_it_is_worth() -> None:
     measured = row(wh_per_1000_queries=1.3133, energy_source="nvml-counter", rateable=True)
     assert energy_text(measured) == "1.313 Wh GPU per 1,000 queries (nvml-counter)"
     assert energy_text(measured.model_copy(update={"rateable": False})).endswith("(nvml-counter, not rateable)")
+    explained = measured.model_copy(update={"rateable": False, "verdict_reasons": "phase_too_short; mig_enabled"})
+    assert energy_text(explained).endswith("(nvml-counter, not rateable: phase_too_short; mig_enabled)")
     estimated = row(cpu_energy_wh=0.5, cpu_energy_source="estimate", successful_prompts=1000)
     assert energy_text(estimated) == "GPU energy unmeasured; CPU 0.5 Wh per 1,000 queries (estimate)"
     assert energy_text(row()) == "energy unmeasured"

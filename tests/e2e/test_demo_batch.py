@@ -138,8 +138,9 @@ def test_the_log_of_a_run_has_the_documented_line_format(demo: DemoBatch) -> Non
 
 
 def test_gpu_energy_of_a_known_meter_comes_out_in_every_column(workplace: Workplace, tmp_path: Path) -> None:
-    """A recorded meter gains 720 J a window: load, preprocess, prefill and full read it twice each."""
-    readings = [{"time_s": float(n), "energy_j": {"GPU-r": 720.0 * ((n + 1) // 2)}} for n in range(8)]
+    """A recorded meter gains 720 J in load, preprocess and prefill, and 2160 J in full; each window reads it twice."""
+    counter_j = (0, 720, 720, 1440, 1440, 2160, 2160, 4320)
+    readings = [{"time_s": float(n), "energy_j": {"GPU-r": float(energy_j)}} for n, energy_j in enumerate(counter_j)]
     gpu = {"uuid": "GPU-r", "name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559}
     recording = tmp_path / "meter.json"
     recording.write_text(json.dumps({"domain": "gpu", "gpus": [gpu], "readings": readings}))
@@ -147,21 +148,25 @@ def test_gpu_energy_of_a_known_meter_comes_out_in_every_column(workplace: Workpl
     done = workplace.run(sheet, tmp_path / "out", "--meter", f"replay:{recording}", "--region", "france")
     assert done.returncode == 0, done.stderr
     (row,) = rows_of(tmp_path / "out")
-    total_wh = 2 * 720 / 3600  # preprocess + full; the prefill pass is a witness of its own
+    total_wh = 2880 / 3600  # preprocess + full; the prefill pass is a witness of its own
     assert float(row["gpu_energy_wh"]) == pytest.approx(total_wh)
     assert float(row["wh_per_1000_queries"]) == pytest.approx(1000 * total_wh / 6)
     assert float(row["avg_energy_per_prompt_wh"]) == pytest.approx(total_wh / 6)
-    assert float(row["tokens_per_joule"]) == pytest.approx(int(row["total_tokens"]) / 1440)
+    assert float(row["tokens_per_joule"]) == pytest.approx(int(row["total_tokens"]) / 2880)
     assert float(row["co2_emissions_g"]) == pytest.approx(total_wh / 1000 * 56)
     assert float(row["prefill_wh"]) == pytest.approx(0.2)
-    assert float(row["decode_wh"]) == pytest.approx(0.0)
+    assert float(row["decode_wh"]) == pytest.approx(0.4)
+    assert float(row["load_energy_wh"]) == pytest.approx(0.2)
+    assert float(row["energy_per_output_token_j"]) == pytest.approx(2880 / int(row["total_completion_tokens"]))
+    assert float(row["energy_per_input_token_j"]) == pytest.approx(720 / int(row["total_prompt_tokens"]))
     assert (row["energy_source"], row["energy_status"], row["rateable"]) == ("replay", "measured", "false")
     assert "not_a_gpu_measurement" in row["verdict_reasons"]
+    assert "no_host_witness" not in row["verdict_reasons"]
 
     folder = tmp_path / "out" / "individual_runs" / "models_base-tiny_Off_N_A"
-    assert (folder / "GPU_ENERGY_WH.txt").read_text() == "0.4000\n"
+    assert (folder / "GPU_ENERGY_WH.txt").read_text() == "0.8000\n"
     summary = json.loads((folder / "GPU_ENERGY_SUMMARY.json").read_text())
-    assert (summary["units"], summary["total"], summary["prefill_wh"]) == ("Wh", pytest.approx(0.4), pytest.approx(0.2))
+    assert (summary["units"], summary["total"], summary["prefill_wh"]) == ("Wh", pytest.approx(0.8), pytest.approx(0.2))
     emissions = (folder / "emissions" / "emissions.csv").read_text().splitlines()
     assert "france,56.0" in emissions[1]
     assert "estimate" in emissions[1]

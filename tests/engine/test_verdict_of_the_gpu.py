@@ -178,12 +178,20 @@ def test_another_compute_process_is_invalid(make_facts: MakeFacts) -> None:
     assert gpu.another_process_computed(seen_on_the_gpu(make_facts)) is None
 
 
-@pytest.mark.parametrize("name", ["hw_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown"])
-def test_each_hardware_slowdown_is_invalid(make_facts: MakeFacts, name: str) -> None:
-    facts = seen_on_the_gpu(make_facts, throttle_reasons=("sw_power_cap", name))
+@pytest.mark.parametrize("name", ["hw_thermal_slowdown", "hw_power_brake_slowdown"])
+def test_a_slowdown_by_heat_or_power_brake_is_invalid(make_facts: MakeFacts, name: str) -> None:
+    facts = seen_on_the_gpu(make_facts, throttle_reasons=("sw_power_cap", "hw_slowdown", name))
     assert figures(gpu.hardware_slowed_down(facts)) == ("hardware_slowdown", "invalid", name, "no hardware slowdown")
     capped = seen_on_the_gpu(make_facts, throttle_reasons=("sw_power_cap", "sw_thermal_slowdown"))
     assert gpu.hardware_slowed_down(capped) is None
+    assert gpu.hardware_slowed_down_without_a_cause(facts) is None
+
+
+def test_a_hardware_slowdown_without_a_cause_is_a_warning(make_facts: MakeFacts) -> None:
+    facts = seen_on_the_gpu(make_facts, throttle_reasons=("hw_slowdown",))
+    assert figures(gpu.hardware_slowed_down_without_a_cause(facts))[:2] == ("hardware_slowdown_unexplained", "warning")
+    assert gpu.hardware_slowed_down(facts) is None
+    assert gpu.hardware_slowed_down_without_a_cause(seen_on_the_gpu(make_facts)) is None
 
 
 def test_a_software_power_cap_is_a_warning(make_facts: MakeFacts) -> None:

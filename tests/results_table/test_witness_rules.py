@@ -128,6 +128,14 @@ def test_a_sampled_peak_says_how_hot_the_gpu_may_have_been_outside() -> None:
     assert host_counted(hot_j, conditions=(unsampled,)).reasons == ()
 
 
+def test_windows_shorter_than_a_tick_do_not_make_the_rest_of_the_run_look_hot() -> None:
+    short = make_phases()[-1].model_copy(
+        update={"duration_s": 0.05, "energy_j": {H100.uuid: 0.0}, "uncertainty_j": {H100.uuid: 20.0}}
+    )
+    at_300_w = make_witness(energy_j={H100.uuid: 785 * 300.0})
+    assert reconcile(make_report(phases=(short,)), at_300_w).reasons == ()
+
+
 def test_the_hosts_reasons_follow_those_of_the_engine() -> None:
     quick = VerdictReason(
         code="quick_protocol", severity="invalid", message="m", observed="quick", threshold="official"

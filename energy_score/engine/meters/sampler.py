@@ -1,5 +1,6 @@
 """A thread that looks at the GPUs some ten times a second, beside whatever is measured."""
 
+import math
 import os
 import random
 import threading
@@ -45,7 +46,7 @@ class GpuSampler:
         self._times_s = array("d")
         self._samples = {uuid: GpuSamples(self._times_s) for uuid in devices.uuids}
         self._limits_w: dict[str, list[tuple[float, float]]] = {uuid: [] for uuid in devices.uuids}
-        self._sightings: dict[str, dict[int, Sighting]] = {uuid: {} for uuid in devices.uuids}
+        self._sightings: dict[str, list[Sighting]] = {uuid: [] for uuid in devices.uuids}
         self._mig_enabled: dict[str, bool | None] = {}
         self._processes_due_s = 0.0
         self.cpu_s = 0.0
@@ -126,15 +127,18 @@ class GpuSampler:
             seen.append((time_s, limit_w))
 
     def _note_processes(self, uuid: str, process_ids: Collection[int], time_s: float) -> None:
-        known = self._sightings[uuid]
-        for process_id in process_ids:
-            if process_id in known:
-                known[process_id] = replace(known[process_id], last_s=time_s)
-                continue
+        present = {sighting.process_id for sighting in self._sightings[uuid] if sighting.gone_s == math.inf}
+        self._sightings[uuid] = [
+            replace(sighting, gone_s=min(sighting.gone_s, time_s))
+            if sighting.process_id not in process_ids
+            else sighting
+            for sighting in self._sightings[uuid]
+        ]
+        for process_id in sorted(set(process_ids) - present):
             # Asked at once: a short-lived child has no parent any more when the window is over.
             own = descends_from(process_id, os.getpid())
             first_look = self._processes_due_s == 0
-            known[process_id] = Sighting(process_id, time_s, time_s, first_look=first_look, descends=own)
+            self._sightings[uuid].append(Sighting(process_id, time_s, math.inf, first_look=first_look, descends=own))
 
     def _conditions_of(
         self, uuid: str, own_process_ids: Collection[int], start_s: float, end_s: float
@@ -155,7 +159,7 @@ class GpuSampler:
             throttle_reasons=clock_event_names(samples.clock_events(span)),
             power_limits_w=_limits_between(self._limits_w[uuid], start_s, end_s),
             foreign_process_ids=foreign_process_ids(
-                self._sightings[uuid].values(),
+                self._sightings[uuid],
                 own_process_ids,
                 start_s=start_s,
                 end_s=end_s,

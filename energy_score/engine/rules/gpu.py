@@ -6,9 +6,8 @@ from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import VerdictReason
 from energy_score.engine.rules.facts import Facts
 
-# NVML's clock event reasons (nvml.h, nvmlClocksEventReasons) that METHOD.md, "Verdict of a run", lets invalidate.
-# NVML documents hw_slowdown as raised by heat, by the external power brake, or by a power draw beyond what is safe.
-HARDWARE_SLOWDOWNS = ("hw_slowdown", "hw_thermal_slowdown", "hw_power_brake_slowdown")
+# Source: METHOD.md, "Verdict of a run": a hardware thermal or power-brake slowdown invalidates.
+_INVALIDATING_SLOWDOWNS = ("hw_thermal_slowdown", "hw_power_brake_slowdown")
 
 
 def mig_is_on(facts: Facts) -> VerdictReason | None:
@@ -39,13 +38,31 @@ def another_process_computed(facts: Facts) -> VerdictReason | None:
 
 def hardware_slowed_down(facts: Facts) -> VerdictReason | None:
     """Invalid: heat or the power brake slowed the GPU down."""
-    slowed = _slowed_by(facts, *HARDWARE_SLOWDOWNS)
+    slowed = _slowed_by(facts, *_INVALIDATING_SLOWDOWNS)
     if not slowed:
         return None
     return invalid(
         "hardware_slowdown",
         f"heat or the power brake slowed {_uuids(slowed)} down; see to its cooling and its power supply",
         observed=", ".join(sorted({name for names in slowed.values() for name in names})),
+        threshold="no hardware slowdown",
+    )
+
+
+def hardware_slowed_down_without_a_cause(facts: Facts) -> VerdictReason | None:
+    """Warning: the hardware slowed the GPU down, and named neither heat nor the power brake.
+
+    NVML may report that at a mere change of clocks as well, so it proves nothing. Source: NVIDIA, NVML and DCGM API
+    references, HW_SLOWDOWN.
+    """
+    explained = _slowed_by(facts, *_INVALIDATING_SLOWDOWNS)
+    slowed = [uuid for uuid in _slowed_by(facts, "hw_slowdown") if uuid not in explained]
+    if not slowed:
+        return None
+    return warning(
+        "hardware_slowdown_unexplained",
+        f"the hardware slowed {_uuids(slowed)} down, for a moment's change of clocks or too high a power draw",
+        observed="hw_slowdown",
         threshold="no hardware slowdown",
     )
 

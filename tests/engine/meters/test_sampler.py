@@ -1,0 +1,117 @@
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
+
+SENSORS: dict[str, Any] = {**HOPPER_SENSORS}
+SAMPLE = """
+import json, time
+from pathlib import Path
+from energy_score.engine.meters.sampler import GpuSampler
+from energy_score.gpu.nvml_devices import open_nvml_devices
+with open_nvml_devices() as devices:
+    sampler = GpuSampler(devices, period_s={period_s}, seed=7)
+    sampler.start()
+    time.sleep({lead_s})
+    start_s = time.monotonic()
+    time.sleep({window_s})
+    end_s = time.monotonic()
+    integral_j = sampler.integral_j(start_s, end_s)
+    conditions = sampler.conditions((), start_s, end_s)
+    sampler.stop()
+    again_j = sampler.integral_j(start_s, end_s)
+    trace = Path({trace!r})
+    sampler.write_trace(trace)
+    first = trace.read_bytes()
+    sampler.write_trace(trace)
+print(json.dumps(dict(
+    start_s=start_s, end_s=end_s, integral_j=integral_j, again_j=again_j, cpu_s=sampler.cpu_s,
+    conditions=[gpu.model_dump() for gpu in conditions], same_trace=first == trace.read_bytes(),
+)))
+"""
+
+
+def sample(
+    simulator: NvmlSimulator,
+    folder: Path,
+    *,
+    window_s: float = 0.5,
+    lead_s: float = 0.0,
+    period_s: float = 0.1,
+    **settings: object,
+) -> dict[str, Any]:
+    trace = str(folder / "power_trace.csv.gz")
+    script = SAMPLE.format(window_s=window_s, lead_s=lead_s, period_s=period_s, trace=trace)
+    done = simulator.run(script, **settings)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_constant_power_with_identical_readings_integrates_within_one_percent(
+    nvml_simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    found = sample(nvml_simulator, tmp_path, window_s=1.5, gpus=2, watts="300,150", **SENSORS)
+    duration_s = found["end_s"] - found["start_s"]
+    assert found["integral_j"] == {
+        UUIDS[0]: pytest.approx(300 * duration_s, rel=0.01),
+        UUIDS[1]: pytest.approx(150 * duration_s, rel=0.01),
+    }
+    assert found["again_j"] == found["integral_j"]
+
+
+def test_the_thread_takes_less_than_half_a_percent_of_a_core(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
+    found = sample(nvml_simulator, tmp_path, window_s=3)
+    assert found["cpu_s"] / (found["end_s"] - found["start_s"]) < 0.005
+
+
+def test_conditions_hold_what_was_seen_of_the_gpu(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
+    found = sample(
+        nvml_simulator, tmp_path, window_s=0.6, period_s=0.05, throttle="0x44", power_limit_change_after_s=0.3, mig=1,
+        memory_used_mib=4096,
+    )  # fmt: skip
+    (gpu,) = found["conditions"]
+    assert gpu["sample_count"] >= 5
+    assert gpu | {"sample_count": 0, "foreign_process_ids": []} == {
+        "uuid": UUIDS[0], "counter_period_s": None, "power_period_s": None, "power_field": "instant",
+        "sample_count": 0, "mean_power_w": 300, "peak_power_w": 300, "idle_power_w": None, "temperature_max_c": 45,
+        "sm_clock_min_mhz": 1980, "sm_clock_max_mhz": 1980, "memory_peak_mib": 4096,
+        "throttle_reasons": ["sw_power_cap", "hw_thermal_slowdown"], "power_limits_w": [700, 400],
+        "foreign_process_ids": [], "mig_enabled": True,
+    }  # fmt: skip
+
+
+def test_a_process_on_the_gpu_before_the_run_is_foreign_and_the_run_itself_is_not(
+    nvml_simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    (gpu,) = sample(nvml_simulator, tmp_path, foreign_pid=2**22 + 1)["conditions"]
+    assert gpu["foreign_process_ids"] == [2**22 + 1]
+    (alone,) = sample(nvml_simulator, tmp_path)["conditions"]
+    assert alone["foreign_process_ids"] == []
+
+
+def test_a_process_that_appears_while_windows_are_measured_is_foreign(
+    nvml_simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {"foreign_pid": 2**22 + 1, "foreign_after_s": 0.6}
+    (gpu,) = sample(nvml_simulator, tmp_path, lead_s=0.3, window_s=1.6, **settings)["conditions"]
+    assert gpu["foreign_process_ids"] == [2**22 + 1]
+
+
+def test_the_trace_is_the_same_each_time_and_has_a_line_per_sample_and_gpu(
+    nvml_simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    assert sample(nvml_simulator, tmp_path, gpus=2)["same_trace"]
+    lines = gzip.decompress((tmp_path / "power_trace.csv.gz").read_bytes()).decode().splitlines()
+    assert lines[1:3] == ["0.0000,0,300.000,1980,45,0,", "0.0000,1,300.000,1980,45,0,"]
+    assert len(lines) % 2 == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["power_trace.csv.gz"]
+
+
+def test_a_lost_gpu_has_no_integral(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
+    found = sample(nvml_simulator, tmp_path, lead_s=0.1, window_s=0.6, period_s=0.02, lost_after_s=0.2)
+    assert found["integral_j"] == {}
