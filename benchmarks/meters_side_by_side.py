@@ -30,6 +30,7 @@ PROGRAMS = {
 
 IDLE_W = 60.0
 WORK_W = 300.0
+TAIL_W, TAIL_S = 150.0, 0.2  # power that sinks slowly: what follows the work is then no idle power
 SQUARE_HIGH_W = 600.0
 SQUARE_PERIOD_S = 0.37  # no multiple of the counter's period, nor of the sensor's
 # No multiples of the period either: a window of whole periods hides what its edges lose.
@@ -70,24 +71,27 @@ def square_steps(duration_s: float) -> tuple[Step, ...]:
 
 
 def scenarios(*, quick: bool) -> tuple[Scenario, ...]:
-    """All scenarios; ``quick`` measures fewer windows, and none of 10 s."""
+    """All scenarios; ``quick`` measures fewer windows, none of 10 s and none with a tail."""
     count = 2 if quick else 8
     long_s = SHORT_S if quick else LONG_S
     constant, idle = {"watts": WORK_W}, {"watts": IDLE_W}
     no_counter = {**constant, "no_counter": 1}
     steady = Plan(count, SHORT_S)
+    long = Plan(4, LONG_S)
     step = replace(steady, steps=((0.0, WORK_W),), idle_w=IDLE_W)
+    tail = replace(step, tail_w=TAIL_W, tail_s=TAIL_S)
     square = replace(steady, steps=square_steps(SHORT_S), idle_w=IDLE_W)
     found = [
         Scenario(f"300 W all the time, {SHORT_S} s", steady, constant),
-        Scenario(f"300 W all the time, {LONG_S} s", Plan(4, LONG_S), constant),
+        Scenario(f"300 W all the time, {LONG_S} s", long, constant),
         Scenario(f"60 W, 300 W for {SHORT_S} s, 60 W", step, idle),
+        Scenario(f"60 W, 300 W for {SHORT_S} s, 150 W for {TAIL_S} s, 60 W", tail, idle),
         Scenario(f"60 W, square 60/600 W for {SHORT_S} s, 60 W", square, idle),
         Scenario("the same, counter reset inside", replace(square, windows=1), {**idle, "reset_after_s": STARTUP_S}),
         Scenario(f"no counter: 300 W by power, {long_s} s", Plan(1, long_s, by_power=True), no_counter),
         Scenario("nothing in the window", Plan(10 if quick else 30, 0.0), constant),
     ]
-    return tuple(scenario for scenario in found if not (quick and scenario.plan.duration_s == LONG_S))
+    return tuple(scenario for scenario in found if not quick or scenario.plan not in (long, tail))
 
 
 def make_environments(folder: Path) -> dict[str, Path]:

@@ -29,15 +29,18 @@ _NAP_S = 0.002  # before a moment that must be met; the rest is spun away
 class Plan:
     """``windows`` windows of ``duration_s`` each.
 
-    In each the GPU draws ``steps``, (s after the window's begin, W), and ``idle_w`` after it, both written to
-    ``control``; without steps the load says nothing and the simulator's profile holds. ``not_before_s`` (monotonic) is
-    when the first window may begin, for an event at a set time. ``by_power`` asks for the integral of sampled power.
+    In each the GPU draws ``steps``, (s after the window's begin, W), after it ``tail_w`` for ``tail_s`` and then
+    ``idle_w``, all written to ``control``; without steps the load says nothing and the simulator's profile holds.
+    ``not_before_s`` (monotonic) is when the first window may begin, for an event at a set time. ``by_power`` asks for
+    the integral of sampled power.
     """
 
     windows: int
     duration_s: float
     steps: tuple[Step, ...] = ()
     idle_w: float = 60.0
+    tail_w: float = 0.0
+    tail_s: float = 0.0
     control: str = ""
     not_before_s: float = 0.0
     by_power: bool = False
@@ -74,7 +77,9 @@ class _Work:
         self.first_s = time.monotonic()
         self.last_s = self.first_s + self.plan.duration_s
         if self.plan.steps:
-            for after_s, power_w in (*self.plan.steps, (self.plan.duration_s, self.plan.idle_w)):
+            tail = ((self.plan.duration_s, self.plan.tail_w),) if self.plan.tail_s else ()
+            idle = (self.plan.duration_s + self.plan.tail_s, self.plan.idle_w)
+            for after_s, power_w in (*self.plan.steps, *tail, idle):
                 append_power(Path(self.plan.control), power_w=power_w, time_s=self.first_s + after_s)
         wait_until(self.last_s)
         self.wall_s = time.monotonic() - self.first_s
