@@ -10,9 +10,11 @@ from functools import partial
 from typing import Any
 
 from benchmarks.gpu_bench import Bench
-from benchmarks.shape_runs import PUBLISHED_WH, ShapeRun, run_shape
-from energy_score.contract.run_report import PhaseStatistics, RunReport
+from benchmarks.loops import Loops
+from benchmarks.shape_runs import PUBLISHED_WH, ShapeRun, run_shape, shape_spec
+from energy_score.contract.run_report import PhaseEnergy, PhaseStatistics, RunReport
 from energy_score.contract.units import watt_hours
+from energy_score.engine.datasets import load_queries
 
 Figures = dict[str, Any]
 
@@ -133,6 +135,28 @@ def foreign_process(bench: Bench) -> Figures:
     return {"codes": codes, "caught": "foreign_process" in codes, "rateable": report.verdict.rateable}
 
 
+def harness_overhead(bench: Bench) -> Figures:
+    """Time and energy that the harness adds to a bare generate loop of the same model, in alternating windows."""
+    count = 2 if bench.simulated else 40
+    order = ShapeRun("distilgpt2", count, _dtype(bench))
+    spec = shape_spec(order, bench.folder, meter="nvml", run_id="overhead")
+    texts = load_queries(spec.dataset, query_count=None).texts
+    loops = Loops(spec, texts, [bench.meter])
+    windows: dict[str, list[PhaseEnergy]] = {"bare": [], "harness": []}
+    for number in range(2 if bench.simulated else 8):
+        both = [("bare", loops.bare), ("harness", loops.harness)]
+        for name, loop in both[:: 1 if number % 2 else -1]:
+            windows[name].append(bench.window(loop))
+    time_s = {name: statistics.median(window.duration_s for window in seen) for name, seen in windows.items()}
+    energy_j = {name: statistics.median(sum(w.energy_j.values()) for w in seen) for name, seen in windows.items()}
+    return {
+        "time_s": time_s,
+        "energy_j": energy_j,
+        "added_time": time_s["harness"] / time_s["bare"] - 1,
+        "added_energy": energy_j["harness"] / energy_j["bare"] - 1,
+    }
+
+
 def shapes(bench: Bench) -> Figures:
     """Size-true random-weight models: Wh per 1,000 queries, beside what was published where it was."""
     if bench.simulated:
@@ -150,7 +174,16 @@ SIZES = ("qwen3-0.6b", "qwen3-4b", "qwen3-8b", "qwen3-14b")
 
 # Part 1 judges the meter, part 2 runs models; each fits into ten minutes on a fast GPU.
 PARTS: dict[int, tuple[Callable[[Bench], Figures], ...]] = {
-    1: (periods, counter_against_integral, sampler_on_and_off, idle, linearity, repeats, foreign_process),
+    1: (
+        periods,
+        counter_against_integral,
+        sampler_on_and_off,
+        idle,
+        linearity,
+        repeats,
+        foreign_process,
+        harness_overhead,
+    ),
     2: (shapes,),
 }
 

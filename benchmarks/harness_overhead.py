@@ -5,7 +5,6 @@ readings, streamer, per-query records, progress events. Run: python -m benchmark
 """
 
 import argparse
-import io
 import statistics
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import torch
 from transformers import Qwen3Config
 from transformers.utils.logging import disable_progress_bar
 
+from benchmarks.loops import Loops
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_spec import (
     DatasetRef,
@@ -26,10 +26,6 @@ from energy_score.contract.run_spec import (
     RepeatPolicy,
     RunSpec,
 )
-from energy_score.engine.backends.pytorch import PyTorchBackend
-from energy_score.engine.benchmark import Benchmark
-from energy_score.engine.events import EventStream
-from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.registry import open_meters
 from examples.tiny_models import make_qwen3_like
 
@@ -70,35 +66,19 @@ def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         spec = make_spec(Path(folder))
-        backend = PyTorchBackend(spec)
-        model = backend.load()
-        meters = open_meters("auto")
-        measurement = Measurement(meters, synchronise=backend.synchronise)
-        benchmark = Benchmark(
-            spec=spec, backend=backend, texts=PROMPTS, measurement=measurement, events=EventStream(io.StringIO())
-        )
-        benchmark.warm_up()
-        bare_model, inputs = backend._model, [backend.prepare(text).inputs for text in PROMPTS]  # noqa: SLF001
-
-        def bare() -> None:
-            with torch.inference_mode():
-                for ids in inputs:
-                    bare_model.generate(
-                        input_ids=ids.to(bare_model.device), attention_mask=torch.ones_like(ids), do_sample=False,
-                        min_new_tokens=NEW_TOKENS, max_new_tokens=NEW_TOKENS,
-                    )  # fmt: skip
+        loops = Loops(spec, PROMPTS, open_meters("auto"))
 
         def harness() -> None:
-            measurement.measure("full", benchmark._full_pass, query_count=len(PROMPTS))  # noqa: SLF001
+            loops.measurement.measure("full", loops.harness, query_count=len(PROMPTS))
 
         times_s: dict[str, list[tuple[float, float]]] = {"bare": [], "harness": []}
-        bare()
+        loops.bare()
         harness()
         for number in range(pairs):
-            both = [("bare", bare), ("harness", harness)]
+            both = [("bare", loops.bare), ("harness", harness)]
             for name, run in both[:: 1 if number % 2 else -1]:
                 times_s[name].append(_timed(run))
-    size = f"{model.parameter_count / 1e6:.0f} M parameters"
+    size = f"{loops.model.parameter_count / 1e6:.0f} M parameters"
     print(f"{size}, {len(PROMPTS)} prompts, {NEW_TOKENS} new tokens, {pairs} pairs of passes")
     added = 0.0
     for clock, label in enumerate(("wall", "CPU")):

@@ -46,13 +46,25 @@ def run_shape(order: ShapeRun, folder: Path, *, meter: str, timeout_s: float = 5
     Raises:
         RuntimeError: the run gave no report; the message holds the end of its log.
     """
-    model = _model_folder(order.shape, folder)
     directory = RunDirectory(folder / f"run-{len(list(folder.glob('run-*')))}-{order.shape}")
     directory.path.mkdir(parents=True)
+    shape_spec(order, folder, meter=meter, run_id=directory.path.name).write(directory.spec_file)
+    lines: list[str] = []
+    LocalExecutor(timeout_s=timeout_s).execute(
+        directory, run_id=directory.path.name, on_event=lambda _: None, on_log_line=lines.append
+    )
+    if not directory.report_file.exists():
+        raise RuntimeError(f"{order.shape}: no report; its log ends: {' | '.join(lines[-5:])}")
+    return directory.report()
+
+
+def shape_spec(order: ShapeRun, folder: Path, *, meter: str, run_id: str) -> RunSpec:
+    """The spec of ``order``; its model folder and prompts file are made under ``folder``."""
+    model = _model_folder(order.shape, folder)
     prompts = folder / f"prompts-{order.prompt_count}.jsonl"
     _write_prompts(prompts, order.prompt_count)
-    RunSpec(
-        run_id=directory.path.name,
+    return RunSpec(
+        run_id=run_id,
         model_id=f"./{order.shape}",
         model_path=str(model),
         model_class="A",
@@ -78,14 +90,7 @@ def run_shape(order: ShapeRun, folder: Path, *, meter: str, timeout_s: float = 5
         warmup_query_count=10,
         gpu_requirement=GpuRequirement(count=1),
         region="world",
-    ).write(directory.spec_file)
-    lines: list[str] = []
-    LocalExecutor(timeout_s=timeout_s).execute(
-        directory, run_id=directory.path.name, on_event=lambda _: None, on_log_line=lines.append
     )
-    if not directory.report_file.exists():
-        raise RuntimeError(f"{order.shape}: no report; its log ends: {' | '.join(lines[-5:])}")
-    return directory.report()
 
 
 def _model_folder(shape: str, folder: Path) -> Path:

@@ -81,6 +81,13 @@ def test_the_order_of_prefill_and_full_alternates_between_repeats(make_spec: Mak
     assert phases == [(1, "prefill"), (1, "full"), (2, "full"), (2, "prefill")]
 
 
+def test_adaptive_repeats_go_on_until_the_policy_says_stop(make_spec: MakeSpec) -> None:
+    """Without any energy no interval can be had, so the least number is enough."""
+    adaptive = policy(repeats=5, ci_target=0.01, max_repeats=20)
+    _, _, measurement, _ = run(make_spec(repeat_policy=adaptive, warmup_query_count=0), "a")
+    assert len([window for window in measurement.windows if window.phase == "full"]) == 5
+
+
 def test_discarded_repeats_and_the_idle_baseline_are_not_counted(make_spec: MakeSpec) -> None:
     spec = make_spec(repeat_policy=policy(repeats=2, discarded_repeats=1, idle_baseline_s=0.001))
     benchmark, _, measurement, _ = run(spec, "a")

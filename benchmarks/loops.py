@@ -1,0 +1,47 @@
+"""The same loaded model and token ids in two loops: a bare greedy ``generate``, and the harness's own full pass."""
+
+import io
+from collections.abc import Sequence
+
+import torch
+
+from energy_score.contract.run_report import LoadedModel
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.pytorch import PyTorchBackend
+from energy_score.engine.benchmark import Benchmark
+from energy_score.engine.events import EventStream
+from energy_score.engine.measurement import Measurement
+from energy_score.engine.meters.meter import Meter
+
+
+class Loops:
+    """Both loops over ``texts`` with the model of ``spec``, loaded and warmed up."""
+
+    def __init__(self, spec: RunSpec, texts: Sequence[str], meters: Sequence[Meter]) -> None:
+        self._backend = PyTorchBackend(spec)
+        self.model: LoadedModel = self._backend.load()
+        self.measurement = Measurement(meters, synchronise=self._backend.synchronise)
+        self._benchmark = Benchmark(
+            spec=spec,
+            backend=self._backend,
+            texts=texts,
+            measurement=self.measurement,
+            events=EventStream(io.StringIO()),
+        )
+        self._new_tokens = spec.generation.max_new_tokens
+        self._inputs = [self._backend.prepare(text).inputs for text in texts]
+        self._benchmark.warm_up()
+
+    def bare(self) -> None:
+        """What anyone would write around ``generate``."""
+        model = self._backend._model  # noqa: SLF001 - the peer must have the very same model
+        with torch.inference_mode():
+            for ids in self._inputs:
+                model.generate(
+                    input_ids=ids.to(model.device), attention_mask=torch.ones_like(ids).to(model.device),
+                    do_sample=False, min_new_tokens=self._new_tokens, max_new_tokens=self._new_tokens,
+                )  # fmt: skip
+
+    def harness(self) -> None:
+        """The full pass of a run: streamer, per-query records, progress events."""
+        self._benchmark._full_pass()  # noqa: SLF001 - without the window around it
