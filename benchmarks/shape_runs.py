@@ -47,7 +47,7 @@ def run_shape(order: ShapeRun, folder: Path, *, meter: str, timeout_s: float = 5
         RuntimeError: the run gave no report; the message holds the end of its log.
     """
     model = _model_folder(order.shape, folder)
-    directory = RunDirectory(folder / f"run-{order.shape}-{order.prompt_count}-{order.repeats}")
+    directory = RunDirectory(folder / f"run-{len(list(folder.glob('run-*')))}-{order.shape}")
     directory.path.mkdir(parents=True)
     prompts = folder / f"prompts-{order.prompt_count}.jsonl"
     _write_prompts(prompts, order.prompt_count)
@@ -90,10 +90,13 @@ def run_shape(order: ShapeRun, folder: Path, *, meter: str, timeout_s: float = 5
 
 def _model_folder(shape: str, folder: Path) -> Path:
     """A folder with the shape's config and a tokenizer, without weights."""
-    from examples.tiny_models import make_base  # noqa: PLC0415 - loads torch
+    from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415 - loads torch
+
+    from examples.tiny_models import make_base  # noqa: PLC0415
 
     model = folder / shape
     if not model.exists():
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         make_base(model)
         os.unlink(model / "model.safetensors")  # noqa: PTH108
         shutil.copy(SHAPES / f"{shape}.json", model / "config.json")

@@ -103,11 +103,11 @@ class Measurement:
         faults = dict(last.faults)
         energy_j: dict[str, float] = {}
         uncertainty_j: dict[str, float] = {}
-        for device, at_start_j in first.energy_j.items():
-            if device in faults or device not in last.energy_j:
-                faults.setdefault(device, "counter_lost")
+        for device in {**first.energy_j, **first.faults}:
+            if device in faults or device not in first.energy_j or device not in last.energy_j:
+                faults.setdefault(device, first.faults.get(device, "counter_lost"))
                 continue
-            counted_j = last.energy_j[device] - at_start_j
+            counted_j = last.energy_j[device] - first.energy_j[device]
             outside_s = _outside_s(device, first, last, edges)
             if outside_s is None:
                 energy_j[device] = counted_j

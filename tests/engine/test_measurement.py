@@ -127,6 +127,13 @@ def test_a_fault_of_the_closing_reading_leaves_the_device_out_and_says_why() -> 
     assert later.energy_j["GPU-a"] > 0
 
 
+def test_a_fault_of_the_opening_reading_counts_too() -> None:
+    measurement = Measurement([TickingMeter(late_s=0, faults={1: "counter_reset"})], synchronise=lambda: None)
+    measurement.measure("full", lambda: None)
+    (window,) = measurement.windows
+    assert (window.energy_j, window.faults, window.total_j) == ({}, {"GPU-a": "counter_reset"}, None)
+
+
 def test_the_integral_is_asked_for_exactly_the_time_of_the_work() -> None:
     asked: list[float] = []
 

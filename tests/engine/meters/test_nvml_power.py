@@ -1,8 +1,13 @@
 import json
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from energy_score.contract.run_report import EnergySource
+from energy_score.engine.meters.nvml_power import NvmlPowerMeter
+from energy_score.engine.meters.sampler import GpuSampler
+from energy_score.gpu.nvml_devices import NvmlDevices
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 MEASURE = """
@@ -49,3 +54,29 @@ def test_auto_takes_sampled_power_only_where_there_is_no_counter(
     nvml_simulator: NvmlSimulator, no_counter: int, kind: str
 ) -> None:
     assert measure(nvml_simulator, "auto", no_counter=no_counter)["kind"] == kind
+
+
+class ScriptedSampler:
+    """A sampler that gives these energies in J of GPU-a, window after window; None is an unknown one."""
+
+    period_s = 0.1
+
+    def __init__(self, *energies_j: float | None) -> None:
+        self._energies_j = iter(energies_j)
+
+    def start(self) -> None:
+        """Nothing runs."""
+
+    def integral_j(self, start_s: float, end_s: float) -> dict[str, float]:
+        energy_j = next(self._energies_j)
+        return {} if energy_j is None else {"GPU-a": energy_j}
+
+
+def test_lost_power_is_told_once_and_the_next_window_is_good_again() -> None:
+    devices = SimpleNamespace(gpus=(), uuids=("GPU-a",), simulated=False)
+    sampler = ScriptedSampler(10.0, None, 5.0, 30.0)
+    meter = NvmlPowerMeter(cast("NvmlDevices", devices), cast("GpuSampler", sampler))
+    readings = [meter.read() for _ in range(4)]
+    assert meter.source is EnergySource.NVML_POWER
+    assert [reading.faults for reading in readings] == [{}, {"GPU-a": "power_lost"}, {}, {}]
+    assert [reading.energy_j for reading in readings] == [{"GPU-a": 10.0}, {}, {"GPU-a": 15.0}, {"GPU-a": 45.0}]

@@ -1,10 +1,17 @@
 import gzip
 import json
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from energy_score.contract.errors import MeterError
+from energy_score.engine.meters.sampler import GpuSampler
+from energy_score.gpu.nvml_devices import NvmlDevices
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
 
 SENSORS: dict[str, Any] = {**HOPPER_SENSORS}
@@ -112,6 +119,39 @@ def test_the_trace_is_the_same_each_time_and_has_a_line_per_sample_and_gpu(
     assert [path.name for path in tmp_path.iterdir()] == ["power_trace.csv.gz"]
 
 
-def test_a_lost_gpu_has_no_integral(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
-    found = sample(nvml_simulator, tmp_path, lead_s=0.1, window_s=0.6, period_s=0.02, lost_after_s=0.2)
-    assert found["integral_j"] == {}
+class SilentDevices:
+    """One GPU about which NVML answers every question with an error."""
+
+    uuids = ("GPU-a",)
+
+    def power_field(self, uuid: str) -> None:
+        return None
+
+    def __getattr__(self, name: str) -> Callable[[str], object]:
+        def fail(uuid: str) -> object:
+            raise MeterError(f"{uuid}: {name} cannot be read")
+
+        return fail
+
+
+def test_a_gpu_that_does_not_answer_is_unknown_in_everything_and_ends_nothing() -> None:
+    sampler = GpuSampler(cast("NvmlDevices", SilentDevices()), period_s=0.01, seed=1)
+    sampler.start()
+    start_s = time.monotonic()
+    time.sleep(0.05)
+    end_s = time.monotonic()
+    sampler.stop()
+    assert sampler.integral_j(start_s, end_s) == {}
+    (gpu,) = sampler.conditions((), start_s, end_s)
+    assert gpu.sample_count >= 2
+    assert gpu.model_dump(exclude_defaults=True).keys() == {"uuid", "sample_count"}
+
+
+def test_the_sampled_times_are_jittered_by_at_most_three_tenths_of_the_period() -> None:
+    sampler = GpuSampler(cast("NvmlDevices", SilentDevices()), period_s=0.02, seed=1)
+    sampler.start()
+    time.sleep(0.4)
+    sampler.stop()
+    intervals_s = [later - earlier for earlier, later in pairwise(sampler._times_s)]
+    assert min(intervals_s) >= 0.7 * 0.02
+    assert statistics.pstdev(intervals_s) > 0.001
