@@ -41,7 +41,8 @@
  *   NVML_SIMULATOR_NO_COUNTER      1: the counter answers NOT_SUPPORTED                              default 0
  *   NVML_SIMULATOR_FREEZE_AFTER_S  the counter stays as it is from then on                           default never
  *   NVML_SIMULATOR_RESET_AFTER_S   the counter starts at 0 again                                     default never
- *   NVML_SIMULATOR_LOST_AFTER_S    the counter answers GPU_IS_LOST from then on                      default never
+ *   NVML_SIMULATOR_LOST_AFTER_S    counter, power, temperature, clocks and their events answer
+ *                                  GPU_IS_LOST from then on                                          default never
  *   NVML_SIMULATOR_POWER_PERIOD_S  power readings change every so many seconds, with the same offset
  *                                  between GPUs; 0: always. A100 and H100: 0.1 (arXiv 2312.02741)    default 0
  *   NVML_SIMULATOR_BOXCAR_S        the instant power is the mean over the last so many seconds; 0: the power drawn.
@@ -403,10 +404,12 @@ static double last_tick_s(const Gpu *gpu, double period_s, double time_s) {
     return floor((time_s - offset_s) / period_s) * period_s + offset_s;
 }
 
+static int is_lost(void) { return monotonic_s() >= lost_at_s; }
+
 static nvmlReturn_t read_counter_mj(const Gpu *gpu, unsigned long long *energy_mj) {
     double now_s = monotonic_s();
     if (!has_counter) return NVML_ERROR_NOT_SUPPORTED;
-    if (now_s >= lost_at_s) return NVML_ERROR_GPU_IS_LOST;
+    if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     double shown_s = last_tick_s(gpu, counter_period_s, fmin(now_s, frozen_at_s));
     double shown_j = energy_j(gpu, shown_s);
     if (fmin(now_s, frozen_at_s) >= reset_at_s)
@@ -429,6 +432,7 @@ static nvmlReturn_t read_field(const Gpu *gpu, nvmlFieldValue_t *field) {
     int is_whole_gpu = field->scope_id == NVML_POWER_SCOPE_GPU || field->scope_id == NVML_POWER_SCOPE_MODULE;
     field->value_type = NVML_VALUE_TYPE_UNSIGNED_INT;
     field->value.ullVal = 0;
+    if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     switch (field->field_id) {
     case NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION:
         field->value_type = NVML_VALUE_TYPE_UNSIGNED_LONG_LONG;
@@ -624,6 +628,7 @@ nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned l
 
 nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int *power_mw) {
     if (init_count == 0) return NVML_ERROR_UNINITIALIZED;
+    if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     pthread_mutex_lock(&lock);
     read_control();
     *power_mw = mean_power_mw(device, AVERAGE_POWER_S);
@@ -709,6 +714,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
 
 nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned int *celsius) {
     (void)device;
+    if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     if (sensor != 0) return NVML_ERROR_INVALID_ARGUMENT;
     *celsius = temperature_c;
     return NVML_SUCCESS;
@@ -723,6 +729,7 @@ nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_t *t
 
 nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, int type, unsigned int *mhz) {
     (void)device;
+    if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     if (type < NVML_CLOCK_GRAPHICS || type > NVML_CLOCK_VIDEO) return NVML_ERROR_INVALID_ARGUMENT;
     *mhz = type == NVML_CLOCK_MEM ? memory_clock_mhz : sm_clock_mhz;
     return NVML_SUCCESS;
@@ -753,6 +760,7 @@ nvmlReturn_t nvmlDeviceGetSupportedGraphicsClocks(nvmlDevice_t device, unsigned 
 
 nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, unsigned long long *reasons) {
     (void)device;
+    if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     *reasons = monotonic_s() >= throttle_at_s ? throttle_bits : 0;
     return NVML_SUCCESS;
 }

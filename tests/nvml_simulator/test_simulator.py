@@ -165,12 +165,20 @@ def test_the_counter_can_start_again(nvml_simulator: NvmlSimulator) -> None:
     assert 0 < after < 300
 
 
-def test_a_lost_counter_answers_an_error(nvml_simulator: NvmlSimulator) -> None:
-    before, after = values(
-        nvml_simulator, "answer(energy_j)", "(time.sleep(0.2), answer(energy_j))[1]", lost_after_s=0.1
+def test_a_lost_gpu_answers_errors(nvml_simulator: NvmlSimulator) -> None:
+    questions = (
+        "energy_j",
+        "instant_w",
+        "lambda: pynvml.nvmlDeviceGetPowerUsage(gpu)",
+        "lambda: pynvml.nvmlDeviceGetTemperature(gpu, 0)",
+        "lambda: pynvml.nvmlDeviceGetClockInfo(gpu, 1)",
+        "lambda: pynvml.nvmlDeviceGetCurrentClocksEventReasons(gpu)",
     )
-    assert isinstance(before, float)
-    assert after == "NVMLError_GpuIsLost"
+    before = [f"answer({question})" for question in questions]
+    after = [f"(time.sleep(0.2 if not {at} else 0), answer({question}))[1]" for at, question in enumerate(questions)]
+    answers = values(nvml_simulator, *before, *after, lost_after_s=0.1)
+    assert "NVMLError_GpuIsLost" not in answers[:6]
+    assert answers[6:] == ["NVMLError_GpuIsLost"] * 6
 
 
 def test_a_gpu_without_counter_still_shows_its_power(nvml_simulator: NvmlSimulator) -> None:
