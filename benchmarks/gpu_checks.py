@@ -18,7 +18,7 @@ from energy_score.engine.datasets import load_queries
 
 Figures = dict[str, Any]
 
-# Source: METHOD.md, "Verdict of a run" and "Energy, phase by phase" (sample apart if sampling shifts the counter > 1 %).
+# Source: METHOD.md, "Verdict of a run"; "Energy, phase by phase": sample apart if sampling shifts the counter by > 1 %.
 MAX_DISCREPANCY = 0.05
 MAX_SAMPLER_SHIFT = 0.01
 # Ours: clocks and temperature of a warm GPU may still move that much between windows.
