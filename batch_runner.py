@@ -98,7 +98,7 @@ class Batch:
                 run_log.line(f"note: {note}")
             try:
                 execution = self.executor.execute(
-                    directory, run_id=spec.run_id, on_event=self.progress.engine_event, on_log_line=run_log.line
+                    directory, spec=spec, on_event=self.progress.engine_event, on_log_line=run_log.line
                 )
             except KeyboardInterrupt:
                 self._keep_failure(

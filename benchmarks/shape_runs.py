@@ -48,11 +48,10 @@ def run_shape(order: ShapeRun, folder: Path, *, meter: str, timeout_s: float = 5
     """
     directory = RunDirectory(folder / f"run-{len(list(folder.glob('run-*')))}-{order.shape}")
     directory.path.mkdir(parents=True)
-    shape_spec(order, folder, meter=meter, run_id=directory.path.name).write(directory.spec_file)
+    spec = shape_spec(order, folder, meter=meter, run_id=directory.path.name)
+    spec.write(directory.spec_file)
     lines: list[str] = []
-    LocalExecutor(timeout_s=timeout_s).execute(
-        directory, run_id=directory.path.name, on_event=lambda _: None, on_log_line=lines.append
-    )
+    LocalExecutor(timeout_s=timeout_s).execute(directory, spec=spec, on_event=lambda _: None, on_log_line=lines.append)
     if not directory.report_file.exists():
         raise RuntimeError(f"{order.shape}: no report; its log ends: {' | '.join(lines[-5:])}")
     return directory.report()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_spec import RunSpec
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,11 @@ class Executor(Protocol):
         self,
         directory: RunDirectory,
         *,
-        run_id: str,
+        spec: RunSpec,
         on_event: Callable[[Mapping[str, Any]], None],
         on_log_line: Callable[[str], None],
     ) -> Execution:
-        """Carry out the spec in ``directory``, that of ``run_id``, and wait for its end; nothing of it is left running.
+        """Carry out ``spec``, which lies in ``directory``, and wait for its end; nothing of it is left running.
 
         ``on_event`` gets the engine's events and ``on_log_line`` its log, each from a thread of its own.
         """

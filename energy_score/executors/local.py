@@ -16,6 +16,7 @@ from typing import IO, Any
 import energy_score
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.executor import Execution
 from energy_score.executors.witness import GpuWitness
 
@@ -60,7 +61,7 @@ class LocalExecutor:
         self,
         directory: RunDirectory,
         *,
-        run_id: str,
+        spec: RunSpec,
         on_event: Callable[[Mapping[str, Any]], None],
         on_log_line: Callable[[str], None],
     ) -> Execution:
@@ -69,7 +70,7 @@ class LocalExecutor:
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
         ]  # fmt: skip
-        witness = GpuWitness(run_id)
+        witness = GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count)
         with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
@@ -77,7 +78,7 @@ class LocalExecutor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=work_directory,
-                env=engine_environment(os.environ),
+                env=engine_environment(os.environ) | _gpus_by_uuid(witness.uuids),
                 start_new_session=True,
             )
             witness.session_id = child.pid
@@ -119,6 +120,11 @@ def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
     }
     package_parent = str(Path(energy_score.__file__).resolve().parent.parent)
     return passed_on | {"PYTHONPATH": package_parent, "PYTHONUNBUFFERED": "1"}
+
+
+def _gpus_by_uuid(uuids: tuple[str, ...]) -> dict[str, str]:
+    """The GPUs that a run gets, by what no renumbering changes; nothing where the host sees none."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)} if uuids else {}
 
 
 def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> threading.Thread:

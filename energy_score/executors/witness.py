@@ -24,14 +24,18 @@ _MJ_PER_J = 1000.0
 
 
 class GpuWitness:
-    """Watches the visible GPUs while its context is open; ``write`` then gives what it saw.
+    """Watches a run's GPUs while its context is open; ``write`` then gives what it saw.
+
+    Those are the first ``gpu_count`` visible ones (all of them for None), named by ``uuids`` once the context is open.
 
     The run's own processes are those of ``session_id``, set once its child has started. Without NVML on the host
     nothing is watched and nothing written: the verdict then says that the witness is missing.
     """
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, *, gpu_count: int | None) -> None:
         self.session_id: int | None = None
+        self.uuids: tuple[str, ...] = ()
+        self._gpu_count = gpu_count
         self._run_id = run_id
         self._devices: NvmlDevices | None = None
         self._stopping = threading.Event()
@@ -43,10 +47,11 @@ class GpuWitness:
     def __enter__(self) -> Self:
         self._started_at = datetime.now(UTC)
         try:
-            self._devices = open_nvml_devices()
+            self._devices = open_nvml_devices(count=self._gpu_count)
         except MeterError as error:
             log.debug("no witness: %s", error)
             return self
+        self.uuids = self._devices.uuids
         self._before_mj, self._faults = self._read()
         self._look_for_foreign_processes()
         self._watch.start()
@@ -91,7 +96,7 @@ class GpuWitness:
         """The counters in mJ by UUID, and why one has no figure; a GPU without the counter is in neither."""
         energy_mj: dict[str, int] = {}
         faults: dict[str, str] = {}
-        for uuid in self._devices.uuids if self._devices else ():
+        for uuid in self.uuids:
             try:
                 figure_mj = self._devices.energy_mj(uuid) if self._devices else None
             except MeterError:
@@ -108,7 +113,7 @@ class GpuWitness:
     def _look_for_foreign_processes(self) -> None:
         if not ids_are_comparable():
             return  # NVML gives the machine's process ids, and this one sees only its container's
-        for uuid in self._devices.uuids if self._devices else ():
+        for uuid in self.uuids:
             try:
                 process_ids = self._devices.compute_process_ids(uuid) if self._devices else None
             except MeterError:

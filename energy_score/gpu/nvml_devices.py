@@ -132,15 +132,15 @@ class NvmlDevices:
             raise MeterError(f"{uuid}: {what} cannot be read (NVML: {error})") from error
 
 
-def open_nvml_devices() -> NvmlDevices:
-    """The GPUs in CUDA_VISIBLE_DEVICES.
+def open_nvml_devices(*, count: int | None = None) -> NvmlDevices:
+    """The GPUs in CUDA_VISIBLE_DEVICES, or the first ``count`` of them.
 
     Raises:
         MeterError: no pynvml, no driver, no visible GPU, or an entry that is not one whole GPU; the message says which.
     """
     nvml = initialised_nvml()
     try:
-        return _visible_devices(nvml)
+        return _visible_devices(nvml, count)
     except nvml.NVMLError as error:
         nvml.nvmlShutdown()
         raise MeterError(f"NVML cannot describe the GPUs: {error}; does nvidia-smi work here?") from error
@@ -149,7 +149,7 @@ def open_nvml_devices() -> NvmlDevices:
         raise
 
 
-def _visible_devices(nvml: ModuleType) -> NvmlDevices:
+def _visible_devices(nvml: ModuleType, count: int | None) -> NvmlDevices:
     handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
     uuids = [str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
     names = [str(nvml.nvmlDeviceGetName(handle)) for handle in handles]
@@ -166,11 +166,11 @@ def _visible_devices(nvml: ModuleType) -> NvmlDevices:
             name=names[index],
             memory_mib=int(nvml.nvmlDeviceGetMemoryInfo(handles[index]).total) // _BYTES_PER_MIB,
         )
-        for index in visible
+        for index in visible[:count]
     ]
     return NvmlDevices(
         nvml=nvml,
         gpus=gpus,
-        handles={uuids[index]: handles[index] for index in visible},
+        handles={uuids[index]: handles[index] for index in visible[:count]},
         simulated=is_simulated(str(nvml.nvmlSystemGetDriverVersion()), names),
     )

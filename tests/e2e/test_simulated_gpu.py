@@ -12,7 +12,7 @@ import pytest
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource, RunReport
 from tests.e2e.conftest import Workplace
-from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
+from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
 
 pytestmark = pytest.mark.e2e
 
@@ -82,6 +82,16 @@ def test_only_the_visible_gpu_of_two_is_counted(workplace: Workplace, simulator:
     row = run(workplace, simulator, tmp_path, gpus=2, watts="100,600", CUDA_VISIBLE_DEVICES="1")
     assert row["gpu_count"] == "1"
     assert float(row["mean_power_w"]) == pytest.approx(600, rel=0.05)
+
+
+def test_a_class_a_model_gets_one_of_two_visible_gpus_named_by_uuid(
+    workplace: Workplace, simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    row = run(workplace, simulator, tmp_path, gpus=2, watts="100,600")
+    assert row["gpu_count"] == "1"
+    assert "too_many_gpus" not in row["verdict_reasons"]
+    assert float(row["mean_power_w"]) == pytest.approx(100, rel=0.05)
+    assert list(HostWitness.read(tmp_path / RUN / "host_witness.json").energy_j) == [UUIDS[0]]
 
 
 def test_a_gpu_without_a_counter_is_measured_by_power_and_says_so(

@@ -14,6 +14,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.executors.executor import Execution
 from energy_score.executors.local import LocalExecutor, engine_environment
+from tests.record_factory import make_spec
 
 _PYTHON = sys.executable
 Run = Callable[..., tuple[Execution, list[Mapping[str, Any]], list[str]]]
@@ -30,7 +31,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         events: list[Mapping[str, Any]] = []
         lines: list[str] = []
         execution = LocalExecutor(timeout_s=timeout_s).execute(
-            RunDirectory(tmp_path / "run"), run_id="run", on_event=events.append, on_log_line=lines.append
+            RunDirectory(tmp_path / "run"), spec=make_spec(), on_event=events.append, on_log_line=lines.append
         )
         return execution, events, lines
 
