@@ -80,16 +80,14 @@ def main() -> int:
                 times_s[name].append(_timed(run))
     size = f"{loops.model.parameter_count / 1e6:.0f} M parameters"
     print(f"{size}, {len(PROMPTS)} prompts, {NEW_TOKENS} new tokens, {pairs} pairs of passes")
-    added = 0.0
+    added: dict[str, float] = {}
     for clock, label in enumerate(("wall", "CPU")):
         bare_s, harness_s = ([sample[clock] for sample in times_s[name]] for name in ("bare", "harness"))
-        paired = statistics.median(ours / peer for ours, peer in zip(harness_s, bare_s, strict=True))
-        # A busy neighbour only ever adds time, so the fastest passes compare the programs and not the neighbours.
-        added = min(harness_s) / min(bare_s) - 1
-        print(f"{label:4} time: fastest pass {min(harness_s):.4f} s with the harness, {min(bare_s):.4f} s bare: "
-              f"{added:+.2%}; median of the paired ratios {paired - 1:+.2%}")  # fmt: skip
-    print(f"limit {LIMIT:.0%}: {'ok' if added <= LIMIT else 'BROKEN'}")
-    return 0 if added <= LIMIT else 1
+        added[label] = statistics.median(ours / peer for ours, peer in zip(harness_s, bare_s, strict=True)) - 1
+        print(f"{label:4} time: median of the paired ratios {added[label]:+.2%}; fastest pass "
+              f"{min(harness_s):.4f} s with the harness, {min(bare_s):.4f} s bare")  # fmt: skip
+    print(f"limit {LIMIT:.0%}: {'ok' if added['CPU'] <= LIMIT else 'BROKEN'}")
+    return 0 if added["CPU"] <= LIMIT else 1
 
 
 def _timed(run: Callable[[], None]) -> tuple[float, float]:

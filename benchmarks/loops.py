@@ -33,14 +33,15 @@ class Loops:
         self._benchmark.warm_up()
 
     def bare(self) -> None:
-        """What anyone would write around ``generate``."""
+        """What anyone would write around ``generate``, with a generation config made once, as the backend has it."""
         model = self._backend._model  # noqa: SLF001 - the peer must have the very same model
+        config = self._backend._generation_config(  # noqa: SLF001 - and the very same settings
+            max_new_tokens=self._new_tokens, min_new_tokens=self._new_tokens
+        )
         with torch.inference_mode():
             for ids in self._inputs:
-                model.generate(
-                    input_ids=ids.to(model.device), attention_mask=torch.ones_like(ids).to(model.device),
-                    do_sample=False, min_new_tokens=self._new_tokens, max_new_tokens=self._new_tokens,
-                )  # fmt: skip
+                on_device = ids.to(model.device)
+                model.generate(input_ids=on_device, attention_mask=torch.ones_like(on_device), generation_config=config)
 
     def harness(self) -> None:
         """The full pass of a run: streamer, per-query records, progress events."""

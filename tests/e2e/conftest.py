@@ -27,10 +27,10 @@ class Workplace:
             "--warmup", "1", "--output-dir", str(output), *options,
         ]  # fmt: skip
 
-    def run(self, sheet: Path, output: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    def run(self, sheet: Path, output: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(sheet, output, *options),
-            check=False, capture_output=True, text=True, env=environment(), timeout=280,
+            check=False, capture_output=True, text=True, env=environment() | variables, timeout=280,
         )  # fmt: skip
 
     def start(self, sheet: Path, output: Path, *options: str) -> subprocess.Popen[str]:

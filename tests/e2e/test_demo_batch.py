@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -170,3 +171,17 @@ def test_gpu_energy_of_a_known_meter_comes_out_in_every_column(workplace: Workpl
     emissions = (folder / "emissions" / "emissions.csv").read_text().splitlines()
     assert "france,56.0" in emissions[1]
     assert "estimate" in emissions[1]
+
+
+def test_a_hub_model_is_filed_with_the_commit_that_was_loaded(workplace: Workplace, tmp_path: Path) -> None:
+    """A cache as huggingface_hub lays it out; the branch name that was asked for is no revision."""
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    repository = tmp_path / "hf" / "hub" / "models--tiny--Qwen3-tiny"
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(commit)
+    shutil.copytree(workplace.folder / "models" / "Qwen3-tiny", repository / "snapshots" / commit)
+    sheet = workplace.sheet("hub_model.csv", ["tiny/Qwen3-tiny,Off,enable_thinking=False"])
+    done = workplace.run(sheet, tmp_path / "out", HF_HOME=str(tmp_path / "hf"))
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path / "out")
+    assert (row["model_name"], row["model_commit"], row["total_completion_tokens"]) == ("tiny/Qwen3-tiny", commit, "60")

@@ -2,9 +2,11 @@
 
 import copy
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import hf_hub_download
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedConfig
 from transformers.generation.streamers import BaseStreamer
 
@@ -24,6 +26,7 @@ class PyTorchBackend:
         self._model: Any = None
         self._tokenizer: Any = None
         self._renderer: PromptRenderer
+        self._commit: str | None = None
         self._context_length: int | None = None
         self._generation_configs: dict[tuple[int, int], GenerationConfig] = {}
 
@@ -32,8 +35,11 @@ class PyTorchBackend:
         spec = self._spec
         torch.manual_seed(spec.generation.seed)
         source = spec.model_path or spec.model_id
-        origin = {"revision": spec.revision or "main", "trust_remote_code": spec.trust_remote_code}
+        origin: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code}
         try:
+            if spec.model_path is None:
+                # Everything is loaded from one commit, though the branch may move in between.
+                self._commit = origin["revision"] = _commit_of(spec.model_id, spec.revision or "main")
             self._tokenizer = AutoTokenizer.from_pretrained(source, **origin)
             config = AutoConfig.from_pretrained(source, **origin)
             self._renderer = PromptRenderer(tokenizer=self._tokenizer, plan=spec.prompt_plan)
@@ -121,7 +127,7 @@ class PyTorchBackend:
         model = self._model
         placement = {str(device) for device in getattr(model, "hf_device_map", {}).values()}
         return LoadedModel(
-            commit=None if self._spec.model_path else getattr(model.config, "_commit_hash", None),
+            commit=self._commit,
             dtype=str(model.dtype).removeprefix("torch."),
             devices=tuple(sorted({str(parameter.device) for parameter in model.parameters()})),
             parameter_count=sum(parameter.numel() for parameter in model.parameters()),
@@ -171,6 +177,12 @@ class _TokenClock(BaseStreamer):  # type: ignore[misc, unused-ignore]
 
     def elapsed_s(self) -> float:
         return time.perf_counter() - self._start_s
+
+
+def _commit_of(model_id: str, revision: str) -> str:
+    """The commit that ``revision`` of a Hub model names now; its config lies in the cache afterwards."""
+    config = Path(hf_hub_download(model_id, "config.json", revision=revision))
+    return config.parent.name  # the cache keeps each commit in snapshots/COMMIT/
 
 
 def _end_tokens(config: GenerationConfig) -> list[int]:
