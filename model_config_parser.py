@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from energy_score.contract.errors import EnergyScoreError, ExitCode, ModelsCsvError, RowRefusedError, UsageError
-from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.model_config import ModelConfig, is_local_model
 from energy_score.families.registry import family_of
 from energy_score.spreadsheet.cells import (
     CellFaultError,
@@ -27,7 +27,6 @@ TASK, STATE, TEMPLATE = "Task", "Reasoning State", "Chat Template"
 REVISION, TRUST = "Revision", "Trust Remote Code"
 REQUIRED_COLUMNS = (MODEL, PRIORITY, CLASS, TASK, STATE, TEMPLATE)
 OPTIONAL_COLUMNS = (REVISION, TRUST)
-LOCAL_MARKS = (".", "/", "~")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -181,7 +180,7 @@ class _Reading:
         if model and revision:
             if model[1] and model[1] != revision:
                 self._fault(line, REVISION, f"{revision!r} is not the address's {model[1]!r}; valid is one of them")
-            elif model[0].startswith(LOCAL_MARKS):
+            elif is_local_model(model[0]):
                 self._fault(line, REVISION, f"{revision!r} for a local folder, which has none; valid is nothing")
         if model is None or task is None or mode is None or len(self._faults) > before:
             return None

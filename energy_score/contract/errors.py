@@ -74,9 +74,3 @@ class NothingMatchedError(EnergyScoreError):
     """No row of the spreadsheet matches the filters."""
 
     exit_code = ExitCode.NOTHING_MATCHED
-
-
-class InterruptedByUserError(EnergyScoreError):
-    """The batch was stopped by Ctrl-C or SIGTERM."""
-
-    exit_code = ExitCode.INTERRUPTED

@@ -40,6 +40,11 @@ SHEET_STATES: dict[str, ReasoningMode] = {
 }
 
 
+def is_local_model(model_id: str) -> bool:
+    """Whether ``model_id`` is written as a folder (``./``, ``../``, ``/`` or ``~``) and not as a Hub id."""
+    return model_id.startswith((".", "/", "~"))
+
+
 class ModelConfig(Record):
     """A row of the spreadsheet.
 
@@ -67,4 +72,4 @@ class ModelConfig(Record):
     @property
     def is_local(self) -> bool:
         """Whether the model is a folder on this machine and not a Hub id."""
-        return self.model_id.startswith((".", "/", "~"))
+        return is_local_model(self.model_id)

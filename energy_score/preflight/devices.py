@@ -3,12 +3,11 @@
 from pathlib import Path
 from types import ModuleType
 
+from energy_score.contract.official_gpu import is_official_gpu
 from energy_score.preflight.check import Check
 
 POWERCAP_ROOT = Path("/sys/class/powercap")
 _BYTES_PER_MIB = 2**20
-# Official hardware is the H100 with 80 GB: 81,559 MiB as NVML tells it; the NVL model has 94 GB.
-_OFFICIAL_MEMORY_MIB = range(79_000, 84_000)
 _NO_GPU = "runs work without one, their GPU energy stays unmeasured; to measure, install the NVIDIA driver"
 
 
@@ -46,11 +45,6 @@ def cpu_counter_checks() -> list[Check]:
     except (OSError, ValueError) as error:
         return [Check("cpu energy counter", "warning", f"{counters[0]}: {error}", "CPU energy is estimated instead")]
     return [Check("cpu energy counter", "ok", f"RAPL, {len(readings)} zones", "")]
-
-
-def is_official_gpu(name: str, memory_mib: int) -> bool:
-    """Whether figures of this GPU compare with the published ones."""
-    return "H100" in name and memory_mib in _OFFICIAL_MEMORY_MIB
 
 
 def _gpu_check(nvml: ModuleType, index: int) -> Check:

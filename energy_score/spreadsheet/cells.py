@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import cast
 from urllib.parse import unquote
 
-from energy_score.contract.model_config import SHEET_STATES, ModelClass, ReasoningMode
+from energy_score.contract.model_config import SHEET_STATES, ModelClass, ReasoningMode, is_local_model
 
 _HUB_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(.*)", re.IGNORECASE | re.DOTALL)
 # Source: huggingface_hub's rule for repository ids: one or two parts of word characters, "-" and ".", at most 96.
@@ -33,7 +33,7 @@ def model_of(cell: str) -> tuple[str, str | None]:
     text = cell.strip()
     if not text:
         raise CellFaultError("the cell is empty; valid is a Hub id (org/name), its address, or a folder (./name)")
-    if text.startswith((".", "/", "~")):
+    if is_local_model(text):
         if not text.isprintable():
             raise CellFaultError(f"{text!r} has unprintable characters; valid is one folder (./name)")
         return text, None

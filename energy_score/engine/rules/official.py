@@ -1,5 +1,6 @@
 """Whether the run is like those behind the officially published scores."""
 
+from energy_score.contract.official_gpu import OFFICIAL_MEMORY_MIB, is_official_gpu
 from energy_score.contract.reasons import invalid, not_comparable
 from energy_score.contract.run_report import VerdictReason
 from energy_score.engine.rules.facts import Facts
@@ -7,9 +8,6 @@ from energy_score.engine.rules.facts import Facts
 # The method's primary metric: the mean of 10 runs over 1,000 queries.
 OFFICIAL_REPEATS = 10
 OFFICIAL_QUERIES = 1000
-# NVIDIA H100 80 GB, the official hardware: between 80e9 bytes and 80 GiB (drivers say 81,559 MiB); the NVL has 94 GB.
-OFFICIAL_GPU = "H100"
-OFFICIAL_MEMORY_MIB = (76_294, 81_920)
 
 
 def protocol_is_quick(facts: Facts) -> VerdictReason | None:
@@ -48,7 +46,7 @@ def hardware_is_not_official(facts: Facts) -> VerdictReason | None:
     """Not comparable: published scores are from NVIDIA H100 80 GB."""
     low_mib, high_mib = OFFICIAL_MEMORY_MIB
     gpus = facts.hardware.gpus
-    others = [gpu for gpu in gpus if OFFICIAL_GPU not in gpu.name or not low_mib <= gpu.memory_mib <= high_mib]
+    others = [gpu for gpu in gpus if not is_official_gpu(gpu.name, gpu.memory_mib)]
     if gpus and not others:
         return None
     return not_comparable(
