@@ -47,7 +47,11 @@ class RunOptions(Record):
 
     backend: Backend = "pytorch"
     endpoint: str | None = None
+    processor: str | None = None
+    gpu_count: int | None = Field(default=None, ge=0)
+    device_map: Literal["auto"] | None = None
     query_count: int | None = Field(default=None, ge=1)
+    truncation: bool = False
     prompts_file: Path | None = None
     dataset: str | None = None
     text_column: str | None = None
@@ -121,6 +125,7 @@ class ParameterHandler:
             revision=config.revision,
             trust_remote_code=config.trust_remote_code,
             no_weights=options.no_weights,
+            processor=options.processor,
             task=task.name,
             reasoning_state=config.reasoning_state,
             reasoning=config.reasoning_mode,
@@ -131,10 +136,10 @@ class ParameterHandler:
             meter=self._meter,
             dataset=self._dataset(task),
             query_count=options.query_count,
+            truncation=options.truncation,
             repeat_policy=policy,
             warmup_query_count=options.warmup_query_count,
-            # Source: METHOD.md, "Protocol": classes A and B run on exactly one GPU.
-            gpu_requirement=GpuRequirement(count=1 if config.model_class in ("A", "B") else None),
+            gpu_requirement=self._gpu_requirement(config),
             save_text=options.save_text,
             region=options.region.strip().lower(),
             notes=(*row_plan.notes, *policy_notes),
@@ -164,6 +169,14 @@ class ParameterHandler:
             max_new_tokens=options.max_new_tokens_on if thinks else options.new_tokens_off,
             dtype=options.dtype or task.dtype,
             seed=options.seed,
+        )
+
+    def _gpu_requirement(self, config: ModelConfig) -> GpuRequirement:
+        # Source: METHOD.md, "Protocol": classes A and B run on exactly one GPU.
+        count = 1 if config.model_class in ("A", "B") else None
+        options = self._options
+        return GpuRequirement(
+            count=count if options.gpu_count is None else options.gpu_count, device_map=options.device_map
         )
 
     def _repeat_policy(self) -> tuple[RepeatPolicy, tuple[str, ...]]:

@@ -91,4 +91,4 @@ def run_options_from(parameters: dict[str, Any]) -> "RunOptions":
     """The run options that parsed command-line ``parameters`` ask for."""
     from parameter_handler import RunOptions  # noqa: PLC0415 - not on the way to --help
 
-    return RunOptions(**{name: parameters[name] for name in RunOptions.model_fields})
+    return RunOptions(**{name: parameters[name] for name in RunOptions.model_fields if name in parameters})

@@ -106,13 +106,21 @@ class RepeatPolicy(Record):
 
 
 class GpuRequirement(Record):
-    """GPUs the run may use: ``count`` of them, or as many as are visible (None). 0 where no GPU is used."""
+    """GPUs the run may use: ``count`` of them, or as many as are visible (None). 0 where no GPU is used.
+
+    ``device_map`` "auto" spreads the model over them as accelerate decides; None puts all of it on one GPU.
+    """
 
     count: int | None = Field(default=None, ge=0)
+    device_map: Literal["auto"] | None = None
 
 
 class RunSpec(Record):
-    """One run, completely described. Written to ``run_spec.json`` before anything else happens."""
+    """One run, completely described. Written to ``run_spec.json`` before anything else happens.
+
+    ``processor`` is where the tokenizer or processor comes from, a Hub id or an absolute folder; None is the model
+    itself. ``truncation`` cuts an input that is longer than the model's context, which otherwise fails its query.
+    """
 
     schema_version: Literal[1] = 1
     run_id: str
@@ -120,6 +128,7 @@ class RunSpec(Record):
     model_id: str
     model_path: str | None = None
     model_digest: str | None = None
+    processor: str | None = None
     model_class: ModelClass | None
     revision: str | None
     trust_remote_code: bool = False
@@ -134,6 +143,7 @@ class RunSpec(Record):
     meter: str
     dataset: DatasetRef
     query_count: int | None = Field(default=None, ge=1)
+    truncation: bool = False
     repeat_policy: RepeatPolicy
     warmup_query_count: int = Field(ge=0)
     gpu_requirement: GpuRequirement
@@ -150,5 +160,6 @@ class RunSpec(Record):
         return self._digest_without(_NOT_IDENTITY | _FILING)
 
     def _digest_without(self, fields: set[str]) -> str:
-        content = json.dumps(self.model_dump(mode="json", exclude=fields), sort_keys=True)
+        # A field that joins later has a default that means its absence, so earlier runs keep their identity.
+        content = json.dumps(self.model_dump(mode="json", exclude=fields, exclude_defaults=True), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()

@@ -78,7 +78,7 @@ class LocalExecutor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=work_directory,
-                env=engine_environment(os.environ) | _gpus_by_uuid(witness.uuids),
+                env=engine_environment(os.environ) | _gpus_by_uuid(spec, witness.uuids),
                 start_new_session=True,
             )
             witness.session_id = child.pid
@@ -122,9 +122,9 @@ def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return passed_on | {"PYTHONPATH": package_parent, "PYTHONUNBUFFERED": "1"}
 
 
-def _gpus_by_uuid(uuids: tuple[str, ...]) -> dict[str, str]:
-    """The GPUs that a run gets, by what no renumbering changes; nothing where the host sees none."""
-    return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)} if uuids else {}
+def _gpus_by_uuid(spec: RunSpec, uuids: tuple[str, ...]) -> dict[str, str]:
+    """The GPUs that a run gets, by what no renumbering changes; nothing where it wants some and the host sees none."""
+    return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)} if uuids or spec.gpu_requirement.count == 0 else {}
 
 
 def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> threading.Thread:

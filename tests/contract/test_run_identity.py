@@ -22,6 +22,7 @@ WORK = {
     "model_id": "openai/gpt-oss-120b",
     "model_path": "models/x",
     "model_digest": "0" * 64,
+    "processor": "openai/gpt-oss-120b",
     "revision": "6cee5e81",
     "trust_remote_code": True,
     "no_weights": True,
@@ -33,6 +34,7 @@ WORK = {
     "meter": "nvml",
     "dataset": DatasetRef(path="prompts.txt", sha256="0" * 64, columns=("text",)),
     "query_count": None,
+    "truncation": True,
     "repeat_policy": RepeatPolicy(
         protocol="official", repeats=10, discarded_repeats=1, min_phase_s=10, idle_baseline_s=30
     ),
@@ -85,3 +87,9 @@ def test_a_switch_that_is_true_is_not_one_that_is_1(value: Any) -> None:
         return make_spec(prompt_plan=PromptPlan(chat_template_kwargs={"thinking": switch})).identity()
 
     assert switched(switch=True) != switched(switch=value)
+
+
+def test_a_field_that_an_earlier_record_did_not_have_keeps_its_identity() -> None:
+    written = make_spec().model_dump(mode="json", exclude={"processor", "truncation"})
+    del written["gpu_requirement"]["device_map"]
+    assert RunSpec.model_validate(written).identity() == make_spec().identity()
