@@ -9,7 +9,7 @@ DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
-	$(DEMO) batch_runner.py --csv demo/models.csv --prompts-file demo/prompts.txt --protocol quick \
+	$(DEMO) batch_runner.py --executor local --csv demo/models.csv --prompts-file demo/prompts.txt --protocol quick \
 	    --max-new-tokens-on 64 --save-text --output-dir demo/batch_results
 	@echo
 	@echo "The table:               demo/batch_results/master_results.csv"

@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from energy_score import __version__
-from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
+from energy_score.commands.options import (
+    executor_from,
+    executor_options,
+    run_options,
+    run_options_from,
+    selection_from,
+    selection_options,
+)
 from energy_score.contract.errors import EnergyScoreError, ExitCode
 
 if TYPE_CHECKING:
@@ -167,11 +174,7 @@ class _CommandGroup(click.Group):
 @click.group(cls=_CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @selection_options
 @run_options
-@click.option("--executor", type=click.Choice(["local"]), default="local", show_default=True, help="Where runs happen.")
-@click.option(
-    "--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True, metavar="SECONDS",
-    help="A run is stopped after this long.",
-)  # fmt: skip
+@executor_options
 @click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 @click.version_option(__version__, prog_name="energy-score")
@@ -188,7 +191,7 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
         given = {
             name: value
             for name, value in parameters.items()
-            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         }
         command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
         known = {parameter.name for parameter in command.params} if command else set()
@@ -213,18 +216,17 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     """
     from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
     from energy_score.batch.ledger import Ledger  # noqa: PLC0415
-    from energy_score.batch.plan import make_plan, same_work  # noqa: PLC0415
+    from energy_score.batch.plan import in_image, make_plan, same_work  # noqa: PLC0415
     from energy_score.batch.progress import open_progress  # noqa: PLC0415
     from energy_score.batch.summary import headline, print_results, summary  # noqa: PLC0415
-    from energy_score.executors.registry import open_executor  # noqa: PLC0415
     from results_aggregator import ResultsAggregator  # noqa: PLC0415
 
     configure_console(logging.WARNING)
     signal.signal(signal.SIGTERM, _as_interrupt)
     options = run_options_from(dict(parameters))
     plan = make_plan(selection_from(dict(parameters)), options)
-    executor = open_executor(parameters["executor"], timeout_s=parameters["timeout_s"])
-    executor.check()
+    executor = executor_from(dict(parameters))
+    plan = in_image(plan, executor.image)
     output_directory: Path = parameters["output_dir"]
     batch = Batch(
         plan=plan,

@@ -121,6 +121,18 @@ def test_backend_and_endpoint_come_from_the_environment_too() -> None:
     assert spec["endpoint"] == "http://h:8021/v1"
 
 
+def test_variables_of_the_environment_never_disturb_a_command_without_that_option(tmp_path: Path) -> None:
+    (tmp_path / "individual_runs").mkdir()
+    done = program("aggregate", "--output-dir", str(tmp_path), DOCKER_IMAGE="x", BENCHMARK_BACKEND="pytorch")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_memory_limit_without_a_container_is_a_usage_error() -> None:
+    done = program("--executor", "local", "--memory", "1g", "--model-name", "SmolLM3")
+    assert done.returncode == 2
+    assert "--executor docker" in done.stderr
+
+
 def test_the_aliases_of_num_prompts_mean_the_same() -> None:
     specs = [
         json.loads(program("list", "--json", "--model-name", "SmolLM3", flag, "3").stdout.splitlines()[0])["spec"]

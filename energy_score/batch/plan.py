@@ -3,7 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -75,6 +75,14 @@ def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
         else:
             plan.append(PlannedRun(name, config, spec))
     return plan
+
+
+def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:
+    """The same plan with the image that its runs happen in: another image orders other runs."""
+    return [
+        replace(planned, spec=planned.spec.model_copy(update={"image": image})) if planned.spec else planned
+        for planned in plan
+    ]
 
 
 def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:

@@ -1,5 +1,6 @@
 """The command-line options that several commands share. Imports nothing heavy: it is on the way to ``--help``."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,6 +11,7 @@ from energy_score.commands.option_types import repeat_count, share
 
 if TYPE_CHECKING:
     from energy_score.batch.plan import Selection
+    from energy_score.executors.executor import Executor
     from parameter_handler import RunOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -66,6 +68,22 @@ _RUN = (
 )  # fmt: skip
 
 
+def _default_executor() -> str:
+    return "local" if os.environ.get("USE_DOCKER", "").strip().lower() in ("false", "0", "no") else "docker"
+
+
+_EXECUTOR = (
+    click.option("--executor", type=click.Choice(["docker", "local"]), default=_default_executor,
+                 show_default="docker; local with USE_DOCKER=false",
+                 help="Where runs happen: one container per run, or a child process of this program."),
+    click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
+                 show_envvar=True, help="The image of the docker executor; ./build.sh makes it."),
+    click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
+    click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True,
+                 metavar="SECONDS", help="A run is stopped after this long."),
+)  # fmt: skip
+
+
 def selection_options(command: Command) -> Command:
     """The filters of the documented interface."""
     for option in reversed(_SELECTION):
@@ -76,6 +94,13 @@ def selection_options(command: Command) -> Command:
 def run_options(command: Command) -> Command:
     """What decides how a row is run."""
     for option in reversed(_RUN):
+        command = option(command)
+    return command
+
+
+def executor_options(command: Command) -> Command:
+    """Where runs happen, and their limits."""
+    for option in reversed(_EXECUTOR):
         command = option(command)
     return command
 
@@ -92,3 +117,21 @@ def run_options_from(parameters: dict[str, Any]) -> "RunOptions":
     from parameter_handler import RunOptions  # noqa: PLC0415 - not on the way to --help
 
     return RunOptions(**{name: parameters[name] for name in RunOptions.model_fields if name in parameters})
+
+
+def executor_from(parameters: dict[str, Any]) -> "Executor":
+    """The executor that parsed command-line ``parameters`` ask for, ready to run.
+
+    Raises:
+        EnvironmentNotReadyError: it cannot run here; the message says what is missing and the ways out.
+    """
+    from energy_score.executors.registry import open_executor  # noqa: PLC0415 - not on the way to --help
+
+    executor = open_executor(
+        parameters["executor"],
+        timeout_s=parameters["timeout_s"],
+        image=parameters["image"],
+        memory=parameters["memory"],
+    )
+    executor.check()
+    return executor

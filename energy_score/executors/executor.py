@@ -22,6 +22,10 @@ class Execution:
 class Executor(Protocol):
     """Runs engines, one at a time."""
 
+    @property
+    def image(self) -> str | None:
+        """The digest of the container image that runs happen in, known after ``check``; None where there is none."""
+
     def check(self) -> None:
         """Return if a run can be started.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import energy_score
-from energy_score.contract.errors import EnvironmentNotReadyError
+from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.executor import Execution
@@ -44,6 +44,8 @@ _GRACE_S = 15.0
 
 class LocalExecutor:
     """Runs engines with this interpreter on this machine."""
+
+    image: str | None = None
 
     def __init__(self, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -111,6 +113,18 @@ class LocalExecutor:
                     with contextlib.suppress(OSError):
                         stream.close()
         return Execution(exit_code=child.returncode, timed_out=timed_out)
+
+
+def open_local_executor(*, timeout_s: float, image: str, memory: str | None) -> LocalExecutor:
+    """The local executor; ``image`` means nothing to it.
+
+    Raises:
+        UsageError: a memory limit was asked for, which only a container has.
+    """
+    del image
+    if memory is not None:
+        raise UsageError(f"--memory {memory}: only a container has a memory limit; valid with --executor docker")
+    return LocalExecutor(timeout_s=timeout_s)
 
 
 def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:

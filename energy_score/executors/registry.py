@@ -1,14 +1,25 @@
 """The executors by name; an executor's packages are imported when it is opened."""
 
 from importlib import import_module
-from typing import cast
 
 from energy_score.executors.executor import Executor
 
-EXECUTORS = {"local": "energy_score.executors.local:LocalExecutor"}
+# Name -> module:function that opens the executor from ``timeout_s``, ``image`` and ``memory``.
+EXECUTORS = {
+    "docker": "energy_score.executors.docker:open_docker_executor",
+    "local": "energy_score.executors.local:open_local_executor",
+}
 
 
-def open_executor(name: str, *, timeout_s: float) -> Executor:
-    """The executor called ``name`` (a key of EXECUTORS); each run is stopped after ``timeout_s`` seconds."""
-    module, _, attribute = EXECUTORS[name].partition(":")
-    return cast("Executor", getattr(import_module(module), attribute)(timeout_s=timeout_s))
+def open_executor(name: str, *, timeout_s: float, image: str, memory: str | None = None) -> Executor:
+    """The executor called ``name`` (a key of EXECUTORS); each run is stopped after ``timeout_s`` seconds.
+
+    ``image`` names the container image and ``memory`` the container's limit (``48g``), where there is a container.
+
+    Raises:
+        UsageError: the executor has no such limit.
+        EnvironmentNotReadyError: its packages are not installed.
+    """
+    module, _, function = EXECUTORS[name].partition(":")
+    executor: Executor = getattr(import_module(module), function)(timeout_s=timeout_s, image=image, memory=memory)
+    return executor

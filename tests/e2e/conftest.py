@@ -22,7 +22,7 @@ class Workplace:
 
     def command(self, sheet: Path, output: Path, *options: str) -> list[str]:
         return [
-            sys.executable, str(ROOT / "batch_runner.py"), "--csv", str(sheet),
+            sys.executable, str(ROOT / "batch_runner.py"), "--executor", "local", "--csv", str(sheet),
             "--prompts-file", str(self.folder / "prompts.txt"), "--protocol", "quick", "--max-new-tokens-on", "24",
             "--warmup", "1", "--output-dir", str(output), *options,
         ]  # fmt: skip
