@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument("--spec", type=Path, required=True, help="the run_spec.json to carry out")
     parser.add_argument("--output", type=Path, required=True, help="the run directory to write into")
     parser.add_argument(
+        "--gpus", default="", metavar="UUID,…", help="the GPUs that the run was given and must find here"
+    )
+    parser.add_argument(
         "--end-with-stdin", action="store_true", help="die when standard input ends, that is: with the owner"
     )
     arguments = parser.parse_args()
@@ -43,13 +46,14 @@ def main() -> int:
     except EnergyScoreError as error:
         log.error("%s", error)  # noqa: TRY400 - the message is written for the user
         return ExitCode.USAGE
-    return _carry_out(spec, RunDirectory(arguments.output))
+    given = tuple(uuid for uuid in arguments.gpus.split(",") if uuid)
+    return _carry_out(spec, RunDirectory(arguments.output), given)
 
 
-def _carry_out(spec: RunSpec, directory: RunDirectory) -> int:
+def _carry_out(spec: RunSpec, directory: RunDirectory, gpu_uuids: tuple[str, ...]) -> int:
     from energy_score.engine.run import Run  # noqa: PLC0415 - after the environment is set
 
-    run = Run(spec=spec, directory=directory)
+    run = Run(spec=spec, directory=directory, gpu_uuids=gpu_uuids)
     try:
         report = run.execute()
     except KeyboardInterrupt:
@@ -98,6 +102,7 @@ def _die_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     os.killpg(0, signal.SIGKILL)
+    os._exit(128 + signal.SIGKILL)  # the first process of a container cannot kill itself; with it all others end
 
 
 def _quieten_libraries() -> None:

@@ -1,5 +1,6 @@
 """What the run ran on: the machine and the versions of what decides the figures. Nothing heavy is imported."""
 
+import logging
 import os
 import platform
 from collections.abc import Sequence
@@ -7,8 +8,13 @@ from importlib import metadata
 from pathlib import Path
 
 from energy_score import __version__
+from energy_score.contract.errors import EnvironmentNotReadyError, MeterError
+from energy_score.contract.official_gpu import is_official_gpu
 from energy_score.contract.run_report import Gpu, Hardware
+from energy_score.gpu.nvml_devices import open_nvml_devices
 from energy_score.gpu.nvml_library import nvidia_driver_version
+
+log = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "datasets")
 _CPUINFO = Path("/proc/cpuinfo")
@@ -23,6 +29,33 @@ def read_hardware(gpus: Sequence[Gpu]) -> Hardware:
         cpu_count=_usable_cpu_count(),
         memory_mib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _BYTES_PER_MIB,
     )
+
+
+def require_gpus(uuids: Sequence[str]) -> None:
+    """Nothing, where each of the GPUs can be seen from here.
+
+    Raises:
+        EnvironmentNotReadyError: one cannot; the message says what is seen instead.
+    """
+    if not uuids:
+        return
+    try:
+        with open_nvml_devices() as devices:
+            absent, seen = [uuid for uuid in uuids if uuid not in devices.uuids], ", ".join(devices.uuids)
+    except MeterError as error:
+        absent, seen = list(uuids), str(error)
+    if absent:
+        raise EnvironmentNotReadyError(
+            f"the run was given {', '.join(absent)}, which cannot be seen here ({seen}); a container engine must hand "
+            "GPUs on: install the NVIDIA Container Toolkit (podman needs its CDI), or use --executor local"
+        )
+
+
+def warn_of_other_hardware(hardware: Hardware) -> None:
+    """Log that figures of anything but the official GPU compare with no published score; the verdict marks them too."""
+    if not hardware.gpus or any(not is_official_gpu(gpu.name, gpu.memory_mib) for gpu in hardware.gpus):
+        found = ", ".join(gpu.name for gpu in hardware.gpus) or "no GPU"
+        log.warning("not an NVIDIA H100 80 GB, so the figures compare with no published score: found=%s", found)
 
 
 def read_software() -> dict[str, str]:

@@ -13,7 +13,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.registry import open_backend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.datasets import Queries, load_queries
-from energy_score.engine.environment import read_hardware, read_software
+from energy_score.engine.environment import read_hardware, read_software, require_gpus, warn_of_other_hardware
 from energy_score.engine.events import EventStream
 from energy_score.engine.gpu_watch import GpuWatch
 from energy_score.engine.hub import go_offline_if_unreachable
@@ -29,10 +29,14 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class Run:
-    """One spec being carried out; ``stage`` says how far it came, for the record of a failure."""
+    """One spec being carried out; ``stage`` says how far it came, for the record of a failure.
+
+    ``gpu_uuids`` are the GPUs that its executor gave it: a container engine may have ignored the request.
+    """
 
     spec: RunSpec
     directory: RunDirectory
+    gpu_uuids: tuple[str, ...] = ()
     events: EventStream = field(default_factory=EventStream)
     stage: Stage = "start"
 
@@ -43,6 +47,7 @@ class Run:
             EnergyScoreError: the run cannot give a result; ``stage`` says where it stopped.
         """
         started_at = datetime.now(UTC)
+        require_gpus(self.gpu_uuids)
         if self.spec.model_path is None or self.spec.dataset.path is None:
             go_offline_if_unreachable()
         self._enter("data")
@@ -98,6 +103,7 @@ class Run:
     ) -> RunReport:
         gpus: list[Gpu] = [gpu for meter in meters for gpu in meter.gpus]
         hardware = read_hardware(gpus)
+        warn_of_other_hardware(hardware)
         query_statistics, tokens = benchmark.log.statistics(), benchmark.log.tokens()
         return RunReport(
             run_id=self.spec.run_id,

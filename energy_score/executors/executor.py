@@ -1,22 +1,26 @@
 """What every executor offers: carry out one spec somewhere, and say how the process ended."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
+from energy_score.executors.engine_output import OnEvent, OnLogLine
 
 
 @dataclass(frozen=True)
 class Execution:
-    """How the engine's process ended. ``exit_code`` is negative for the number of the signal that ended it.
+    """How the engine's process ended: ``exit_code`` is negative for the number of the signal that ended it.
 
-    The truth of the run is what lies in its directory; this only explains a missing report.
+    ``out_of_memory``: the kernel ended it for memory. ``engine_lost``: the container engine went away and the container
+    with it; ``exit_code`` may then be None. The truth of the run is what lies in its directory; this only explains a
+    missing report.
     """
 
-    exit_code: int
+    exit_code: int | None
     timed_out: bool = False
+    out_of_memory: bool = False
+    engine_lost: bool = False
 
 
 class Executor(Protocol):
@@ -38,10 +42,10 @@ class Executor(Protocol):
         directory: RunDirectory,
         *,
         spec: RunSpec,
-        on_event: Callable[[Mapping[str, Any]], None],
-        on_log_line: Callable[[str], None],
+        on_event: OnEvent,
+        on_log_line: OnLogLine,
     ) -> Execution:
         """Carry out ``spec``, which lies in ``directory``, and wait for its end; nothing of it is left running.
 
-        ``on_event`` gets the engine's events and ``on_log_line`` its log, each from a thread of its own.
+        ``on_event`` gets the engine's events and ``on_log_line`` its log, from other threads.
         """

@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.util
-import json
 import os
 import signal
 import subprocess
@@ -11,12 +10,13 @@ import tempfile
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import energy_score
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
+from energy_score.executors.engine_output import OnEvent, OnLogLine, dispatch
 from energy_score.executors.executor import Execution
 from energy_score.executors.witness import GpuWitness
 
@@ -64,8 +64,8 @@ class LocalExecutor:
         directory: RunDirectory,
         *,
         spec: RunSpec,
-        on_event: Callable[[Mapping[str, Any]], None],
-        on_log_line: Callable[[str], None],
+        on_event: OnEvent,
+        on_log_line: OnLogLine,
     ) -> Execution:
         """As the protocol says; on Ctrl-C the child is stopped before KeyboardInterrupt goes on."""
         command = [
@@ -83,9 +83,9 @@ class LocalExecutor:
                 env=engine_environment(os.environ) | _gpus_by_uuid(spec, witness.uuids),
                 start_new_session=True,
             )
-            witness.session_id = child.pid
+            witness.is_of_run = lambda process_id: os.getsid(process_id) == child.pid
             readers = [
-                _start_reader(child.stdout, lambda line: _dispatch(line, on_event, on_log_line)),
+                _start_reader(child.stdout, lambda line: dispatch(line, on_event, on_log_line)),
                 _start_reader(child.stderr, on_log_line),
             ]
             execution = self._wait(child, readers)
@@ -149,18 +149,6 @@ def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> t
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
     return thread
-
-
-def _dispatch(line: str, on_event: Callable[[Mapping[str, Any]], None], on_log_line: Callable[[str], None]) -> None:
-    """An event goes to ``on_event``; what a library printed to standard output goes to the log."""
-    try:
-        content = json.loads(line)
-    except ValueError:
-        content = None
-    if isinstance(content, dict) and "event" in content:
-        on_event(content)
-    elif line.strip():
-        on_log_line(line)
 
 
 def _stop_group(child: subprocess.Popen[bytes]) -> None:

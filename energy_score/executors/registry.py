@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.executors.executor import Executor
 
 # Name -> module:function that opens the executor from ``timeout_s``, ``image`` and ``memory``.
@@ -21,5 +22,12 @@ def open_executor(name: str, *, timeout_s: float, image: str, memory: str | None
         EnvironmentNotReadyError: its packages are not installed.
     """
     module, _, function = EXECUTORS[name].partition(":")
-    executor: Executor = getattr(import_module(module), function)(timeout_s=timeout_s, image=image, memory=memory)
+    try:
+        opener = getattr(import_module(module), function)
+    except ModuleNotFoundError as error:
+        raise EnvironmentNotReadyError(
+            f"the {name} executor needs the package {error.name}: pip install -c constraints.txt -e '.[{name}]'; or "
+            "run without containers: --executor local"
+        ) from error
+    executor: Executor = opener(timeout_s=timeout_s, image=image, memory=memory)
     return executor

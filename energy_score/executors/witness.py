@@ -6,6 +6,7 @@ A container sees only its own processes; the host sees all of them. Costs two re
 import logging
 import os
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,12 +29,12 @@ class GpuWitness:
 
     Those are the first ``gpu_count`` visible ones (all of them for None), named by ``uuids`` once the context is open.
 
-    The run's own processes are those of ``session_id``, set once its child has started. Without NVML on the host
+    ``is_of_run`` tells the run's own processes, and is set before the run starts any. Without NVML on the host
     nothing is watched and nothing written: the verdict then says that the witness is missing.
     """
 
     def __init__(self, run_id: str, *, gpu_count: int | None) -> None:
-        self.session_id: int | None = None
+        self.is_of_run: Callable[[int], bool] = lambda _: False
         self.uuids: tuple[str, ...] = ()
         self._gpu_count = gpu_count
         self._run_id = run_id
@@ -125,8 +126,8 @@ class GpuWitness:
         if process_id == os.getpid():
             return True
         try:
-            return os.getsid(process_id) == self.session_id
-        except ProcessLookupError:
+            return self.is_of_run(process_id)
+        except (ProcessLookupError, FileNotFoundError):
             return True
         except PermissionError:
             return False

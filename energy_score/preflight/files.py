@@ -4,6 +4,7 @@ import os
 import shutil
 from importlib import import_module
 from pathlib import Path
+from typing import NamedTuple
 
 from energy_score.contract.errors import EnergyScoreError
 from energy_score.preflight.check import Check
@@ -23,19 +24,37 @@ def hub_home() -> Path:
     return Path(cache).expanduser() / "huggingface"
 
 
-def token_checks() -> list[Check]:
-    """Whether a Hub token is there, and where; the token itself is never part of a finding."""
+class HubToken(NamedTuple):
+    """A Hub token and where it was found: ``file`` is None for one of the environment. Never to be printed whole."""
+
+    value: str
+    found: str
+    file: Path | None
+
+
+def hub_token() -> HubToken | None:
+    """The token that the Hugging Face libraries would use, or that an older login left; None where there is none."""
     for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
-        if os.environ.get(variable, "").strip():
-            return [Check("hub token", "ok", f"in the environment ({variable})", "")]
+        value = os.environ.get(variable, "").strip()
+        if value:
+            return HubToken(value, f"in the environment ({variable})", None)
     homes = (hub_home(), Path("~/.cache/huggingface").expanduser(), Path("~/.huggingface").expanduser())
-    for path in (home / "token" for home in homes):
+    named = [Path(os.environ["HF_TOKEN_PATH"]).expanduser()] if os.environ.get("HF_TOKEN_PATH") else []
+    for path in (*named, *(home / "token" for home in homes)):
         try:
-            has_token = bool(path.read_bytes().strip())
+            value = path.read_text(encoding="utf-8", errors="replace").strip()
         except OSError:
             continue
-        if has_token:
-            return [Check("hub token", "ok", f"in {path}", "")]
+        if value:
+            return HubToken(value, f"in {path}", path)
+    return None
+
+
+def token_checks() -> list[Check]:
+    """Whether a Hub token is there, and where; the token itself is never part of a finding."""
+    token = hub_token()
+    if token is not None:
+        return [Check("hub token", "ok", token.found, "")]
     remedy = "only gated models need one: set HF_TOKEN, or run: hf auth login"
     return [Check("hub token", "warning", "none", remedy)]
 

@@ -1,0 +1,66 @@
+"""What of the Hugging Face Hub lies on this machine already, told from the cache's layout alone.
+
+Source of the layout: huggingface_hub, "Understand caching"; datasets, "Cache management".
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+
+from energy_score.preflight.files import hub_home
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_WEIGHTS = ("*.safetensors", "*.bin")
+_WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+
+
+def hub_cache() -> Path:
+    """Where downloaded repositories lie."""
+    return Path(os.environ.get("HF_HUB_CACHE") or hub_home() / "hub").expanduser()
+
+
+def datasets_cache() -> Path:
+    """Where prepared data sets lie."""
+    return Path(os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets").expanduser()
+
+
+def is_model_cached(model_id: str, revision: str | None) -> bool:
+    """Whether config and all weights of ``revision`` (a branch, tag or commit; None is main) are in the cache."""
+    repository = hub_cache() / f"models--{model_id.replace('/', '--')}"
+    revision = revision or "main"
+    try:
+        is_commit = _COMMIT.fullmatch(revision) and (repository / "snapshots" / revision).is_dir()
+        commit = revision if is_commit else (repository / "refs" / revision).read_text(encoding="ascii").strip()
+        snapshot = repository / "snapshots" / commit
+        return (snapshot / "config.json").exists() and _has_weights(snapshot)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index may hold anything
+        return False
+
+
+def is_dataset_cached(name: str) -> bool:
+    """Whether a prepared copy of the data set is in the cache."""
+    wanted = _plain("___".join(name.split("/")))
+    folders = [folder for folder in _folders(datasets_cache()) if _plain(folder.name) == wanted]
+    return any(path for folder in folders for path in folder.rglob("*.arrow"))
+
+
+def _plain(name: str) -> str:
+    """The name without the underscores and capitals that ``datasets`` changes."""
+    return name.replace("_", "").lower()
+
+
+def _folders(path: Path) -> list[Path]:
+    return [entry for entry in path.iterdir() if entry.is_dir()] if path.is_dir() else []
+
+
+def _has_weights(snapshot: Path) -> bool:
+    """Whether every file that an index names is there, or, without an index, any weights."""
+    indexes = [snapshot / name for name in _WEIGHT_INDEXES if (snapshot / name).exists()]
+    if indexes:
+        return any(
+            all((snapshot / part).exists() for part in json.loads(index.read_bytes())["weight_map"].values())
+            for index in indexes
+        )
+    # A link whose target was never downloaded is no file.
+    return any(path.exists() for pattern in _WEIGHTS for path in snapshot.glob(pattern))
