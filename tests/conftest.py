@@ -1,10 +1,13 @@
 """What tests of several folders share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
+from energy_score import __version__
 from tests.nvml_simulator.simulator import NvmlSimulator
 
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
@@ -29,3 +32,28 @@ def nvml_simulator(tmp_path_factory: pytest.TempPathFactory) -> NvmlSimulator:
         pytest.skip("gcc is not installed: the simulated NVML cannot be built")
     simulator.build()
     return simulator
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The container engine of this machine."""
+    try:
+        client = docker.from_env()
+        client.ping()
+    except (docker.errors.DockerException, OSError) as error:
+        pytest.skip(f"no container engine answers: {error}")
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def image(engine: docker.DockerClient) -> str:
+    """The name of this program's image; .ci/run builds it."""
+    name = os.environ.get("DOCKER_IMAGE", "ai_energy_score")
+    try:
+        labels = engine.images.get(name).labels
+    except docker.errors.ImageNotFound:
+        pytest.skip(f"the image {name} is not there: ./build.sh makes it")
+    if labels.get("org.opencontainers.image.version") != __version__:
+        pytest.skip(f"the image {name} is not of this version: ./build.sh makes it anew")
+    return name

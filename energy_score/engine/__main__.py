@@ -102,7 +102,7 @@ def _die_with_stdin() -> None:
     while os.read(sys.stdin.fileno(), 4096):
         pass
     os.killpg(0, signal.SIGKILL)
-    os._exit(128 + signal.SIGKILL)  # the first process of a container cannot kill itself; with it all others end
+    os._exit(128 + signal.SIGKILL)  # as the first process of a container it cannot kill itself
 
 
 def _quieten_libraries() -> None:

@@ -89,6 +89,7 @@ def container_settings(
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
             "read_only": True,
+            "init": True,  # a first process of its own would hear no request to stop before it asks for signals
             "tmpfs": {"/tmp": f"{_TMPFS},size=8g", _HOME: f"{_TMPFS},size=1g"},  # noqa: S108 - the container's own
             "pids_limit": _PIDS_MAX,
             "shm_size": _SHM_SIZE,

@@ -91,6 +91,7 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         energy_per_output_token_j=figures.energy_per_output_token_j,
         energy_per_input_token_j=figures.energy_per_input_token_j,
         load_energy_wh=figures.load_energy_wh,
+        image=spec.image,
     )
 
 

@@ -1,12 +1,14 @@
 """The demo batch, run once as a user would, and the means to run others."""
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import docker
 import pytest
 
 from examples.demo import PROMPTS, write_demo
@@ -19,10 +21,11 @@ class Workplace:
     """A folder with tiny models and prompts, in which sheets are run."""
 
     folder: Path
+    executor: str = "local"
 
     def command(self, sheet: Path, output: Path, *options: str) -> list[str]:
         return [
-            sys.executable, str(ROOT / "batch_runner.py"), "--executor", "local", "--csv", str(sheet),
+            sys.executable, str(ROOT / "batch_runner.py"), "--executor", self.executor, "--csv", str(sheet),
             "--prompts-file", str(self.folder / "prompts.txt"), "--protocol", "quick", "--max-new-tokens-on", "24",
             "--warmup", "1", "--output-dir", str(output), *options,
         ]  # fmt: skip
@@ -33,10 +36,10 @@ class Workplace:
             check=False, capture_output=True, text=True, env=environment() | variables, timeout=280,
         )  # fmt: skip
 
-    def start(self, sheet: Path, output: Path, *options: str) -> subprocess.Popen[str]:
+    def start(self, sheet: Path, output: Path, *options: str, **variables: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             self.command(sheet, output, *options),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment() | variables,
         )  # fmt: skip
 
     def sheet(self, name: str, rows: Sequence[str]) -> Path:
@@ -57,6 +60,26 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     folder = tmp_path_factory.mktemp("workplace with space")
     write_demo(folder)
     return Workplace(folder)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 4 MiB."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("needs root, to mount a small tmpfs")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a tmpfs is not allowed here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.fixture(scope="session")
+def containers(workplace: Workplace, engine: docker.DockerClient, image: str) -> Workplace:
+    """The same workplace, its runs in containers."""
+    return replace(workplace, executor="docker")
 
 
 @dataclass(frozen=True)

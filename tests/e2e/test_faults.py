@@ -4,11 +4,9 @@ import contextlib
 import csv
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -111,20 +109,6 @@ def test_a_run_past_its_timeout_is_stopped_and_says_so(workplace: Workplace, tmp
     assert done.returncode == 1
     message = rows_of(tmp_path / "out")["./models/base-tiny"]["error_message"]
     assert "timed out after 1 s" in message
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    if os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("needs root, to mount a small tmpfs")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)], check=False)
-    if mounted.returncode:
-        pytest.skip("mounting a tmpfs is not allowed here")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_on_a_full_disk_no_row_is_lost_and_nothing_is_half_written(workplace: Workplace, small_disk: Path) -> None:
