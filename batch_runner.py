@@ -113,8 +113,9 @@ class Batch:
                 )
                 raise
             state = directory.state()
-            # A run that was stopped for its time says only that it was stopped.
-            if state is RunState.STARTED or (execution.timed_out and state is RunState.FAILED):
+            # A run that was stopped from outside says only that it was stopped.
+            stopped = execution.timed_out or execution.engine_lost
+            if state is RunState.STARTED or (stopped and state is RunState.FAILED):
                 tail = "\n".join(run_log.tail)
                 message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
                 self._keep_failure(

@@ -169,7 +169,6 @@ def innermost(error: BaseException) -> str:
 
 def _execution(state: Mapping[str, Any], *, timed_out: bool, engine_was_lost: bool) -> Execution:
     code = int(state["ExitCode"])
-    killed = code == _SIGNAL_BASE + 9
     by_signal = _SIGNAL_BASE < code <= _SIGNAL_BASE + _SIGNAL_MAX
     # The engine says OOMKilled also of a container whose child alone was killed, and which ended well.
     out_of_memory = bool(state["OOMKilled"]) and code != 0
@@ -177,5 +176,5 @@ def _execution(state: Mapping[str, Any], *, timed_out: bool, engine_was_lost: bo
         exit_code=_SIGNAL_BASE - code if by_signal else code,
         timed_out=timed_out,
         out_of_memory=out_of_memory,
-        engine_lost=engine_was_lost and killed and not out_of_memory,
+        engine_lost=engine_was_lost and by_signal and not out_of_memory,  # a returning engine stops what it finds
     )

@@ -91,10 +91,13 @@ class DockerExecutor:
 
     def _connected(self) -> docker.DockerClient:
         if self._client is None:
+            client = None
             try:
                 client = docker.from_env()
                 client.ping()
             except ENGINE_FAULTS as error:
+                if client is not None:
+                    client.close()
                 raise EnvironmentNotReadyError(
                     f"no container engine answers ({innermost(error)}): start it (sudo systemctl start docker) and be "
                     f"let in (sudo usermod -aG docker $USER), {_WITHOUT_CONTAINERS}"
