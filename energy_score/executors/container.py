@@ -8,19 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from docker import APIClient
-from docker.errors import APIError, DockerException, NotFound
-from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
+from docker.errors import APIError, NotFound
 
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.executors.container_settings import ContainerSettings
-from energy_score.executors.container_stream import ContainerStream
+from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStream
 from energy_score.executors.executor import Execution
 
 log = logging.getLogger(__name__)
 
-# What the SDK raises when the engine goes away, by the moment in which it goes.
-ENGINE_FAULTS = (RequestException, HTTPError, DockerException, OSError)
 _GRACE_S = 15
 # An engine that is upgraded or restarted is back within this time.
 _ENGINE_RETURNS_S = 120.0
@@ -105,7 +101,7 @@ class Container:
                 if not self._engine_returns():
                     return Execution(exit_code=None, timed_out=timed_out, engine_lost=True)
                 with contextlib.suppress(*ENGINE_FAULTS):  # it may have ended meanwhile
-                    self._stream.attach(self._api, self._name)
+                    self._stream.follow_log(self._api, self._name)
 
     def _engine_returns(self) -> bool:
         """Whether the engine answers again before long."""

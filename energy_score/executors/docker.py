@@ -12,9 +12,9 @@ from energy_score import __version__
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
-from energy_score.executors.container import ENGINE_FAULTS, Container, innermost, remove
+from energy_score.executors.container import Container, innermost, remove
 from energy_score.executors.container_settings import container_settings, readable_token
-from energy_score.executors.container_stream import ContainerStream
+from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStream
 from energy_score.executors.engine_output import OnEvent, OnLogLine
 from energy_score.executors.executor import Execution
 from energy_score.executors.owner import Owner

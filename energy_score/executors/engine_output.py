@@ -21,27 +21,22 @@ def dispatch(line: str, on_event: OnEvent, on_log_line: OnLogLine) -> None:
 
 
 class LineFeed:
-    """Cuts a byte stream into lines for ``on_line``; the first ``skip_bytes`` were seen before and are passed over.
-
-    ``seen_bytes`` counts all that came, so that a stream which broke off can be taken up where it was.
-    """
+    """Cuts a byte stream into lines for ``on_line``, and counts them, so that a stream that broke off can go on."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._rest = b""
-        self._skip_bytes = 0
-        self.seen_bytes = 0
+        self._seen_count = 0
+        self._skip_count = 0
 
     def replayed_from_start(self) -> None:
-        """The stream comes again from its beginning: pass over what was seen."""
-        self._skip_bytes = self.seen_bytes
+        """The stream comes again from its beginning: pass over as many lines as were seen."""
+        self._rest = b""
+        self._skip_count = self._seen_count
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes and hand on every line that is whole now."""
-        skipped = min(self._skip_bytes, len(data))
-        self._skip_bytes -= skipped
-        self.seen_bytes += len(data) - skipped
-        *lines, self._rest = (self._rest + data[skipped:]).split(b"\n")
+        *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._hand_on(line)
 
@@ -52,4 +47,8 @@ class LineFeed:
             self._rest = b""
 
     def _hand_on(self, line: bytes) -> None:
+        if self._skip_count:
+            self._skip_count -= 1
+            return
+        self._seen_count += 1
         self._on_line(line.decode("utf-8", errors="replace").rstrip("\r"))

