@@ -32,11 +32,11 @@ class Defaults:
     query_count: int | None = 10
 
 
-def _refuse_hydra_flag(_context: click.Context, option: click.Parameter, value: object) -> None:
+def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value: object) -> None:
     if value is not None:
-        names = ", ".join(option.opts)
         raise click.UsageError(
-            f"of Hydra's own flags only --config-name (-cn) is understood, none of {names}; valid is key=value"
+            "Hydra's own flags (--multirun, --config-path, --cfg and the like) are not understood; valid are "
+            "--config-name (-cn) and key=value"
         )
 
 
@@ -58,11 +58,16 @@ def _refuse_hydra_flag(_context: click.Context, option: click.Parameter, value: 
 @click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="KEY=VALUE...")
 @click.pass_context
 def command(context: click.Context, /, *, keys: Sequence[str], **parameters: Any) -> None:  # noqa: ANN401 - by name
-    """Run one model: backend.model=ID, and what differs from the configuration as key=value.
+    r"""Run one model: backend.model=ID, and what differs from the configuration as key=value.
 
-    Keys: backend.{model,processor,device,device_ids,torch_dtype,device_map,task,no_weights},
-    scenario.{dataset_name,text_column_name,num_samples,truncation,reasoning,reasoning_params.NAME},
-    scenario.generate_kwargs.{max_new_tokens,min_new_tokens}, scenario.input_shapes.batch_size.
+    \b
+    Keys:
+      backend.{model,processor,task,no_weights}
+      backend.{device,device_ids,device_map,torch_dtype}
+      scenario.{dataset_name,text_column_name,num_samples,truncation}
+      scenario.{reasoning,reasoning_params.NAME}
+      scenario.generate_kwargs.{max_new_tokens,min_new_tokens}
+      scenario.input_shapes.batch_size
 
     Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment, 130 interrupted.
     """
@@ -114,6 +119,8 @@ def _planned(
     count = samples_of(composition, asked=parameters["query_count"], default=defaults.query_count)
     further = {name: parameters[name] for name in RunOptions.model_fields.keys() & parameters.keys() - {"query_count"}}
     order = order_of(composition, further, query_count=count, directory=Path.cwd())
+    if order.note is not None:
+        click.echo(f"note: {order.note}", err=True)
     handler = ParameterHandler(order.options, sheet_directory=Path.cwd(), sheet_name=composition.config_name)
     name = run_name(order.config.model_id, order.config.reasoning_state)
     spec = handler.resolve(order.config, run_id=f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}")

@@ -31,12 +31,16 @@ _EFFORTS = {mode.value: mode for mode in (ReasoningMode.LOW, ReasoningMode.MEDIU
 
 @dataclass(frozen=True)
 class SingleOrder:
-    """One model's config and options, and the GPUs it names; ``needs_gpu``: a machine without one is refused."""
+    """One model's config and options, and the GPUs it names; ``needs_gpu``: a machine without one is refused.
+
+    ``note`` tells of what may have been meant otherwise.
+    """
 
     config: ModelConfig
     options: RunOptions
     device_ids: tuple[str, ...]
     needs_gpu: bool
+    note: str | None
 
 
 def order_of(
@@ -69,7 +73,7 @@ def order_of(
         **_limits(values),
     )
     needs_gpu = values.device() == "cuda" or bool(device_ids)
-    return SingleOrder(_config(values), run_options, device_ids, needs_gpu)
+    return SingleOrder(_config(values), run_options, device_ids, needs_gpu, values.folder_note())
 
 
 def samples_of(composition: Composition, *, asked: int | None, default: int | None) -> int | None:

@@ -14,6 +14,7 @@ from energy_score.tasks.registry import task_of
 DTYPES = get_args(Dtype)
 _FILE_ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".txt")
 _GPU_UUID = re.compile(r"GPU-[0-9A-Fa-f-]+")
+_DEVICE_HINT = "null; one GPU among several is backend.device_ids"
 _WORDS = {"true": True, "on": True, "false": False, "off": False}
 
 
@@ -33,6 +34,13 @@ class Values:
         if written is None:
             raise UsageError(f"{key} is missing; valid is {key}=org/name (a Hub id), or a folder ({key}=./name)")
         return self._model(key, written)
+
+    def folder_note(self) -> str | None:
+        """How to name the folder that is called as the Hub id is; None where there is none."""
+        model_id, _ = self.model()
+        if is_local_model(model_id) or not self._path(model_id).is_dir():
+            return None
+        return f"backend.model={model_id} is read as a Hub id; the folder of that name is backend.model=./{model_id}"
 
     def processor(self) -> str | None:
         """Where the processor comes from, a Hub id or an absolute folder; None where that is the model itself."""
@@ -195,6 +203,3 @@ class Values:
             return (self._directory / Path(written).expanduser()).resolve()
         except (OSError, RuntimeError) as error:
             raise UsageError(f"{written!r} is no path: {error}; valid is a path that this user can reach") from error
-
-
-_DEVICE_HINT = "null; one GPU among several is backend.device_ids"
