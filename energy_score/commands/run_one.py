@@ -58,7 +58,7 @@ def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value:
 @click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="KEY=VALUE...")
 @click.pass_context
 def command(context: click.Context, /, *, keys: Sequence[str], **parameters: Any) -> None:  # noqa: ANN401 - by name
-    r"""Run one model: backend.model=ID, and what differs from the configuration as key=value.
+    """Run one model: backend.model=ID, and what differs from the configuration as key=value.
 
     \b
     Keys:
@@ -70,7 +70,7 @@ def command(context: click.Context, /, *, keys: Sequence[str], **parameters: Any
       scenario.input_shapes.batch_size
 
     Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment, 130 interrupted.
-    """
+    """  # noqa: D301 - click's sign for lines that stay as they are
     defaults = context.find_object(Defaults) or Defaults()
     context.exit(run_one(parameters, keys, defaults=defaults))
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from energy_score.contract.errors import RowRefusedError, UsageError
+from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import is_local_model
 from energy_score.contract.run_spec import Dtype
 from energy_score.single_run.composition import Composition
@@ -88,16 +88,11 @@ class Values:
         """The task of the configuration, by the sheet's name."""
         key, own = "backend.task", task_of(self._composition.task)
         written = self._text(key)
-        try:
-            named = own if written is None else task_of(written)
-        except RowRefusedError as error:
-            raise UsageError(f"{key}: {error}") from error
-        if named is not own:
-            names = ", ".join((own.name, *own.aliases))
+        if written is not None and written.strip().lower() not in (own.name, *own.aliases):
             raise self.fault(
                 key,
-                f"is not the task of --config-name {self._composition.config_name}; valid is {names}, "
-                "or another --config-name",
+                f"is not the task of --config-name {self._composition.config_name}; valid is "
+                f"{', '.join((own.name, *own.aliases))}, or another --config-name",
             )
         return own.name
 

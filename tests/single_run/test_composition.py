@@ -50,7 +50,7 @@ def test_a_configuration_may_be_named_with_its_ending() -> None:
 
 @pytest.mark.parametrize("name", ["base", "nowhere", "", "../asr", "/etc/passwd", "asr,summarization"])
 def test_an_unknown_configuration_is_refused_naming_the_known_ones(name: str) -> None:
-    with pytest.raises(UsageError, match="is not one of asr, .*text_generation"):
+    with pytest.raises(UsageError, match=r"is not one of asr, .*text_generation"):
         compose(name, [])
 
 

@@ -18,7 +18,21 @@ def test_a_name_comes_out_of_the_composition_as_it_was_typed(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["a b", "a,b", "a(b)", "a=b", "'a'", '"a"', "it's", "--privileged", "${oc.env:HOME}", "\\", "\\'", "C:\\x\\", "[a]"],
+    [
+        "a b",
+        "a,b",
+        "a(b)",
+        "a=b",
+        "'a'",
+        '"a"',
+        "it's",
+        "--privileged",
+        "${oc.env:HOME}",
+        "\\",
+        "\\'",
+        "C:\\x\\",
+        "[a]",
+    ],
 )
 @pytest.mark.parametrize(
     "key", ["backend.model", "backend.processor", "scenario.dataset_name", "scenario.text_column_name"]
