@@ -2,14 +2,13 @@
 
 import importlib
 import logging
-import signal
+import shlex
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -26,15 +25,12 @@ from energy_score.commands.options import (
 from energy_score.contract.errors import EnergyScoreError, ExitCode
 
 if TYPE_CHECKING:
+    from energy_score.batch.attempt import Attempt
     from energy_score.batch.ledger import Ledger
     from energy_score.batch.plan import PlannedRun
     from energy_score.batch.progress import Progress
     from energy_score.contract.result_row import ResultRow
-    from energy_score.contract.run_spec import RunSpec
-    from energy_score.executors.executor import Executor
     from results_aggregator import ResultsAggregator
-
-log = logging.getLogger(__name__)
 
 # The results table is rewritten after a run unless that would take more than this share of the batch's time.
 _PUBLISH_SHARE = 0.05
@@ -45,14 +41,21 @@ class Batch:
     """One batch over an output directory; ``counts`` says how its runs ended."""
 
     plan: "Sequence[PlannedRun]"
-    ledger: "Ledger"
-    executor: "Executor"
+    attempt: "Attempt"
     aggregator: "ResultsAggregator"
-    progress: "Progress"
-    timeout_s: float
     counts: dict[str, int] = field(default_factory=lambda: {"done": 0, "skipped": 0, "failed": 0, "refused": 0})
     _publish_cost_s: float = 0.0
     _published_s: float = 0.0
+
+    @property
+    def ledger(self) -> "Ledger":
+        """The run directories of the batch."""
+        return self.attempt.ledger
+
+    @property
+    def progress(self) -> "Progress":
+        """What a user sees of the batch."""
+        return self.attempt.progress
 
     def run(self) -> ExitCode:
         """Every planned run once, in order; each ends as a result, a recorded failure, or a skip of what is done."""
@@ -76,61 +79,16 @@ class Batch:
     def _run_one(self, planned: "PlannedRun") -> None:
         spec = planned.spec
         if spec is None:
-            self._keep(planned, partial(self.ledger.record_refusal, planned))
+            self.attempt.keep(planned, partial(self.ledger.record_refusal, planned))
             self._finish(planned, "refused", planned.refusal or "")
         elif self.ledger.is_done(planned.name, spec):
             self._finish(planned, "skipped", "done already")
         else:
             self.progress.run_started(planned.label)
-            try:
-                self._execute(planned, spec)
-            except (EnergyScoreError, OSError) as error:
-                self._keep_failure(planned, stage="start", message=str(error))
-            except Exception as error:  # the one blind catch of the batch: the other rows go on
-                log.exception("unexpected error: run_id=%s", spec.run_id)
-                self._keep_failure(planned, stage="unknown", message=f"{type(error).__name__}: {error}")
+            self.attempt.run(planned, spec)
             done = self.ledger.is_done(planned.name, spec)
             row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
             self._finish(planned, "done" if done else "failed", row.error_message or "", row)
-
-    def _execute(self, planned: "PlannedRun", spec: "RunSpec") -> None:
-        from debug_logger import RunLog  # noqa: PLC0415 - not on the way to --help
-        from energy_score.batch.outcome import explain  # noqa: PLC0415
-        from energy_score.contract.run_directory import RunState  # noqa: PLC0415
-
-        directory = self.ledger.start(planned, spec)
-        with RunLog(self.ledger.output_directory, spec.run_id) as run_log:
-            run_log.line(f"run_id={spec.run_id} spec={spec.identity()}")
-            for note in spec.notes:
-                run_log.line(f"note: {note}")
-            try:
-                execution = self.executor.execute(
-                    directory, spec=spec, on_event=self.progress.engine_event, on_log_line=run_log.line
-                )
-            except KeyboardInterrupt:
-                self._keep_failure(
-                    planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run the batch again"
-                )
-                raise
-            state = directory.state()
-            # A run that was stopped from outside says only that it was stopped.
-            stopped = execution.timed_out or execution.engine_lost
-            if state is RunState.STARTED or (stopped and state is RunState.FAILED):
-                tail = "\n".join(run_log.tail)
-                message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
-                self._keep_failure(
-                    planned, stage="unknown", message=message, exit_code=execution.exit_code, log_tail=tail
-                )
-
-    def _keep_failure(self, planned: "PlannedRun", **failure: Any) -> None:  # noqa: ANN401 - as record_failure takes them
-        self._keep(planned, partial(self.ledger.record_failure, planned, **failure))
-
-    def _keep(self, planned: "PlannedRun", record: Callable[[], None]) -> None:
-        """Write a record, on a full disk from the reserve; where even that is not enough, say so and go on."""
-        try:
-            self.ledger.with_reserve(record)
-        except OSError as error:
-            self.progress.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
 
     def _finish(self, planned: "PlannedRun", outcome: str, detail: str, row: "ResultRow | None" = None) -> None:
         self.counts[outcome] += 1
@@ -144,6 +102,7 @@ class _CommandGroup(click.Group):
         "aggregate": "energy_score.commands.aggregate:command",
         "doctor": "energy_score.commands.doctor:doctor",
         "list": "energy_score.commands.list_runs:command",
+        "run": "energy_score.commands.run_one:command",
         "validate": "energy_score.commands.validate:command",
     }
 
@@ -158,12 +117,26 @@ class _CommandGroup(click.Group):
         module, _, attribute = self.further[cmd_name].partition(":")
         return cast("click.Command", getattr(importlib.import_module(module), attribute))
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does; a Hydra-style argument is answered with what selects a row of the sheet."""
+        key, equals, value = args[0].partition("=")
+        if equals and "." in key:
+            model = value if key.endswith("backend.model") else "S"
+            raise click.UsageError(
+                f"{args[0]}: key=value arguments describe one model, and a batch selects rows of a spreadsheet; valid "
+                f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
+            )
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by name and one line each, without importing them."""
         del ctx
         with formatter.section("Further commands (--help on each)"):
             formatter.write_dl(
                 [
+                    ("run", "One model by key=value arguments, its files directly in ./results."),
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
@@ -216,6 +189,7 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
         EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
     """
     from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
+    from energy_score.batch.attempt import Attempt, end_on_sigterm  # noqa: PLC0415
     from energy_score.batch.ledger import Ledger  # noqa: PLC0415
     from energy_score.batch.plan import in_image, make_plan, same_work  # noqa: PLC0415
     from energy_score.batch.progress import open_progress  # noqa: PLC0415
@@ -223,20 +197,19 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     from results_aggregator import ResultsAggregator  # noqa: PLC0415
 
     configure_console(logging.WARNING)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    end_on_sigterm()
     options = run_options_from(dict(parameters))
     plan = make_plan(selection_from(dict(parameters)), options)
     executor = executor_from(dict(parameters))
     plan = in_image(plan, executor.image)
     output_directory: Path = parameters["output_dir"]
-    batch = Batch(
-        plan=plan,
+    attempt = Attempt(
         ledger=Ledger(output_directory),
         executor=executor,
-        aggregator=ResultsAggregator(output_directory),
         progress=open_progress(as_json=parameters["as_json"]),
         timeout_s=parameters["timeout_s"],
     )
+    batch = Batch(plan=plan, attempt=attempt, aggregator=ResultsAggregator(output_directory))
     batch.ledger.open()
     batch.progress.batch_started(run_count=len(plan), headline=headline(plan))
     for earlier, later in same_work(plan):
@@ -257,14 +230,13 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     return exit_code
 
 
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:
+    """Run the command line; every foreseen fault ends as one message and its documented exit code.
 
-
-def main() -> None:
-    """Run the command line; every foreseen fault ends as one message and its documented exit code."""
+    ``arguments`` are the process's own by default; ``defaults`` is for the command that knows its type.
+    """
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(arguments, standalone_mode=False, obj=defaults)
     except EnergyScoreError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code

@@ -64,6 +64,9 @@ class RunOptions(Record):
     # Source: METHOD.md, "Protocol": exactly 10 new tokens with reasoning off, 1 to 8,192 with it on.
     new_tokens_off: int = Field(default=10, ge=1)
     max_new_tokens_on: int = Field(default=8192, ge=1)
+    # Limits of the run itself, in every reasoning mode.
+    min_new_tokens: int | None = Field(default=None, ge=1)
+    max_new_tokens: int | None = Field(default=None, ge=1)
     # Source: METHOD.md, "Energy, phase by phase": warm-up of at least 10 queries.
     warmup_query_count: int = Field(default=10, ge=0)
     region: str = "world"
@@ -74,7 +77,8 @@ class RunOptions(Record):
 class ParameterHandler:
     """Resolves rows under one set of options.
 
-    ``sheet_directory`` is what local model folders are relative to, ``sheet_name`` how messages call the spreadsheet.
+    ``sheet_directory`` is what local model folders are relative to, ``sheet_name`` how messages call the spreadsheet
+    (or, where there is none, what stands for it).
 
     Raises:
         UsageError: an option can hold for no row: backend, region, meter, prompts file, interval.
@@ -146,7 +150,7 @@ class ParameterHandler:
         )
 
     def _where(self, config: ModelConfig) -> str:
-        return f"{self._sheet_name}:{config.line_number}"
+        return f"{self._sheet_name}:{config.line_number}" if config.line_number else self._sheet_name
 
     def _task_of(self, config: ModelConfig) -> Task:
         try:
@@ -162,11 +166,16 @@ class ParameterHandler:
         return task
 
     def _generation(self, config: ModelConfig, task: Task) -> GenerationSettings:
-        """Exactly the same few tokens for every row without reasoning; room to think for every row marked On."""
+        """Exactly the same few tokens for every row without reasoning; room to think for every row marked On.
+
+        A limit of the run itself moves the other one no further than it must.
+        """
         options, thinks = self._options, config.reasoning_mode.thinks
+        least = 1 if thinks else options.new_tokens_off
+        most = options.max_new_tokens_on if thinks else options.new_tokens_off
         return GenerationSettings(
-            min_new_tokens=1 if thinks else options.new_tokens_off,
-            max_new_tokens=options.max_new_tokens_on if thinks else options.new_tokens_off,
+            min_new_tokens=options.min_new_tokens or min(least, options.max_new_tokens or least),
+            max_new_tokens=options.max_new_tokens or max(most, options.min_new_tokens or most),
             dtype=options.dtype or task.dtype,
             seed=options.seed,
         )

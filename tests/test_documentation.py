@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from energy_score.single_run.composition import config_names
+from energy_score.single_run.keys import KEYS
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+IMAGE = "ai_energy_score"
 FURTHER = ("list", "validate", "doctor", "aggregate")
 
 
@@ -41,22 +45,36 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder that looks like the repository's root to the commands, and takes what they write."""
-    for path in (*ROOT.glob("*.py"), ROOT / "models.csv"):
+    for path in (*ROOT.glob("*.py"), *ROOT.glob("run_*.sh"), ROOT / "models.csv"):
         (tmp_path / path.name).symlink_to(path)
     (tmp_path / "batch_results" / "individual_runs").mkdir(parents=True)
+    (tmp_path / "custom.csv").write_text("text\nWhat is energy?\n", encoding="utf-8")
     return tmp_path
+
+
+def as_run_here(line: str) -> tuple[dict[str, str], list[str]]:
+    """The variables set before the command, and the command: of ``docker run`` what the image would start."""
+    words = shlex.split(line)
+    count = next(index for index, word in enumerate(words) if not re.match(r"[A-Z_]+=", word))
+    variables, command = dict(word.split("=", 1) for word in words[:count]), words[count:]
+    if command[:2] == ["docker", "run"]:
+        command = [sys.executable, "-m", "energy_score.entry_point", *command[command.index(IMAGE) + 1 :]]
+    return variables, command
 
 
 @pytest.mark.parametrize(("document", "line"), commands())
 def test_a_documented_command_is_understood(document: str, line: str, checkout: Path) -> None:
-    """A command that would start a batch on a rated GPU is resolved and not run."""
-    arguments = shlex.split(line)
-    assert arguments[0] in ("python", "energy-score"), f"{document}: no test knows how to run {line!r}"
-    if not any(word in FURTHER for word in arguments) and "batch_runner" in line:
+    """A command that would start a batch, a model or a container is resolved and not run."""
+    variables, arguments = as_run_here(line)
+    known = ("python", "energy-score", sys.executable, "./run_docker.sh", "./run_non_docker.sh")
+    assert arguments[0] in known, f"{document}: no test knows how to run {line!r}"
+    runs = any(word in line for word in ("batch_runner", "run_docker.sh", "run_non_docker.sh", "docker run"))
+    if runs and not any(word in FURTHER for word in arguments):
         arguments.append("--dry-run")
     done = subprocess.run(
-        arguments, cwd=checkout, env=environment(), capture_output=True, text=True, timeout=60, check=False
-    )
+        arguments, cwd=checkout, env=environment() | {"PYTHON_BIN": sys.executable} | variables, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
     # validate says 1 where rows of the shipped sheet would be refused.
     assert done.returncode == (1 if "validate" in arguments else 0), done.stderr
     assert done.stdout
@@ -73,12 +91,24 @@ def test_a_documented_python_block_runs(document: str, block: str, checkout: Pat
 
 
 def test_the_readme_names_every_option_of_the_program() -> None:
-    shown = subprocess.run(
-        [sys.executable, ROOT / "batch_runner.py", "--help"], capture_output=True, text=True, timeout=60, check=True
-    ).stdout
+    shown = "".join(
+        subprocess.run(
+            [sys.executable, ROOT / "batch_runner.py", *command, "--help"],
+            capture_output=True, text=True, timeout=60, check=True,
+        ).stdout
+        for command in ([], ["run"])
+    )  # fmt: skip
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {option for option in options if f"`{option}" not in readme} == set()
+
+
+def test_the_readme_names_every_key_and_every_configuration_of_one_model() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {key for key in KEYS if f"`{key}" not in readme} == set()
+    assert {name for name in config_names() if f"`{name}`" not in readme} <= {
+        f"text_generation_gptoss_reasoning_{effort}" for effort in ("medium", "high")
+    }
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:

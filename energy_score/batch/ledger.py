@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import ClassVar
 
 from energy_score.batch.plan import PlannedRun
 from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
@@ -26,6 +27,8 @@ class Ledger:
     """The directories under ``output_directory``; their files are the truth about every run."""
 
     output_directory: Path
+    # How the command line names that directory.
+    option: ClassVar[str] = "--output-dir"
 
     @property
     def runs_directory(self) -> Path:
@@ -42,7 +45,7 @@ class Ledger:
             self.runs_directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EnvironmentNotReadyError(
-                f"{self.output_directory}: cannot be written: {error.strerror}; choose another --output-dir"
+                f"{self.output_directory}: cannot be written: {error.strerror}; choose another {self.option}"
             ) from error
         self._take_reserve()
 
@@ -70,13 +73,25 @@ class Ledger:
             EnvironmentNotReadyError: the disk has no room for a run.
             OSError: the disk cannot be written.
         """
-        self._set_aside(planned.name)
+        self.set_aside(planned.name)
         self._require_room()
         directory = self.directory(planned.name)
         directory.path.mkdir(exist_ok=True)
         planned.config.write(directory.config_file)
         spec.write(directory.spec_file)
         return directory
+
+    def set_aside(self, name: str) -> None:
+        """Move whatever lies in the directory to ``aside/``."""
+        path = self.runs_directory / name
+        if not path.exists():
+            return
+        if not any(path.iterdir()):
+            return  # empty, as after a crash at the very start
+        aside = self.output_directory / "aside"
+        aside.mkdir(exist_ok=True)
+        target = aside / f"{name}.{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+        path.rename(target)
 
     def record_refusal(self, planned: PlannedRun) -> None:
         """Keep the refusal of a row as its result; an equal one that is there already stays."""
@@ -87,7 +102,7 @@ class Ledger:
                 known = directory.failure()
                 if known.stage == "resolve" and known.message == message and directory.config() == planned.config:
                     return
-        self._set_aside(planned.name)
+        self.set_aside(planned.name)
         self.record_failure(planned, stage="resolve", message=message)
 
     def record_failure(
@@ -149,16 +164,5 @@ class Ledger:
         if free_bytes < _RUN_NEEDS_BYTES:
             raise EnvironmentNotReadyError(
                 f"disk full: {free_bytes / 2**20:.2f} MiB free at {self.output_directory}, "
-                f"a run needs {_RUN_NEEDS_BYTES / 2**20:.0f} MiB; make room and run the batch again"
+                f"a run needs {_RUN_NEEDS_BYTES / 2**20:.0f} MiB; make room and run it again"
             )
-
-    def _set_aside(self, name: str) -> None:
-        path = self.runs_directory / name
-        if not path.exists():
-            return
-        if not any(path.iterdir()):
-            return  # empty, as after a crash at the very start
-        aside = self.output_directory / "aside"
-        aside.mkdir(exist_ok=True)
-        target = aside / f"{name}.{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
-        path.rename(target)

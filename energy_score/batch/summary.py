@@ -9,6 +9,8 @@ from energy_score.batch.ledger import Ledger
 from energy_score.batch.plan import PlannedRun
 from energy_score.batch.progress import energy_text
 from energy_score.batch.table import print_table
+from energy_score.contract.result_row import ResultRow
+from energy_score.contract.run_spec import RunSpec
 
 if TYPE_CHECKING:
     from results_aggregator import ResultsAggregator
@@ -23,11 +25,16 @@ def headline(plan: Sequence[PlannedRun]) -> str:
         runs += f", {refused} refused"
     if not specs:
         return runs
-    policy = specs[0].repeat_policy
+    return f"{runs}; {how_measured(specs[0])}"
+
+
+def how_measured(spec: RunSpec) -> str:
+    """The backend, protocol and meter of a run."""
+    policy = spec.repeat_policy
     repeats = str(policy.repeats) if policy.max_repeats is None else f"{policy.repeats} to {policy.max_repeats}"
     return (
-        f"{runs}; {specs[0].backend} backend, protocol {policy.protocol}: {repeats} repeat"
-        f"{'s' if repeats != '1' else ''}, phases of at least {policy.min_phase_s:g} s, meter {specs[0].meter}"
+        f"{spec.backend} backend, protocol {policy.protocol}: {repeats} repeat"
+        f"{'s' if repeats != '1' else ''}, phases of at least {policy.min_phase_s:g} s, meter {spec.meter}"
     )
 
 
@@ -39,13 +46,15 @@ def summary(counts: Mapping[str, int], output_directory: Path, *, interrupted: b
 
 
 def print_results(aggregator: "ResultsAggregator", ledger: Ledger, plan: Sequence[PlannedRun]) -> None:
-    """The rows of this batch on standard output, shortened for reading; the CSV has every column."""
+    """The rows of this batch on standard output."""
+    paths = [ledger.directory(planned.name).path for planned in plan]
+    print_rows([aggregator.row_of(path) for path in paths if path.exists()])
+
+
+def print_rows(results: Sequence[ResultRow]) -> None:
+    """The results on standard output, shortened for reading; the files of the runs hold everything."""
     rows = []
-    for planned in plan:
-        path = ledger.directory(planned.name).path
-        if not path.exists():
-            continue
-        row = aggregator.row_of(path)
+    for row in results:
         failed = row.successful_prompts is None
         tokens = "" if failed else f"{row.total_completion_tokens}"
         outcome = row.error_message or "" if failed else energy_text(row)

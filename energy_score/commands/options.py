@@ -1,7 +1,7 @@
 """The command-line options that several commands share. Imports nothing heavy: it is on the way to ``--help``."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,22 +28,17 @@ _SELECTION = (
     click.option("--exact", is_flag=True, help="Filters must match whole cells (any case)."),
 )  # fmt: skip
 
-_RUN = (
-    click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
-                 show_default="./batch_results", metavar="DIR", help="Where everything of the batch is written."),
-    click.option("--backend", type=click.Choice(["pytorch", "vllm", "optimum"]), default="pytorch", show_default=True,
-                 envvar="BENCHMARK_BACKEND", show_envvar=True, help="What generates the load."),
-    click.option("--endpoint", metavar="URL", default="http://localhost:8000/v1", show_default=True,
+_LOAD = (
+    click.option("--backend", "-b", type=click.Choice(["pytorch", "vllm", "optimum"]), default="pytorch",
+                 show_default=True, envvar="BENCHMARK_BACKEND", show_envvar=True, help="What generates the load."),
+    click.option("--endpoint", "-e", metavar="URL", default="http://localhost:8000/v1", show_default=True,
                  envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
-    click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
-                 help="Queries per run.  [default: all of the data set]"),
-    click.option("--prompts-file", type=click.Path(path_type=Path), metavar="FILE",
-                 help="Prompts from a CSV, JSON, JSONL, Parquet or text file.  [default: the task's Hub data set]"),
-    click.option("--dataset", metavar="NAME", help="Another Hub data set than the task's own."),
-    click.option("--text-column", metavar="NAME", help="The column that holds the prompts."),
+)  # fmt: skip
+
+_MEASUREMENT = (
     click.option("--protocol", type=click.Choice(["quick", "official"]),
                  help="official: 10 repeats, phases of 10 s or more, idle baseline. quick: one repeat, never rateable."
-                 "  [default: quick with --num-prompts, else official]"),
+                 "  [default: quick with a number of queries, official with all of the data set]"),
     click.option("--repeats", type=repeat_count, metavar="N|auto",
                  help="Counted repeats of each phase; auto: 5 to 20, until the total's 95 % interval is narrow enough."
                  "  [default: the protocol's]"),
@@ -52,19 +47,32 @@ _RUN = (
                  "  [default: 1%]"),
     click.option("--meter", default="auto", show_default=True, metavar="NAME",
                  help="Energy meter: auto, nvml, rapl, estimate, none, replay:FILE."),
-    click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
-                 help="Precision of the weights.  [default: the task's]"),
     click.option("--seed", type=int, default=42, show_default=True, help="Seed of every random generator."),
-    click.option("--new-tokens-off", type=click.IntRange(min=1), default=10, show_default=True, metavar="N",
-                 help="Exact number of new tokens with reasoning off."),
-    click.option("--max-new-tokens-on", type=click.IntRange(min=1), default=8192, show_default=True, metavar="N",
-                 help="Most new tokens with reasoning on."),
     click.option("--warmup", "warmup_query_count", type=click.IntRange(min=0), default=10, show_default=True,
                  metavar="N", help="Queries before the first measured one."),
     click.option("--region", default="world", show_default=True, metavar="NAME",
                  help="Electricity grid of the CO2 estimate."),
     click.option("--save-text", is_flag=True, help="Keep rendered prompts and answers in texts.jsonl."),
+)  # fmt: skip
+
+_RUN = (
+    click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
+                 show_default="./batch_results", metavar="DIR", help="Where everything of the batch is written."),
+    *_LOAD,
+    click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
+                 help="Queries per run.  [default: all of the data set]"),
+    click.option("--prompts-file", type=click.Path(path_type=Path), metavar="FILE",
+                 help="Prompts from a CSV, JSON, JSONL, Parquet or text file.  [default: the task's Hub data set]"),
+    click.option("--dataset", metavar="NAME", help="Another Hub data set than the task's own."),
+    click.option("--text-column", metavar="NAME", help="The column that holds the prompts."),
+    click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
+                 help="Precision of the weights.  [default: the task's]"),
+    click.option("--new-tokens-off", type=click.IntRange(min=1), default=10, show_default=True, metavar="N",
+                 help="Exact number of new tokens with reasoning off."),
+    click.option("--max-new-tokens-on", type=click.IntRange(min=1), default=8192, show_default=True, metavar="N",
+                 help="Most new tokens with reasoning on."),
     click.option("--no-weights", is_flag=True, help="Random weights from the configuration alone; never rateable."),
+    *_MEASUREMENT,
 )  # fmt: skip
 
 
@@ -86,21 +94,31 @@ _EXECUTOR = (
 
 def selection_options(command: Command) -> Command:
     """The filters of the documented interface."""
-    for option in reversed(_SELECTION):
-        command = option(command)
-    return command
+    return _with(_SELECTION, command)
+
+
+def load_options(command: Command) -> Command:
+    """What generates the load."""
+    return _with(_LOAD, command)
+
+
+def measurement_options(command: Command) -> Command:
+    """How the energy is measured, whatever is run."""
+    return _with(_MEASUREMENT, command)
 
 
 def run_options(command: Command) -> Command:
-    """What decides how a row is run."""
-    for option in reversed(_RUN):
-        command = option(command)
-    return command
+    """What decides how a row is run: load and measurement among it."""
+    return _with(_RUN, command)
 
 
 def executor_options(command: Command) -> Command:
     """Where runs happen, and their limits."""
-    for option in reversed(_EXECUTOR):
+    return _with(_EXECUTOR, command)
+
+
+def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    for option in reversed(options):
         command = option(command)
     return command
 

@@ -52,6 +52,7 @@ class ModelConfig(Record):
     and relative to the spreadsheet. ``reasoning_state`` and ``chat_template`` are the cells as written;
     ``reasoning_mode`` is the state parsed; ``reasoning_params``, ``prompt_prefix`` and ``prompt_suffix`` are what the
     ``Chat Template`` cell says. ``use_harmony`` is true for the family that speaks the Harmony format.
+    ``line_number`` counts the sheet's lines from 1; 0 where the config stands in no sheet.
     """
 
     model_id: str

@@ -82,6 +82,12 @@ class RunDirectory:
         """The CO2 estimate with its factor."""
         return self.path / "emissions" / "emissions.csv"
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that a run may leave here: all that a name ending in ``_file`` stands for."""
+        names = (name for name in vars(type(self)) if name.endswith("_file"))
+        return tuple(getattr(self, name) for name in names)
+
     def state(self) -> RunState:
         """Whether the run is done, failed, only started, or not there."""
         if self.report_file.exists():

@@ -1,0 +1,89 @@
+"""One planned run, its files directly in the results directory: what was there aside, then execute, then show."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from energy_score.batch.attempt import Attempt
+from energy_score.batch.plan import PlannedRun
+from energy_score.batch.progress import open_progress
+from energy_score.batch.summary import how_measured, print_rows
+from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode
+from energy_score.contract.run_spec import RunSpec
+from energy_score.executors.executor import Executor
+from energy_score.preflight.files import token_checks
+from energy_score.single_run.gpus import show_gpus
+from energy_score.single_run.ledger import SingleRunLedger
+from energy_score.single_run.order import SingleOrder
+from results_aggregator import ResultsAggregator
+
+
+def run(
+    order: SingleOrder,
+    planned: PlannedRun,
+    spec: RunSpec,
+    *,
+    results: Path,
+    open_executor: Callable[[], Executor],
+    timeout_s: float,
+    as_json: bool,
+) -> ExitCode:
+    """The exit code of the run; its files, or the record of its failure, lie in ``results``.
+
+    Raises:
+        EnvironmentNotReadyError: it could not be started; no earlier run's file is left in the way of that finding.
+    """
+    ledger = SingleRunLedger(results)
+    ledger.open()
+    try:
+        _set_aside(ledger, planned.name)
+        _warn_of_no_token(order)
+        show_gpus(order)
+        executor = open_executor()
+        spec = spec.model_copy(update={"image": executor.image})
+        attempt = Attempt(
+            ledger=ledger, executor=executor, progress=open_progress(as_json=as_json), timeout_s=timeout_s
+        )
+        return _attempted(attempt, replace(planned, spec=spec), spec, as_json=as_json)
+    finally:
+        ledger.close()
+
+
+def _attempted(attempt: Attempt, planned: PlannedRun, spec: RunSpec, *, as_json: bool) -> ExitCode:
+    ledger, progress = attempt.ledger, attempt.progress
+    progress.batch_started(run_count=1, headline=f"{planned.label}: {how_measured(spec)}")
+    for note in spec.notes:
+        progress.note(note)
+    progress.run_started(planned.label)
+    try:
+        code = attempt.run(planned, spec)
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    row = ResultsAggregator(ledger.output_directory).row_of(ledger.directory(planned.name).path)
+    outcome = "done" if code is ExitCode.OK else "failed"
+    progress.run_finished(planned.label, outcome=outcome, row=row, detail=row.error_message or "")
+    progress.batch_finished(f"results: {ledger.output_directory}")
+    if not as_json:
+        print_rows([row])
+    return code
+
+
+def _set_aside(ledger: SingleRunLedger, name: str) -> None:
+    try:
+        ledger.set_aside(name)
+    except OSError as error:
+        raise EnvironmentNotReadyError(
+            f"{ledger.output_directory}: the files of an earlier run cannot be moved to aside/: {error}; choose "
+            f"another {ledger.option}"
+        ) from error
+
+
+def _warn_of_no_token(order: SingleOrder) -> None:
+    """Say so where a model comes from the Hub and nobody is logged in: gated ones are refused there."""
+    if order.config.is_local:
+        return
+    for check in token_checks():
+        if check.status != "ok":
+            click.echo(f"warning: no Hub login found: {check.remedy}", err=True)
