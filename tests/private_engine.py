@@ -35,7 +35,8 @@ class PrivateEngine:
         with (self.folder / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
-                    "dockerd", f"--host={self.address}", f"--data-root={self.folder}/data",
+                    # Without a bridge it would take the machine's engine's away: it sees no network but its own.
+                    "unshare", "--net", "dockerd", f"--host={self.address}", f"--data-root={self.folder}/data",
                     f"--exec-root={self.folder}/exec", f"--pidfile={self.folder}/engine.pid",
                     "--containerd-namespace=energy-score-tests", "--containerd-plugins-namespace=energy-score-plugins",
                     "--bridge=none", "--iptables=false", *self.options,
