@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import uuid
 
 import docker
@@ -74,7 +75,7 @@ class DockerExecutor:
             EnvironmentNotReadyError: the container cannot be started; the message says why and what to do.
         """
         api = self._connected().api
-        name = f"energy-score-{directory.path.name[:_NAME_MAX]}-{uuid.uuid4().hex[:8]}"
+        name = container_name(spec.run_id)
         labels = {RUN_LABEL: spec.run_id, **Owner.current().labels()}
         with GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count) as witness, readable_token() as token_file:
             settings = container_settings(
@@ -114,6 +115,11 @@ class DockerExecutor:
             if owner is not None and owner.is_dead(seen_by=this):
                 log.warning("removing a container that a dead batch left: name=%s", left.name)
                 remove(client.api, left.id)
+
+
+def container_name(run_id: str) -> str:
+    """A name for a container of the run that no other container has; engines allow few characters in it."""
+    return f"energy-score-{re.sub(r'[^a-zA-Z0-9_.-]', '_', run_id)[:_NAME_MAX]}-{uuid.uuid4().hex[:8]}"
 
 
 def open_docker_executor(*, timeout_s: float, image: str, memory: str | None) -> DockerExecutor:
