@@ -7,6 +7,7 @@ import torch
 
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.backend import Row
 from energy_score.engine.backends.pytorch import PyTorchBackend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
@@ -15,21 +16,21 @@ from energy_score.engine.meters.meter import Meter
 
 
 class Loops:
-    """Both loops over ``texts`` with the model of ``spec``, loaded and warmed up."""
+    """Both loops over ``rows`` with the model of ``spec``, loaded and warmed up."""
 
-    def __init__(self, spec: RunSpec, texts: Sequence[str], meters: Sequence[Meter]) -> None:
+    def __init__(self, spec: RunSpec, rows: Sequence[Row], meters: Sequence[Meter]) -> None:
         self._backend = PyTorchBackend(spec)
         self.model: LoadedModel = self._backend.load()
         self.measurement = Measurement(meters, synchronise=self._backend.synchronise)
         self._benchmark = Benchmark(
             spec=spec,
             backend=self._backend,
-            texts=texts,
+            rows=rows,
             measurement=self.measurement,
             events=EventStream(io.StringIO()),
         )
         self._new_tokens = spec.generation.max_new_tokens
-        self._inputs = [self._backend.prepare(text).inputs for text in texts]
+        self._inputs = [self._backend.prepare(row).inputs for row in rows]
         self._benchmark.warm_up()
 
     def bare(self) -> None:
@@ -45,4 +46,4 @@ class Loops:
 
     def harness(self) -> None:
         """The full pass of a run: streamer, per-query records, progress events."""
-        self._benchmark._full_pass()  # noqa: SLF001 - without the window around it
+        self._benchmark._work_pass()  # noqa: SLF001 - without the window around it

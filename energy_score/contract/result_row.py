@@ -37,7 +37,8 @@ class ResultRow(Record):
     ``mean_power_w`` is that of a whole pass; ``peak_power_w`` is the sum of each GPU's own peak, which for several GPUs
     is an upper bound. ``integral_discrepancy_percent`` is the worst work window's, of the counter's energy.
     ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
-    tokens. ``load_energy_wh`` is that of loading the model, once, and in no total.
+    tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. Token, image and audio columns are
+    empty where the task has none of them; ``truncated_prompts`` were cut to fit the model's context.
     """
 
     model_name: str
@@ -99,3 +100,7 @@ class ResultRow(Record):
     energy_per_output_token_j: float | None = None
     energy_per_input_token_j: float | None = None
     load_energy_wh: float | None = None
+    total_input_images: int | None = None
+    total_input_audio_seconds: float | None = None
+    total_output_images: int | None = None
+    truncated_prompts: int | None = None

@@ -5,13 +5,14 @@ import csv
 import io
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from energy_score.contract.errors import DatasetError
 from energy_score.contract.run_spec import DatasetRef
+from energy_score.engine.backends.backend import Row
 
 log = logging.getLogger(__name__)
 
@@ -22,42 +23,42 @@ _FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
 
 @dataclass(frozen=True)
 class Queries:
-    """The texts to run, how many the source holds in all, and the commit of a Hub data set."""
+    """The rows to run with the task's own columns, how many the source holds in all, the commit of a Hub data set."""
 
-    texts: tuple[str, ...]
+    rows: tuple[Row, ...]
     available_count: int
     revision: str | None
 
 
 def load_queries(ref: DatasetRef, *, query_count: int | None) -> Queries:
-    """The first ``query_count`` texts (all for None) of the text column of ``ref``.
+    """The first ``query_count`` rows (all for None) of ``ref``, with the columns that it names.
 
     Raises:
         DatasetError: the source cannot be read, has no such column, or holds an empty or non-text cell.
     """
     if ref.path is not None:
-        texts, revision = _texts_of_file(Path(ref.path), ref), None
+        rows, revision = _rows_of_file(Path(ref.path), ref), None
     else:
-        texts, revision = _texts_of_hub(ref)
-    if not texts:
+        rows, revision = _rows_of_hub(ref)
+    if not rows:
         raise DatasetError(f"{ref.path or ref.name}: no prompts in it; at least one is needed")
-    if query_count is not None and query_count > len(texts):
-        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(texts))
-    return Queries(texts=texts[:query_count], available_count=len(texts), revision=revision)
+    if query_count is not None and query_count > len(rows):
+        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(rows))
+    return Queries(rows=rows[:query_count], available_count=len(rows), revision=revision)
 
 
-def _texts_of_file(path: Path, ref: DatasetRef) -> tuple[str, ...]:
+def _rows_of_file(path: Path, ref: DatasetRef) -> tuple[Row, ...]:
     readers = {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
     try:
         if path.suffix.lower() not in readers:  # plain text: one prompt a line
             lines = path.read_text(encoding="utf-8-sig").splitlines()
-            return tuple(line for line in lines if line.strip())
+            return _own_columns([{"text": line} for line in lines if line.strip()], ref=ref, where=str(path))
         rows = readers[path.suffix.lower()](path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
         raise DatasetError(f"{path}: not a readable {path.suffix} file: {error}; valid formats: {_FORMATS}") from error
-    return _text_column(rows, ref=ref, where=str(path))
+    return _own_columns(rows, ref=ref, where=str(path))
 
 
 def _read_csv(path: Path) -> list[Mapping[str, Any]]:
@@ -94,23 +95,48 @@ def _read_parquet(path: Path) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _text_column(rows: list[Mapping[str, Any]], *, ref: DatasetRef, where: str) -> tuple[str, ...]:
+def _own_columns(rows: Sequence[Mapping[str, Any]], *, ref: DatasetRef, where: str) -> tuple[Row, ...]:
+    """``rows`` with the columns of ``ref`` alone, under their own names."""
     if not rows:
         return ()
-    names = list(rows[0])
-    only_one = names if len(names) == 1 else []
-    candidates = [ref.text_column] if ref.text_column else [*ref.columns, *_USUAL_TEXT_COLUMNS, *only_one]
-    column = next((name for name in candidates if name in names), None)
-    if column is None:
-        raise DatasetError(f"{where}: no column {candidates[0]!r} among {names}; name one with --text-column")
-    texts = [row.get(column) for row in rows]
-    for number, text in enumerate(texts, start=1):
-        if not isinstance(text, str) or not text.strip():
-            raise DatasetError(f"{where}: row {number}: column {column!r}: {text!r} is not a non-empty text")
-    return tuple(str(text) for text in texts)
+    names = _names_in_source(list(rows[0]), ref=ref, where=where)
+    return tuple(
+        {
+            column: _text(row.get(name), where=f"{where}: row {number}: column {name!r}")
+            for column, name in names.items()
+        }
+        for number, row in enumerate(rows, start=1)
+    )
 
 
-def _texts_of_hub(ref: DatasetRef) -> tuple[tuple[str, ...], str | None]:
+def _names_in_source(present: list[str], *, ref: DatasetRef, where: str) -> dict[str, str]:
+    """What each column of ``ref`` is called in a source with the columns ``present``.
+
+    A task with one column takes it under the name that was given, or under a usual one; a task with several needs each
+    by its own name.
+    """
+    if len(ref.columns) > 1:
+        candidates = {column: [column] for column in ref.columns}
+    else:
+        only_one = present if len(present) == 1 else []
+        named = [ref.text_column] if ref.text_column else [*ref.columns, *_USUAL_TEXT_COLUMNS, *only_one]
+        candidates = {ref.columns[0]: named}
+    names = {}
+    for column, possible in candidates.items():
+        name = next((name for name in possible if name in present), None)
+        if name is None:
+            raise DatasetError(f"{where}: no column {possible[0]!r} among {present}; name one with --text-column")
+        names[column] = name
+    return names
+
+
+def _text(cell: object, *, where: str) -> str:
+    if not isinstance(cell, str) or not cell.strip():
+        raise DatasetError(f"{where}: {cell!r} is not a non-empty text")
+    return cell
+
+
+def _rows_of_hub(ref: DatasetRef) -> tuple[tuple[Row, ...], str | None]:
     import datasets  # noqa: PLC0415 - heavy, and a run on a local file needs none of it
     import huggingface_hub  # noqa: PLC0415 - as above
 
@@ -125,7 +151,8 @@ def _texts_of_hub(ref: DatasetRef) -> tuple[tuple[str, ...], str | None]:
             f"data set {ref.name}: cannot be loaded: {' '.join(str(error).split())}; "
             f"without the Hub, give prompts with --prompts-file ({_FORMATS})"
         ) from error
-    column = ref.text_column or ref.columns[0]
-    if column not in table.column_names:
-        raise DatasetError(f"data set {ref.name}: no column {column!r} among {table.column_names}; see --text-column")
-    return tuple(str(text) for text in table[column]), commit
+    where = f"data set {ref.name}"
+    names = _names_in_source(table.column_names, ref=ref, where=where)
+    columns = {column: list(table[name]) for column, name in names.items()}
+    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+    return _own_columns(rows, ref=ref.model_copy(update={"text_column": None}), where=where), commit

@@ -14,7 +14,7 @@ TEXTS = ("What is energy?", 'He said "two\nlines", twice.', "Ünïcode ☀")
 
 def texts_of(path: Path, *, text_column: str | None = None, count: int | None = None) -> tuple[str, ...]:
     ref = DatasetRef(path=str(path), columns=("text",), text_column=text_column)
-    return load_queries(ref, query_count=count).texts
+    return tuple(row["text"] for row in load_queries(ref, query_count=count).rows)
 
 
 def write(path: Path, content: str) -> Path:
@@ -109,7 +109,7 @@ def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypat
     folder.mkdir(parents=True)
     write(folder / "train.csv", "text,label\none,1\ntwo,2\n")
     queries = load_queries(DatasetRef(name="org/prompts", columns=("text",)), query_count=None)
-    assert (queries.texts, queries.available_count, queries.revision) == (("one", "two"), 2, None)
+    assert (queries.rows, queries.available_count, queries.revision) == (({"text": "one"}, {"text": "two"}), 2, None)
     with pytest.raises(DatasetError, match="no column 'body'"):
         load_queries(DatasetRef(name="org/prompts", columns=("text",), text_column="body"), query_count=None)
 

@@ -13,7 +13,7 @@ from transformers.generation.streamers import BaseStreamer
 from energy_score.contract.errors import ModelLoadError, PromptRenderError, QueryError
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Completion, FinishReason, PreparedQuery
+from energy_score.engine.backends.backend import Completion, FinishReason, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.prompts import PromptRenderer
 
 
@@ -54,9 +54,14 @@ class PyTorchBackend:
         self._context_length = getattr(config.get_text_config(), "max_position_embeddings", None)
         return self._read_back()
 
-    def prepare(self, text: str) -> PreparedQuery:
+    @property
+    def work_phase(self) -> WorkPhase:
+        """Text is generated token by token."""
+        return "full"
+
+    def prepare(self, row: Row) -> PreparedQuery:
         """As the protocol says."""
-        rendered, ids = self._renderer.render(text)
+        rendered, ids = self._renderer.render(row["text"])
         needed = len(ids) + self._spec.generation.min_new_tokens
         if self._context_length is not None and needed > self._context_length:
             raise QueryError(
@@ -65,14 +70,15 @@ class PyTorchBackend:
             )
         if not ids:
             raise QueryError("the prompt is empty")
-        return PreparedQuery(rendered=rendered, prompt_tokens=len(ids), inputs=torch.tensor([ids]))
+        return PreparedQuery(rendered=rendered, inputs=torch.tensor([ids]))
 
-    def generate(self, query: PreparedQuery, *, max_new_tokens: int, min_new_tokens: int) -> Completion:
+    def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
         """As the protocol says."""
-        room = max_new_tokens
+        assert limits is not None  # noqa: S101 - the work phase is full
+        room, prompt_tokens = limits.max_new_tokens, query.inputs.shape[1]
         if self._context_length is not None:
-            room = min(max_new_tokens, self._context_length - query.prompt_tokens)
-        config = self._generation_config(max_new_tokens=room, min_new_tokens=min_new_tokens)
+            room = min(room, self._context_length - prompt_tokens)
+        config = self._generation_config(max_new_tokens=room, min_new_tokens=limits.min_new_tokens)
         clock = _TokenClock()
         try:
             with torch.inference_mode():
@@ -87,12 +93,13 @@ class PyTorchBackend:
             raise QueryError(_one_line(error)) from error
         self.synchronise()
         latency_s = clock.elapsed_s()
-        answer = output[0, query.prompt_tokens :]
+        answer = output[0, prompt_tokens:]
         return Completion(
+            prompt_tokens=prompt_tokens,
             completion_tokens=len(answer),
             token_times_s=tuple(clock.step_times_s),
             latency_s=latency_s,
-            finish_reason=self._finish_reason(answer, room=room, asked=max_new_tokens, config=config),
+            finish_reason=self._finish_reason(answer, room=room, asked=limits.max_new_tokens, config=config),
             output=answer,
         )
 
