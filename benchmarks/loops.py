@@ -2,13 +2,14 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Row
-from energy_score.engine.backends.pytorch import PyTorchBackend
+from energy_score.engine.backends.backend import Row, TokenLimits
+from energy_score.engine.backends.pytorch.backend import PyTorchBackend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
@@ -29,15 +30,16 @@ class Loops:
             measurement=self.measurement,
             events=EventStream(io.StringIO()),
         )
-        self._new_tokens = spec.generation.max_new_tokens
+        self._new_tokens = spec.generation.max_new_tokens or 1
         self._inputs = [self._backend.prepare(row).inputs for row in rows]
         self._benchmark.warm_up()
 
     def bare(self) -> None:
         """What anyone would write around ``generate``, with a generation config made once, as the backend has it."""
-        model = self._backend._model  # noqa: SLF001 - the peer must have the very same model
-        config = self._backend._generation_config(  # noqa: SLF001 - and the very same settings
-            max_new_tokens=self._new_tokens, min_new_tokens=self._new_tokens
+        text: Any = self._backend._loaded  # noqa: SLF001 - the peer must have the very same model
+        model = text._model  # noqa: SLF001 - as above
+        config = text._generator._config(  # noqa: SLF001 - and the very same settings
+            TokenLimits(self._new_tokens, self._new_tokens)
         )
         with torch.inference_mode():
             for ids in self._inputs:

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from energy_score.contract.errors import RowRefusedError, UsageError
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.run_spec import RepeatPolicy, RunSpec
+from energy_score.data_files.pinning import folder_digest
 from model_config_parser import ModelConfigParser
-from parameter_handler import ParameterHandler, RunOptions, folder_digest
+from parameter_handler import ParameterHandler, RunOptions
 
 ROOT = Path(__file__).parents[1]
 SHEET = ModelConfigParser(ROOT / "models.csv").parse()

@@ -104,3 +104,4 @@ class ResultRow(Record):
     total_input_audio_seconds: float | None = None
     total_output_images: int | None = None
     truncated_prompts: int | None = None
+    quantization: str | None = None

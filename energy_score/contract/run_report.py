@@ -179,7 +179,11 @@ class MediaCounts(Record):
 
 
 class LoadedModel(Record):
-    """What was really loaded, read back from it. ``commit`` is the Hub commit; ``random_weights`` marks no_weights."""
+    """What was really loaded, read back from it.
+
+    ``commit`` is the Hub commit; ``random_weights`` marks no_weights; ``quantization`` is the method, None where the
+    weights are not quantized. ``notes`` are what a reader must know of the model (weights that the checkpoint lacks).
+    """
 
     commit: str | None
     dtype: str
@@ -189,6 +193,8 @@ class LoadedModel(Record):
     random_weights: bool
     offloaded: bool
     context_length: int | None
+    quantization: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Gpu(Record):

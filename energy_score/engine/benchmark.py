@@ -189,8 +189,11 @@ class Benchmark:
         if not self._generates:
             return None
         generation = self._spec.generation
-        most = generation.max_new_tokens if at_most is None else at_most
-        return TokenLimits(min(generation.min_new_tokens, most), min(generation.max_new_tokens, most))
+        low, high = generation.min_new_tokens, generation.max_new_tokens
+        assert low is not None  # noqa: S101 - a task whose models may generate has limits
+        assert high is not None  # noqa: S101 - as above
+        most = high if at_most is None else at_most
+        return TokenLimits(min(low, most), min(high, most))
 
     def _measure_idle(self) -> None:
         idle_s = self._spec.repeat_policy.idle_baseline_s

@@ -1,9 +1,6 @@
-"""The queries of a run, from a local file or from a Hub data set."""
+"""The queries of a run, from a local file or folder or from a Hub data set: texts, images, sound."""
 
 import contextlib
-import csv
-import io
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,13 +9,12 @@ from typing import Any
 
 from energy_score.contract.errors import DatasetError
 from energy_score.contract.run_spec import DatasetRef
+from energy_score.data_files.media_cells import media_of_cell
+from energy_score.data_files.tables import FORMATS, Table, names_in_source, read_table
 from energy_score.engine.backends.backend import Row
+from energy_score.engine.media import decode_audio, decode_image
 
 log = logging.getLogger(__name__)
-
-# A local file with one of these columns needs no --text-column; the task's own column comes first.
-_USUAL_TEXT_COLUMNS = ("text", "prompt", "question", "input", "instruction")
-_FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
 
 
 @dataclass(frozen=True)
@@ -31,112 +27,61 @@ class Queries:
 
 
 def load_queries(ref: DatasetRef, *, query_count: int | None) -> Queries:
-    """The first ``query_count`` rows (all for None) of ``ref``, with the columns that it names.
+    """The first ``query_count`` rows (all for None) of ``ref``, with the columns that it names, media decoded.
 
     Raises:
-        DatasetError: the source cannot be read, has no such column, or holds an empty or non-text cell.
+        DatasetError: the source cannot be read, has no such column, or a cell is empty or of another kind.
     """
     if ref.path is not None:
-        rows, revision = _rows_of_file(Path(ref.path), ref), None
+        path = Path(ref.path)
+        where, folder, revision = ref.path, path if path.is_dir() else path.parent, None
+        table = read_table(path, ref.columns)
     else:
-        rows, revision = _rows_of_hub(ref)
-    if not rows:
+        where, folder = f"data set {ref.name}", Path()
+        table, revision = _table_of_hub(ref)
+    if not table:
         raise DatasetError(f"{ref.path or ref.name}: no prompts in it; at least one is needed")
-    if query_count is not None and query_count > len(rows):
-        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(rows))
-    return Queries(rows=rows[:query_count], available_count=len(rows), revision=revision)
-
-
-def _rows_of_file(path: Path, ref: DatasetRef) -> tuple[Row, ...]:
-    readers = {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    try:
-        if path.suffix.lower() not in readers:  # plain text: one prompt a line
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-            return _own_columns([{"text": line} for line in lines if line.strip()], ref=ref, where=str(path))
-        rows = readers[path.suffix.lower()](path)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise DatasetError(f"{path}: not a readable {path.suffix} file: {error}; valid formats: {_FORMATS}") from error
-    return _own_columns(rows, ref=ref, where=str(path))
-
-
-def _read_csv(path: Path) -> list[Mapping[str, Any]]:
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True))
-
-
-def _read_json(path: Path) -> list[Mapping[str, Any]]:
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
-    if isinstance(content, dict) and len(content) == 1:  # {"prompts": [...]}
-        content = next(iter(content.values()))
-    return _as_rows(content)
-
-
-def _read_jsonl(path: Path) -> list[Mapping[str, Any]]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return _as_rows([json.loads(line) for line in lines if line.strip()])
-
-
-def _as_rows(content: object) -> list[Mapping[str, Any]]:
-    if not isinstance(content, list):
-        raise ValueError("expected a list of texts or of objects")  # noqa: TRY004 - one kind of error for bad content
-    rows: list[Mapping[str, Any]] = []
-    for number, item in enumerate(content, start=1):
-        if not isinstance(item, str | dict):
-            raise ValueError(f"entry {number} is neither a text nor an object")  # noqa: TRY004
-        rows.append({"text": item} if isinstance(item, str) else item)
-    return rows
-
-
-def _read_parquet(path: Path) -> list[Mapping[str, Any]]:
-    import pyarrow.parquet  # noqa: PLC0415 - heavy, and only this format needs it
-
-    rows: list[Mapping[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-    return rows
-
-
-def _own_columns(rows: Sequence[Mapping[str, Any]], *, ref: DatasetRef, where: str) -> tuple[Row, ...]:
-    """``rows`` with the columns of ``ref`` alone, under their own names."""
-    if not rows:
-        return ()
-    names = _names_in_source(list(rows[0]), ref=ref, where=where)
-    return tuple(
+    if query_count is not None and query_count > len(table):
+        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(table))
+    names = names_in_source(list(table[0]), ref, where=where)
+    rows = tuple(
         {
-            column: _text(row.get(name), where=f"{where}: row {number}: column {name!r}")
+            column: _cell(row.get(name), column=column, folder=folder, where=f"{where}: row {number}: column {name!r}")
             for column, name in names.items()
         }
-        for number, row in enumerate(rows, start=1)
+        for number, row in enumerate(table[:query_count], start=1)
     )
+    return Queries(rows=rows, available_count=len(table), revision=revision)
 
 
-def _names_in_source(present: list[str], *, ref: DatasetRef, where: str) -> dict[str, str]:
-    """What each column of ``ref`` is called in a source with the columns ``present``.
-
-    A task with one column takes it under the name that was given, or under a usual one; a task with several needs each
-    by its own name.
-    """
-    if len(ref.columns) > 1:
-        candidates = {column: [column] for column in ref.columns}
-    else:
-        only_one = present if len(present) == 1 else []
-        named = [ref.text_column] if ref.text_column else [*ref.columns, *_USUAL_TEXT_COLUMNS, *only_one]
-        candidates = {ref.columns[0]: named}
-    names = {}
-    for column, possible in candidates.items():
-        name = next((name for name in possible if name in present), None)
-        if name is None:
-            raise DatasetError(f"{where}: no column {possible[0]!r} among {present}; name one with --text-column")
-        names[column] = name
-    return names
+def _cell(cell: object, *, column: str, folder: Path, where: str) -> Any:  # noqa: ANN401 - text, image or audio
+    match column:
+        case "image":
+            return decode_image(media_of_cell(cell, folder=folder, where=where), where=where)
+        case "audio":
+            return decode_audio(media_of_cell(cell, folder=folder, where=where), where=where)
+        case _:
+            if not isinstance(cell, str) or not cell.strip():
+                raise DatasetError(f"{where}: {cell!r} is not a non-empty text")
+            return cell
 
 
-def _text(cell: object, *, where: str) -> str:
-    if not isinstance(cell, str) or not cell.strip():
-        raise DatasetError(f"{where}: {cell!r} is not a non-empty text")
-    return cell
+class _HubTable(Sequence[Mapping[str, Any]]):
+    """A data set of the library ``datasets`` as a table whose rows are read when they are asked for."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - untyped
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - a number, or a slice
+        if isinstance(key, slice):
+            return [self._table[number] for number in range(*key.indices(len(self)))]
+        return self._table[key]
 
 
-def _rows_of_hub(ref: DatasetRef) -> tuple[tuple[Row, ...], str | None]:
+def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
     import datasets  # noqa: PLC0415 - heavy, and a run on a local file needs none of it
     import huggingface_hub  # noqa: PLC0415 - as above
 
@@ -149,10 +94,9 @@ def _rows_of_hub(ref: DatasetRef) -> tuple[tuple[Row, ...], str | None]:
     except Exception as error:  # datasets raises many kinds; each means that the prompts cannot be had
         raise DatasetError(
             f"data set {ref.name}: cannot be loaded: {' '.join(str(error).split())}; "
-            f"without the Hub, give prompts with --prompts-file ({_FORMATS})"
+            f"without the Hub, give prompts with --prompts-file ({FORMATS})"
         ) from error
-    where = f"data set {ref.name}"
-    names = _names_in_source(table.column_names, ref=ref, where=where)
-    columns = {column: list(table[name]) for column, name in names.items()}
-    rows = [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
-    return _own_columns(rows, ref=ref.model_copy(update={"text_column": None}), where=where), commit
+    for name, feature in table.features.items():
+        if type(feature).__name__ in ("Image", "Audio"):  # the library would need torchcodec to decode sound
+            table = table.cast_column(name, type(feature)(decode=False))
+    return _HubTable(table), commit

@@ -10,7 +10,7 @@ from energy_score import __version__
 from energy_score.contract.run_report import Gpu, Hardware
 from energy_score.gpu.nvml_library import nvidia_driver_version
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "datasets")
+_PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "diffusers", "sentence-transformers")
 _CPUINFO = Path("/proc/cpuinfo")
 _BYTES_PER_MIB = 2**20
 

@@ -79,8 +79,8 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         random_weights=report.model.random_weights,
         dataset=spec.dataset.name or spec.dataset.path,
         protocol=spec.repeat_policy.protocol,
-        max_new_tokens=spec.generation.max_new_tokens,
-        notes="; ".join(spec.notes),
+        max_new_tokens=None if tokens.completion is None else spec.generation.max_new_tokens,
+        notes="; ".join((*spec.notes, *report.model.notes)),
         run_id=report.run_id,
         idle_subtracted_wh=figures.idle_subtracted_wh,
         idle_power_w=figures.idle_power_w,
@@ -94,6 +94,7 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         total_input_audio_seconds=report.media.input_audio_s,
         total_output_images=report.media.output_images,
         truncated_prompts=queries.truncated,
+        quantization=report.model.quantization,
     )
 
 

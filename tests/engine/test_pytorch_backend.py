@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
 from energy_score.engine.backends.backend import TokenLimits
-from energy_score.engine.backends.pytorch import PyTorchBackend
+from energy_score.engine.backends.pytorch.backend import PyTorchBackend
 
 MakeSpec = Callable[..., RunSpec]
 
@@ -16,6 +17,14 @@ def generation(low: int, high: int, dtype: str = "float32") -> GenerationSetting
     return GenerationSettings.model_validate(
         {"min_new_tokens": low, "max_new_tokens": high, "dtype": dtype, "seed": 42}
     )
+
+
+def text_of(backend: PyTorchBackend) -> Any:
+    return backend._loaded
+
+
+def model_of(backend: PyTorchBackend) -> Any:
+    return backend._loaded.modules[0]
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def test_answers_are_greedy_and_repeat(load: Callable[..., PyTorchBackend]) -> N
     query = backend.prepare({"text": "What is energy?"})
     first, second = (backend.answer(query, TokenLimits(1, 20)) for _ in range(2))
     assert backend.decode(first) == backend.decode(second)
-    logits = backend._model(query.inputs).logits[0, -1]
+    logits = model_of(backend)(query.inputs).logits[0, -1]
     assert int(first.output[0]) == int(logits.argmax())
 
 
@@ -65,7 +74,7 @@ def test_an_end_token_stops_the_answer_early(load: Callable[..., PyTorchBackend]
     backend = load()
     query = backend.prepare({"text": "What is energy?"})
     free = backend.answer(query, TokenLimits(5, 5))
-    backend._model.generation_config.eos_token_id = int(free.output[2])
+    model_of(backend).generation_config.eos_token_id = int(free.output[2])
     stopped = backend.answer(query, TokenLimits(1, 6))
     assert stopped.finish_reason == "stop"
     assert (stopped.completion_tokens or 0) <= 3
@@ -96,9 +105,9 @@ def test_a_prompt_past_the_context_is_a_failed_query_with_both_numbers(load: Cal
 
 def test_an_answer_ends_where_the_context_ends(load: Callable[..., PyTorchBackend]) -> None:
     backend = load("base-tiny", generation=generation(1, 50))
-    backend._context_length = 20
+    text_of(backend).context_length = 20
     query = backend.prepare({"text": "What is energy?"})
-    backend._model.generation_config.eos_token_id = None
+    model_of(backend).generation_config.eos_token_id = None
     completion = backend.answer(query, TokenLimits(1, 50))
     assert completion.finish_reason == "context"
     assert (completion.prompt_tokens or 0) + (completion.completion_tokens or 0) == 20

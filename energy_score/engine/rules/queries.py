@@ -42,7 +42,7 @@ def token_count_is_off_target(facts: Facts) -> VerdictReason | None:
     generates = any(window.phase == "full" for window in facts.counted)
     low, high = facts.spec.generation.min_new_tokens, facts.spec.generation.max_new_tokens
     shortest, longest = facts.tokens.completion_min, facts.tokens.completion_max
-    if not generates:
+    if not generates or low is None or high is None:
         return None
     if shortest is None or longest is None:
         return invalid(
