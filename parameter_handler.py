@@ -153,7 +153,7 @@ class ParameterHandler:
     def _task_of(self, config: ModelConfig) -> Task:
         try:
             task = task_of(config.task)
-        except RowRefusedError as error:
+        except UsageError as error:  # nobody has it, or the package that does is broken
             raise RowRefusedError(f"{self._where(config)}: Task: {error}") from error
         if self._runnable is not None and (task.runs_as or task.name) not in self._runnable:
             raise RowRefusedError(

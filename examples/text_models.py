@@ -62,11 +62,12 @@ def make_bert_encoder(folder: Path) -> None:
 
 def make_sentence_transformer(folder: Path) -> None:
     """A BERT in the layout of sentence-transformers, with another pooling than the mean: the first token's state."""
-    from sentence_transformers import SentenceTransformer, models  # noqa: PLC0415 - 10 s, and one model needs it
+    from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - 10 s, and one model needs it
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer  # noqa: PLC0415 - as above
 
     make_bert_encoder(folder / "encoder")
-    body = models.Transformer(str(folder / "encoder"))
-    pooling = models.Pooling(body.get_embedding_dimension(), pooling_mode="cls")
+    body = Transformer(str(folder / "encoder"))
+    pooling = Pooling(body.get_embedding_dimension(), pooling_mode="cls")
     SentenceTransformer(modules=[body, pooling], device="cpu").save(str(folder))
 
 

@@ -31,8 +31,8 @@ _SELECTION = (
 _RUN = (
     click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
                  show_default="./batch_results", metavar="DIR", help="Where everything of the batch is written."),
-    click.option("--backend", type=click.Choice(["pytorch", "vllm", "optimum"]), default="pytorch", show_default=True,
-                 envvar="BENCHMARK_BACKEND", show_envvar=True, help="What generates the load."),
+    click.option("--backend", default="pytorch", show_default=True, metavar="NAME", envvar="BENCHMARK_BACKEND",
+                 show_envvar=True, help="What runs the models: pytorch, vllm, optimum, or one of another package."),
     click.option("--endpoint", metavar="URL", default="http://localhost:8000/v1", show_default=True,
                  envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
     click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",

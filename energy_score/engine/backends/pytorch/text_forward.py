@@ -81,7 +81,7 @@ def encode(tokenizer: Any, texts: list[str], *, most: int | None, cut: str | Non
     """The tensors of one sequence of at most ``most`` tokens that holds ``texts``, and whether it was cut for that.
 
     Raises:
-        QueryError: it is too long, and ``cut`` names no text that may lose its end (None), or that is not enough.
+        QueryError: it is too long, and ``cut`` names no text that may lose its end (None), or not one long enough.
     """
     inputs = tokenizer(*texts, return_tensors="pt")
     count = inputs["input_ids"].shape[1]
@@ -90,7 +90,6 @@ def encode(tokenizer: Any, texts: list[str], *, most: int | None, cut: str | Non
     too_long = f"the input has {count} tokens, but the model's context holds {most}"
     if cut is None:
         raise QueryError(too_long)
-    inputs = tokenizer(*texts, return_tensors="pt", truncation=cut, max_length=most)
-    if inputs["input_ids"].shape[1] > most:
-        raise QueryError(f"{too_long}, and without the {len(texts)}. text it is still longer")
-    return dict(inputs), True
+    if cut == "only_second" and count - len(tokenizer(texts[1], add_special_tokens=False)["input_ids"]) >= most:
+        raise QueryError(f"{too_long}, and the first of its texts alone fills that")
+    return dict(tokenizer(*texts, return_tensors="pt", truncation=cut, max_length=most)), True
