@@ -10,7 +10,7 @@ from energy_score.contract import extensions
 from energy_score.contract.errors import DatasetError, RowRefusedError, UsageError
 from energy_score.contract.extensions import extension_names
 from energy_score.contract.grid import grid_factor
-from energy_score.contract.model_config import ModelConfig, ReasoningMode, is_local_model
+from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import (
     METER_NAMES,
@@ -22,6 +22,7 @@ from energy_score.contract.run_spec import (
     RepeatPolicy,
     RunSpec,
 )
+from energy_score.data_files.named_paths import processor_location, prompts_path
 from energy_score.data_files.pinning import folder_digest, pinned
 from energy_score.families.row_plan import RowPlan, plan_of
 from energy_score.tasks.registry import TASKS, task_of
@@ -96,8 +97,8 @@ class ParameterHandler:
         self._sheet_directory = sheet_directory
         self._sheet_name = sheet_name
         self._meter = _meter_of(options.meter)
-        self._prompts = _prompts_of(options.prompts_file)
-        self._processor = _processor_of(options.processor)
+        self._prompts = prompts_path(options.prompts_file)
+        self._processor = processor_location(options.processor)
         self._digests: dict[Path, str] = {}
         self._pinned: dict[tuple[str, ...], DatasetRef] = {}
 
@@ -141,7 +142,7 @@ class ParameterHandler:
             truncation=options.truncation or task.truncates,
             repeat_policy=policy,
             warmup_query_count=options.warmup_query_count,
-            gpu_requirement=self._gpu_requirement(config),
+            gpu_requirement=self._gpu_requirement(config, task),
             save_text=options.save_text,
             region=options.region.strip().lower(),
             notes=(*row_plan.notes, *policy_notes),
@@ -190,9 +191,10 @@ class ParameterHandler:
             min_new_tokens=low, max_new_tokens=high, dtype=options.dtype or task.dtype, seed=options.seed
         )
 
-    def _gpu_requirement(self, config: ModelConfig) -> GpuRequirement:
-        # Source: METHOD.md, "Protocol": classes A and B run on exactly one GPU.
-        count = 1 if config.model_class in ("A", "B") else None
+    def _gpu_requirement(self, config: ModelConfig, task: Task) -> GpuRequirement:
+        # Source: METHOD.md, "Protocol": classes A and B run on exactly one GPU. So do tasks without classes: their
+        # models are small, and the counter of a GPU that only waits would be added to theirs.
+        count = 1 if config.model_class in ("A", "B") or not task.has_classes else None
         options = self._options
         return GpuRequirement(
             count=count if options.gpu_count is None else options.gpu_count, device_map=options.device_map
@@ -279,32 +281,6 @@ def _meter_of(choice: str) -> str:
         valid = ", ".join(name if name != "replay" else "replay:FILE" for name in METER_NAMES)
         raise UsageError(f"--meter {choice!r} is not one of {valid}")
     return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
-
-
-def _prompts_of(file: Path | None) -> Path | None:
-    """The absolute path of the prompts file or folder, which can be read."""
-    if file is None:
-        return None
-    path = file.expanduser().resolve()
-    try:
-        if not path.is_dir():
-            path.open("rb").close()
-    except OSError as error:
-        raise UsageError(
-            f"--prompts-file {path}: cannot be read: {error.strerror}; "
-            "valid is a CSV, JSON, JSONL, Parquet or text file, or a folder of images or of audio files"
-        ) from error
-    return path
-
-
-def _processor_of(choice: str | None) -> str | None:
-    """The processor as a spec names it: a Hub id, or a folder by its absolute path."""
-    if choice is None or not is_local_model(choice):
-        return choice
-    folder = Path(choice).expanduser().resolve()
-    if not folder.is_dir():
-        raise UsageError(f"processor {choice!r} is no folder: {folder}; valid is a Hub id (org/name) or a folder")
-    return str(folder)
 
 
 def _runnable_tasks(backend: str) -> tuple[str, ...] | None:

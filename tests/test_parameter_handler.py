@@ -255,6 +255,12 @@ def test_a_reasoning_state_is_refused_where_no_model_reasons(state: str) -> None
     assert handler().resolve(of_task("asr", reasoning_state="Off (N/A)"), run_id="run").prompt_plan == PromptPlan()
 
 
+def test_a_task_without_classes_runs_on_one_gpu() -> None:
+    assert handler().resolve(of_task("asr"), run_id="run").gpu_requirement.count == 1
+    assert handler().resolve(of_task("text_gen"), run_id="run").gpu_requirement.count is None
+    assert handler(gpu_count=2).resolve(of_task("asr"), run_id="run").gpu_requirement.count == 2
+
+
 def test_only_summarization_tells_its_models_what_to_do() -> None:
     plan = handler().resolve(of_task("summarization"), run_id="run").prompt_plan
     assert plan.user_prefix == "Summarize the following text.\n\n"

@@ -29,6 +29,7 @@ class ImageGenerator:
             raise ModelLoadError(f"{spec.model_id}: random weights are not made for pipelines; leave out --no-weights")
         if spec.processor is not None:
             raise ModelLoadError(f"{spec.model_id}: a pipeline brings its own tokenizer; leave out the processor")
+        source.refuse_spreading("a pipeline")
         load: Any = AutoPipelineForText2Image.from_pretrained
         remote = {"trust_remote_code": True} if spec.trust_remote_code else {}
         self._pipeline = load(source.location, dtype=source.dtype, revision=source.commit, **remote).to(source.device)

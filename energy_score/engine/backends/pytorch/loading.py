@@ -92,6 +92,11 @@ class ModelSource:
         self._note_missing(sorted(loading["missing_keys"]))
         return (model if placement else model.to(self.device)).eval()
 
+    def refuse_spreading(self, what: str) -> None:
+        """Raise ModelLoadError if the spec asks to spread the model, which ``what`` cannot be."""
+        if self.spec.gpu_requirement.device_map is not None:
+            raise ModelLoadError(f"{self.spec.model_id}: {what} is not spread over GPUs; leave out the device map")
+
     @property
     def _is_spread(self) -> bool:
         requirement = self.spec.gpu_requirement

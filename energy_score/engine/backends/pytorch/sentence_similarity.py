@@ -79,6 +79,7 @@ class SentenceTransformerEncoder(MeanPooledEncoder):
     def __init__(self, source: ModelSource) -> None:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - 10 s, and only its layout needs it
 
+        source.refuse_spreading("a model of sentence-transformers")
         self._truncation = source.spec.truncation
         self._model = SentenceTransformer(
             source.location,

@@ -30,6 +30,15 @@ def test_spreading_by_accelerate_on_a_machine_without_gpus_offloads_nothing(load
 
 
 @pytest.mark.parametrize(
+    ("task", "name"),
+    [("image_gen", "stable-diffusion-tiny"), ("sentence_similarity", "sentence-transformer-tiny")],
+)
+def test_a_device_map_that_would_have_no_effect_is_refused(load_task: Load, task: str, name: str) -> None:
+    with pytest.raises(ModelLoadError, match="is not spread over GPUs; leave out the device map"):
+        load_task(task, name, gpu_requirement=GpuRequirement(device_map="auto"))
+
+
+@pytest.mark.parametrize(
     ("placement", "offloaded"),
     [
         ({"": 0}, False),
