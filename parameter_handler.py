@@ -173,7 +173,9 @@ class ParameterHandler:
                 "models have no reasoning mode; valid is nothing, N/A, Off (N/A)"
             )
         if not task.instruction:
-            return RowPlan(PromptPlan(), ())
+            is_empty = not (config.reasoning_params or config.prompt_prefix or config.prompt_suffix)
+            notes = () if is_empty else (f"Chat Template cell: has no effect in {task.name}",)
+            return RowPlan(PromptPlan(), notes)
         plan = self.plan(config)
         prefix = f"{task.instruction}{plan.prompt_plan.user_prefix}"
         return replace(plan, prompt_plan=plan.prompt_plan.model_copy(update={"user_prefix": prefix}))

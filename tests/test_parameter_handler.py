@@ -261,6 +261,11 @@ def test_a_task_without_classes_runs_on_one_gpu() -> None:
     assert handler(gpu_count=2).resolve(of_task("asr"), run_id="run").gpu_requirement.count == 2
 
 
+def test_a_chat_template_cell_without_effect_is_told() -> None:
+    row = of_task("asr", reasoning_params={"language": "en"})
+    assert handler().resolve(row, run_id="run").notes == ("Chat Template cell: has no effect in asr",)
+
+
 def test_only_summarization_tells_its_models_what_to_do() -> None:
     plan = handler().resolve(of_task("summarization"), run_id="run").prompt_plan
     assert plan.user_prefix == "Summarize the following text.\n\n"

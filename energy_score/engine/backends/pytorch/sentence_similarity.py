@@ -23,9 +23,12 @@ _LAYOUT = "modules.json"
 
 def load(source: ModelSource) -> TaskModel:
     """The model of ``source``: with the steps of its sentence-transformers layout, or by mean pooling without one."""
-    if source.spec.no_weights or not _has_layout(source):
-        return MeanPooledEncoder(source)
-    return SentenceTransformerEncoder(source)
+    has_layout = _has_layout(source)
+    if has_layout and not source.spec.no_weights:
+        return SentenceTransformerEncoder(source)
+    if has_layout:
+        source.notes.append("random weights are those of the encoder alone; its states are averaged")
+    return MeanPooledEncoder(source)
 
 
 class MeanPooledEncoder:
@@ -91,6 +94,11 @@ class SentenceTransformerEncoder(MeanPooledEncoder):
         if source.spec.processor is not None:
             raise ModelLoadError(f"{source.spec.model_id}: its layout names its tokenizer; leave out the processor")
         self._tokenizer = self._model.tokenizer
+        if not callable(self._tokenizer):
+            raise ModelLoadError(
+                f"{source.spec.model_id}: its first module reads text without a tokenizer of transformers; this "
+                "version embeds with transformer encoders"
+            )
         prompt_name = self._model.default_prompt_name
         self._prompt: str = self._model.prompts.get(prompt_name, "") if prompt_name else ""
         self.context_length = self._model.get_max_seq_length()

@@ -105,6 +105,19 @@ def test_a_sentence_transformers_layout_says_how_states_become_an_embedding(load
     assert (loaded.facts.dtype, loaded.facts.attention, loaded.facts.context_length) == ("float32", "sdpa", 64)
 
 
+def test_random_weights_for_a_sentence_transformers_layout_say_what_they_leave_out(load_task: Load) -> None:
+    loaded = load_task("sentence_similarity", "sentence-transformer-tiny", no_weights=True)
+    assert loaded.facts.random_weights
+    assert loaded.facts.notes == ("random weights are those of the encoder alone; its states are averaged",)
+
+
+def test_a_prompt_that_the_layout_names_is_put_before_each_sentence(load_task: Load) -> None:
+    loaded = load_task("sentence_similarity", "sentence-transformer-tiny")
+    loaded.inside._prompt = "so: "
+    _, completion = loaded.ask(sentence1="it", sentence2="is")
+    assert completion.prompt_tokens == 2 * (3 + 2 + 2)
+
+
 @pytest.mark.parametrize("name", ["bert-encoder-tiny", "sentence-transformer-tiny"])
 def test_a_sentence_past_the_context_is_cut_or_fails(load_task: Load, name: str) -> None:
     query, completion = load_task("sentence_similarity", name, truncation=True).ask(sentence1=LONG, sentence2="a")
