@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 from energy_score.contract.run_report import RunReport
 from examples.all_tasks import ROWS
 from tests.e2e.conftest import ROOT, environment
+from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
 
 pytestmark = pytest.mark.e2e
 
@@ -149,3 +150,22 @@ def test_answers_are_kept_as_text_for_every_task(batch: Path) -> None:
         assert [answer["query_index"] for answer in answers] == [0, 1], name
     (drawn,) = (batch / "individual_runs").glob("models_stable-diffusion-tiny*")
     assert '"image of 32 x 32 pixels"' in (drawn / "texts.jsonl").read_text()
+
+
+def test_the_gpu_energy_of_a_forward_pass_stands_in_the_table_without_token_figures(
+    all_tasks: Path, nvml_simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    command = [
+        sys.executable, str(ROOT / "batch_runner.py"), "--executor", "local", "--csv", str(all_tasks / "models.csv"),
+        "--prompts-file", str(all_tasks / "media"), "--task", "image_classification", "--protocol", "quick",
+        "--warmup", "1", "--output-dir", str(tmp_path),
+    ]  # fmt: skip
+    settings = nvml_simulator.environment(OMP_NUM_THREADS=1, HF_HUB_OFFLINE=1, **HOPPER_SENSORS)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=settings, timeout=200)
+    assert done.returncode == 0, done.stderr
+    row = rows_of(tmp_path)["vit-tiny"]
+    assert (row["energy_source"], row["energy_status"], row["gpu_count"]) == ("simulated", "measured", "1")
+    assert float(row["wh_per_1000_queries"]) == pytest.approx(1000 * float(row["gpu_energy_wh"]) / 2)
+    assert (row["total_input_images"], row["prefill_wh"], row["decode_wh"]) == ("2", "", "")
+    assert (row["tokens_per_joule"], row["energy_per_output_token_j"]) == ("", "")
+    assert "token_count_off_target" not in row["verdict_reasons"]
