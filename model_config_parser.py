@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from energy_score.contract.errors import EnergyScoreError, ExitCode, ModelsCsvError, RowRefusedError, UsageError
+from energy_score.contract.errors import EnergyScoreError, ExitCode, ModelsCsvError, UsageError
 from energy_score.contract.model_config import ModelConfig, is_local_model
 from energy_score.families.registry import family_of
 from energy_score.spreadsheet.cells import (
@@ -219,7 +219,7 @@ class _Reading:
             return None
         try:
             return meaning(row.get(column, ""))
-        except (CellFaultError, RowRefusedError) as error:
+        except (CellFaultError, UsageError) as error:
             self._fault(line, column, str(error))
             return None
 

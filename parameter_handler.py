@@ -1,31 +1,35 @@
 """Turns a row of the spreadsheet and the batch's options into a complete order for one run."""
 
-import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from energy_score.contract.errors import RowRefusedError, UsageError
+from energy_score.contract import extensions
+from energy_score.contract.errors import DatasetError, RowRefusedError, UsageError
+from energy_score.contract.extensions import extension_names
 from energy_score.contract.grid import grid_factor
-from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import (
     METER_NAMES,
-    Backend,
     DatasetRef,
     Dtype,
     GenerationSettings,
     GpuRequirement,
+    PromptPlan,
     RepeatPolicy,
     RunSpec,
 )
+from energy_score.data_files.named_paths import processor_location, prompts_path
+from energy_score.data_files.pinning import folder_digest, pinned
 from energy_score.families.row_plan import RowPlan, plan_of
-from energy_score.tasks.registry import task_of
+from energy_score.tasks.registry import TASKS, task_of
 from energy_score.tasks.task import Task
 
 # What each backend can run today.
-RUNNABLE_TASKS: dict[Backend, tuple[str, ...]] = {"pytorch": ("text_gen",)}
+RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {"pytorch": tuple(TASKS)}
 
 # Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
 # energy at a counter period of 100 ms), an idle baseline of at least 30 s.
@@ -38,19 +42,17 @@ _ADAPTIVE_CI_TARGET = 0.01
 # Source: METHOD.md, "Statistics": the first repeat is discarded as warm-up where there are more than three.
 _REPEATS_WITHOUT_WARMUP = 3
 
-# Files up to this size are hashed whole; of larger ones (weights) size and time of change stand for the content.
-_HASHED_WHOLE_BYTES = 16 * 2**20
-
 
 class RunOptions(Record):
     """What the command line says about every run of the batch; None is "as the method or the task says"."""
 
-    backend: Backend = "pytorch"
+    backend: str = "pytorch"
     endpoint: str | None = None
     processor: str | None = None
     gpu_count: int | None = Field(default=None, ge=0)
     device_map: Literal["auto"] | None = None
     query_count: int | None = Field(default=None, ge=1)
+    # Whether an input longer than the model's context is cut even in tasks that do not do so by themselves.
     truncation: bool = False
     prompts_file: Path | None = None
     dataset: str | None = None
@@ -61,8 +63,9 @@ class RunOptions(Record):
     meter: str = "auto"
     dtype: Dtype | None = None
     seed: int = 42
-    # Source: METHOD.md, "Protocol": exactly 10 new tokens with reasoning off, 1 to 8,192 with it on.
-    new_tokens_off: int = Field(default=10, ge=1)
+    # Source: METHOD.md, "Protocol": exactly 10 new tokens with reasoning off, 1 to 8,192 with it on. Other tasks that
+    # generate have limits of their own, which a number here replaces (decision 8).
+    new_tokens_off: int | None = Field(default=None, ge=1)
     max_new_tokens_on: int = Field(default=8192, ge=1)
     # Limits of the run itself, in every reasoning mode.
     min_new_tokens: int | None = Field(default=None, ge=1)
@@ -85,9 +88,7 @@ class ParameterHandler:
     """
 
     def __init__(self, options: RunOptions, *, sheet_directory: Path, sheet_name: str = "models.csv") -> None:
-        if options.backend not in RUNNABLE_TASKS:
-            valid = ", ".join(RUNNABLE_TASKS)
-            raise UsageError(f"--backend {options.backend}: not available in this version; {valid} is")
+        self._runnable = _runnable_tasks(options.backend)
         if options.prompts_file is not None and options.dataset is not None:
             raise UsageError("--prompts-file and --dataset name two sources of prompts; valid is one of them")
         if options.ci_target is not None and options.repeats != "auto":
@@ -100,8 +101,10 @@ class ParameterHandler:
         self._sheet_directory = sheet_directory
         self._sheet_name = sheet_name
         self._meter = _meter_of(options.meter)
-        self._prompts = _prompts_of(options.prompts_file)
+        self._prompts = prompts_path(options.prompts_file)
+        self._processor = processor_location(options.processor)
         self._digests: dict[Path, str] = {}
+        self._pinned: dict[tuple[str, ...], DatasetRef] = {}
 
     def plan(self, config: ModelConfig) -> RowPlan:
         """The row's prompt plan and notes, whatever the backend can run; RowRefusedError as in ``resolve``."""
@@ -117,7 +120,7 @@ class ParameterHandler:
             RowRefusedError: the row asks for what cannot be run; the message says where, what, and what is valid.
         """
         options, task = self._options, self._task_of(config)
-        row_plan = self.plan(config)
+        row_plan = self._row_plan(config, task)
         policy, policy_notes = self._repeat_policy()
         folder = self._folder_of(config)
         return RunSpec(
@@ -129,7 +132,7 @@ class ParameterHandler:
             revision=config.revision,
             trust_remote_code=config.trust_remote_code,
             no_weights=options.no_weights,
-            processor=options.processor,
+            processor=self._processor,
             task=task.name,
             reasoning_state=config.reasoning_state,
             reasoning=config.reasoning_mode,
@@ -138,12 +141,12 @@ class ParameterHandler:
             backend=options.backend,
             endpoint=options.endpoint,
             meter=self._meter,
-            dataset=self._dataset(task),
+            dataset=self._dataset(config, task),
             query_count=options.query_count,
-            truncation=options.truncation,
+            truncation=options.truncation or task.truncates,
             repeat_policy=policy,
             warmup_query_count=options.warmup_query_count,
-            gpu_requirement=self._gpu_requirement(config),
+            gpu_requirement=self._gpu_requirement(config, task),
             save_text=options.save_text,
             region=options.region.strip().lower(),
             notes=(*row_plan.notes, *policy_notes),
@@ -155,34 +158,56 @@ class ParameterHandler:
     def _task_of(self, config: ModelConfig) -> Task:
         try:
             task = task_of(config.task)
-        except RowRefusedError as error:
+        except UsageError as error:  # nobody has it, or the package that does is broken
             raise RowRefusedError(f"{self._where(config)}: Task: {error}") from error
-        runnable = RUNNABLE_TASKS[self._options.backend]
-        if task.name not in runnable:
+        if self._runnable is not None and (task.runs_as or task.name) not in self._runnable:
             raise RowRefusedError(
                 f"{self._where(config)}: Task: {task.name} cannot be run by this version's {self._options.backend} "
-                f"backend; valid is {', '.join(runnable)}"
+                f"backend; valid is {', '.join(self._runnable)}"
             )
         return task
 
+    def _row_plan(self, config: ModelConfig, task: Task) -> RowPlan:
+        """The row's prompt plan; a task without reasoning has no states, and one that is told what to do says it."""
+        if task.has_reasoning:
+            return self.plan(config)
+        if config.reasoning_mode is not ReasoningMode.NOT_APPLICABLE:
+            raise RowRefusedError(
+                f"{self._where(config)}: Reasoning State: {config.reasoning_state!r} is refused for {task.name}: its "
+                "models have no reasoning mode; valid is nothing, N/A, Off (N/A)"
+            )
+        if not task.instruction:
+            is_empty = not (config.reasoning_params or config.prompt_prefix or config.prompt_suffix)
+            notes = () if is_empty else (f"Chat Template cell: has no effect in {task.name}",)
+            return RowPlan(PromptPlan(), notes)
+        plan = self.plan(config)
+        prefix = f"{task.instruction}{plan.prompt_plan.user_prefix}"
+        return replace(plan, prompt_plan=plan.prompt_plan.model_copy(update={"user_prefix": prefix}))
+
     def _generation(self, config: ModelConfig, task: Task) -> GenerationSettings:
-        """Exactly the same few tokens for every row without reasoning; room to think for every row marked On.
+        """The task's own limits for every row without reasoning; room to think for every row marked On.
 
         A limit of the run itself moves the other one no further than it must.
         """
-        options, thinks = self._options, config.reasoning_mode.thinks
-        least = 1 if thinks else options.new_tokens_off
-        most = options.max_new_tokens_on if thinks else options.new_tokens_off
+        options, low, high = self._options, None, None
+        if task.new_tokens is not None:
+            low, high = task.new_tokens
+            if config.reasoning_mode.thinks:
+                low, high = 1, options.max_new_tokens_on
+            elif options.new_tokens_off is not None:
+                low = high = options.new_tokens_off
+            low, high = (
+                options.min_new_tokens or min(low, options.max_new_tokens or low),
+                options.max_new_tokens or max(high, options.min_new_tokens or high),
+            )
         return GenerationSettings(
-            min_new_tokens=options.min_new_tokens or min(least, options.max_new_tokens or least),
-            max_new_tokens=options.max_new_tokens or max(most, options.min_new_tokens or most),
-            dtype=options.dtype or task.dtype,
-            seed=options.seed,
+            min_new_tokens=low, max_new_tokens=high, dtype=options.dtype or task.dtype, seed=options.seed
         )
 
-    def _gpu_requirement(self, config: ModelConfig) -> GpuRequirement:
-        # Source: METHOD.md, "Protocol": classes A and B run on exactly one GPU.
-        count = 1 if config.model_class in ("A", "B") else None
+    def _gpu_requirement(self, config: ModelConfig, task: Task) -> GpuRequirement:
+        # Source: METHOD.md, "Protocol": classes A and B run on exactly one GPU. So do tasks without classes: their
+        # models are small, and the counter of a GPU that only waits would be added to theirs.
+        count = 1 if config.model_class in ("A", "B") or not task.has_classes else None
         options = self._options
         return GpuRequirement(
             count=count if options.gpu_count is None else options.gpu_count, device_map=options.device_map
@@ -211,13 +236,25 @@ class ParameterHandler:
             return changed, ()
         return changed, (f"official is {OFFICIAL.repeats} counted repeats; this run has {told}",)
 
-    def _dataset(self, task: Task) -> DatasetRef:
+    def _dataset(self, config: ModelConfig, task: Task) -> DatasetRef:
         options, columns = self._options, task.dataset.columns
+        if options.text_column is not None and len(columns) > 1:
+            raise RowRefusedError(
+                f"{self._where(config)}: Task: --text-column {options.text_column} names one column, but {task.name} "
+                f"reads {' and '.join(columns)}; run it without --text-column"
+            )
         if self._prompts is not None:
-            path, sha256 = self._prompts
-            return DatasetRef(path=str(path), sha256=sha256, columns=columns, text_column=options.text_column)
+            return self._pinned_prompts(self._prompts, columns, config)
         name = options.dataset or task.dataset.name
         return task.dataset.model_copy(update={"name": name, "text_column": options.text_column})
+
+    def _pinned_prompts(self, path: Path, columns: tuple[str, ...], config: ModelConfig) -> DatasetRef:
+        if columns not in self._pinned:
+            try:
+                self._pinned[columns] = pinned(path, columns, text_column=self._options.text_column)
+            except (OSError, DatasetError) as error:
+                raise RowRefusedError(f"{self._where(config)}: --prompts-file: {error}") from error
+        return self._pinned[columns]
 
     def _folder_of(self, config: ModelConfig) -> Path | None:
         """The absolute folder of a local model; None for a Hub id."""
@@ -250,22 +287,6 @@ class ParameterHandler:
         return self._digests[folder]
 
 
-def folder_digest(folder: Path) -> str:
-    """SHA-256 (hex) of the folder's files: names, sizes and contents; of large files the time of change instead.
-
-    Raises:
-        OSError: a file cannot be read.
-    """
-    digest = hashlib.sha256()
-    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    for name, path in sorted(files.items()):
-        status = path.stat()
-        whole = status.st_size <= _HASHED_WHOLE_BYTES
-        content = hashlib.sha256(path.read_bytes()).hexdigest() if whole else str(status.st_mtime_ns)
-        digest.update(f"{name}\0{status.st_size}\0{content}\0".encode(errors="surrogateescape"))
-    return digest.hexdigest()
-
-
 def _meter_of(choice: str) -> str:
     """The meter as a spec names it: the file of a replay by its absolute path."""
     name, colon, file = choice.partition(":")
@@ -275,15 +296,17 @@ def _meter_of(choice: str) -> str:
     return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
 
 
-def _prompts_of(file: Path | None) -> tuple[Path, str] | None:
-    """The absolute path of the prompts file and the SHA-256 (hex) of its bytes."""
-    if file is None:
-        return None
-    path = file.expanduser().resolve()
-    try:
-        return path, hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
+def _runnable_tasks(backend: str) -> tuple[str, ...] | None:
+    """The tasks that ``backend`` can run; None for one of another package, which only its engine knows.
+
+    Raises:
+        UsageError: there is no such backend.
+    """
+    if backend in RUNNABLE_TASKS:
+        return RUNNABLE_TASKS[backend]
+    added = extension_names(extensions.BACKENDS)
+    if backend not in added:
         raise UsageError(
-            f"--prompts-file {path}: cannot be read: {error.strerror}; "
-            "valid is a CSV, JSON, JSONL, Parquet or text file"
-        ) from error
+            f"--backend {backend}: not available in this version; {', '.join((*RUNNABLE_TASKS, *added))} is"
+        )
+    return None

@@ -15,6 +15,7 @@ from benchmarks.shape_runs import PUBLISHED_WH, ShapeRun, run_shape, shape_spec
 from energy_score.contract.run_report import PhaseEnergy, PhaseStatistics, RunReport
 from energy_score.contract.units import watt_hours
 from energy_score.engine.datasets import load_queries
+from energy_score.results_table.gpu_figures import quotient
 
 Figures = dict[str, Any]
 
@@ -149,8 +150,8 @@ def harness_overhead(bench: Bench) -> Figures:
     count = 2 if bench.simulated else 40
     order = ShapeRun("distilgpt2", count, _dtype(bench))
     spec = shape_spec(order, bench.folder, meter="nvml", run_id="overhead")
-    texts = load_queries(spec.dataset, query_count=None).texts
-    loops = Loops(spec, texts, [bench.meter])
+    rows = load_queries(spec.dataset, query_count=None).rows
+    loops = Loops(spec, rows, [bench.meter])
     windows: dict[str, list[PhaseEnergy]] = {"bare": [], "harness": []}
     for number in range(2 if bench.simulated else 8):
         both = [("bare", loops.bare), ("harness", loops.harness)]
@@ -217,7 +218,7 @@ def _report_figures(report: RunReport) -> Figures:
         "parameters": report.model.parameter_count,
         "dtype": report.model.dtype,
         "queries": report.queries.asked,
-        "mean_prompt_tokens": report.tokens.prompt / report.queries.succeeded,
+        "mean_prompt_tokens": quotient(report.tokens.prompt, report.queries.succeeded),
         "phases": {name: figure.model_dump(mode="json") for name, figure in _gpu_figures(report).items()},
         "time_to_first_token_s": report.queries.mean_time_to_first_token_s,
         "inter_token_p50_s": report.queries.inter_token_latency_p50_s,

@@ -66,7 +66,7 @@ def main() -> int:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         spec = make_spec(Path(folder))
-        loops = Loops(spec, PROMPTS, open_meters("auto"))
+        loops = Loops(spec, [{"text": prompt} for prompt in PROMPTS], open_meters("auto"))
 
         def harness() -> None:
             loops.measurement.measure("full", loops.harness, query_count=len(PROMPTS))

@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.pytorch import PyTorchBackend
+from energy_score.engine.backends.backend import Row, TokenLimits
+from energy_score.engine.backends.pytorch.backend import PyTorchBackend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
@@ -15,28 +17,29 @@ from energy_score.engine.meters.meter import Meter
 
 
 class Loops:
-    """Both loops over ``texts`` with the model of ``spec``, loaded and warmed up."""
+    """Both loops over ``rows`` with the model of ``spec``, loaded and warmed up."""
 
-    def __init__(self, spec: RunSpec, texts: Sequence[str], meters: Sequence[Meter]) -> None:
+    def __init__(self, spec: RunSpec, rows: Sequence[Row], meters: Sequence[Meter]) -> None:
         self._backend = PyTorchBackend(spec)
         self.model: LoadedModel = self._backend.load()
         self.measurement = Measurement(meters, synchronise=self._backend.synchronise)
         self._benchmark = Benchmark(
             spec=spec,
             backend=self._backend,
-            texts=texts,
+            rows=rows,
             measurement=self.measurement,
             events=EventStream(io.StringIO()),
         )
-        self._new_tokens = spec.generation.max_new_tokens
-        self._inputs = [self._backend.prepare(text).inputs for text in texts]
+        self._new_tokens = spec.generation.max_new_tokens or 1
+        self._inputs = [self._backend.prepare(row).inputs for row in rows]
         self._benchmark.warm_up()
 
     def bare(self) -> None:
         """What anyone would write around ``generate``, with a generation config made once, as the backend has it."""
-        model = self._backend._model  # noqa: SLF001 - the peer must have the very same model
-        config = self._backend._generation_config(  # noqa: SLF001 - and the very same settings
-            max_new_tokens=self._new_tokens, min_new_tokens=self._new_tokens
+        text: Any = self._backend._loaded  # noqa: SLF001 - the peer must have the very same model
+        model = text._model  # noqa: SLF001 - as above
+        config = text._generator._config(  # noqa: SLF001 - and the very same settings
+            TokenLimits(self._new_tokens, self._new_tokens)
         )
         with torch.inference_mode():
             for ids in self._inputs:
@@ -45,4 +48,4 @@ class Loops:
 
     def harness(self) -> None:
         """The full pass of a run: streamer, per-query records, progress events."""
-        self._benchmark._full_pass()  # noqa: SLF001 - without the window around it
+        self._benchmark._work_pass()  # noqa: SLF001 - without the window around it

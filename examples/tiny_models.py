@@ -44,7 +44,7 @@ GPT_OSS_LIKE_TEMPLATE = """\
 def make_qwen3_like(folder: Path) -> None:
     """A Qwen3 of 0.2 M parameters with an ``enable_thinking`` template."""
     special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<think>", "</think>"]
-    tokenizer = _tokenizer(special, end="<|im_end|>", template=QWEN3_LIKE_TEMPLATE)
+    tokenizer = tiny_tokenizer(special, end="<|im_end|>", template=QWEN3_LIKE_TEMPLATE)
     config = Qwen3Config(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, head_dim=32, max_position_embeddings=2048, eos_token_id=tokenizer.eos_token_id,
@@ -55,7 +55,7 @@ def make_qwen3_like(folder: Path) -> None:
 def make_gpt_oss_like(folder: Path) -> None:
     """A gpt-oss with four small experts and a ``reasoning_effort`` template."""
     special = ["<|startoftext|>", "<|endoftext|>", "<|start|>", "<|message|>", "<|end|>", "<|return|>"]
-    tokenizer = _tokenizer(special, end="<|return|>", template=GPT_OSS_LIKE_TEMPLATE)
+    tokenizer = tiny_tokenizer(special, end="<|return|>", template=GPT_OSS_LIKE_TEMPLATE)
     config = GptOssConfig(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, head_dim=32, num_local_experts=4, num_experts_per_tok=2, sliding_window=64,
@@ -67,7 +67,7 @@ def make_gpt_oss_like(folder: Path) -> None:
 
 def make_base(folder: Path) -> None:
     """A GPT-2 without a chat template."""
-    tokenizer = _tokenizer(["<|endoftext|>"], end="<|endoftext|>", template=None)
+    tokenizer = tiny_tokenizer(["<|endoftext|>"], end="<|endoftext|>", template=None)
     config = GPT2Config(
         vocab_size=len(tokenizer), n_positions=2048, n_embd=64, n_layer=2, n_head=2,
         bos_token_id=tokenizer.eos_token_id, eos_token_id=tokenizer.eos_token_id,
@@ -84,13 +84,14 @@ TINY_MODELS: dict[str, Callable[[Path], None]] = {
 
 def make_tiny_models(folder: Path) -> None:
     """Make every tiny model under ``folder`` that is not there yet."""
-    disable_progress_bar()  # type: ignore[no-untyped-call]
+    disable_progress_bar()
     for name, make in TINY_MODELS.items():
         if not (folder / name / "model.safetensors").exists():
             make(folder / name)
 
 
-def _tokenizer(special: list[str], *, end: str, template: str | None) -> PreTrainedTokenizerFast:
+def tiny_tokenizer(special: list[str], *, end: str, template: str | None) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer of about 400 entries; ``special`` tokens come first, and the first of them pads."""
     core = Tokenizer(models.BPE())
     core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     core.decoder = decoders.ByteLevel()
@@ -101,7 +102,7 @@ def _tokenizer(special: list[str], *, end: str, template: str | None) -> PreTrai
         show_progress=False,
     )
     core.train_from_iterator(_TRAINING_TEXT, trainer)
-    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    tokenizer: PreTrainedTokenizerFast = PreTrainedTokenizerFast(
         tokenizer_object=core, eos_token=end, pad_token=special[0]
     )
     tokenizer.chat_template = template
@@ -111,6 +112,6 @@ def _tokenizer(special: list[str], *, end: str, template: str | None) -> PreTrai
 def _save(folder: Path, config: PreTrainedConfig, tokenizer: PreTrainedTokenizerFast) -> None:
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
-    model = CausalModel.from_config(config).eval()  # type: ignore[no-untyped-call]
+    model = CausalModel.from_config(config).eval()
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)

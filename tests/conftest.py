@@ -26,6 +26,16 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def all_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with tiny models for all ten tasks, one sheet, one data file, and the media that it names."""
+    from examples.all_tasks import write_all_tasks  # noqa: PLC0415 - as above
+
+    folder = tmp_path_factory.mktemp("all tasks")
+    write_all_tasks(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def nvml_simulator(tmp_path_factory: pytest.TempPathFactory) -> NvmlSimulator:
     simulator = NvmlSimulator(tmp_path_factory.mktemp("nvml_simulator"))
     if simulator.compiler is None:

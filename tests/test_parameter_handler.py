@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+import parameter_handler
 from energy_score.contract.errors import RowRefusedError, UsageError
-from energy_score.contract.model_config import ModelConfig, ReasoningMode
-from energy_score.contract.run_spec import RepeatPolicy, RunSpec
+from energy_score.contract.model_config import SHEET_STATES, ModelConfig, ReasoningMode
+from energy_score.contract.run_spec import PromptPlan, RepeatPolicy, RunSpec
+from energy_score.data_files.pinning import folder_digest
+from energy_score.tasks.registry import TASKS
 from model_config_parser import ModelConfigParser
-from parameter_handler import ParameterHandler, RunOptions, folder_digest
+from parameter_handler import ParameterHandler, RunOptions
 
 ROOT = Path(__file__).parents[1]
 SHEET = ModelConfigParser(ROOT / "models.csv").parse()
@@ -100,6 +104,14 @@ def handler(folder: Path = ROOT, **options: object) -> ParameterHandler:
 def config(model_id: str, state: str) -> ModelConfig:
     (found,) = ModelConfigParser.filter_configs(SHEET, model_name=model_id, reasoning_state=state, exact=True)
     return found
+
+
+def of_task(task: str, **changes: Any) -> ModelConfig:
+    row: dict[str, Any] = {
+        "model_id": "org/model", "priority": 1, "model_class": None, "task": task, "reasoning_state": "",
+        "reasoning_mode": ReasoningMode.NOT_APPLICABLE, "line_number": 1,
+    }  # fmt: skip
+    return ModelConfig(**(row | changes))
 
 
 def spec(model_id: str = "Qwen/Qwen3-0.6B", state: str = "Off", **options: object) -> RunSpec:
@@ -199,10 +211,93 @@ def test_a_backend_that_is_not_there_is_refused_by_name(backend: str) -> None:
         handler(backend=backend)
 
 
-def test_a_task_that_the_backend_cannot_run_is_refused_for_its_row() -> None:
+def test_a_task_that_the_backend_cannot_run_is_refused_for_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(parameter_handler.RUNNABLE_TASKS, "pytorch", ("text_gen",))
     row = config("Qwen/Qwen-Image", "")
     with pytest.raises(RowRefusedError, match=rf"models\.csv:{row.line_number}: Task: image_gen cannot .* text_gen"):
         handler().resolve(row, run_id="run")
+
+
+def test_the_pytorch_backend_runs_all_ten_tasks() -> None:
+    assert parameter_handler.RUNNABLE_TASKS["pytorch"] == tuple(TASKS)
+
+
+@pytest.mark.parametrize(
+    ("task", "limits", "dtype", "truncates"),
+    [
+        ("text_gen", (10, 10), "bfloat16", False),
+        ("summarization", (10, 10), "float32", True),
+        ("asr", (1, 448), "float32", True),
+        ("image_captioning", (1, 100), "float32", True),
+        ("image_gen", (None, None), "float32", True),
+        ("extractive_qa", (None, None), "float32", True),
+    ],
+)
+def test_a_task_brings_its_limits_and_its_precision(
+    task: str, limits: tuple[int | None, int | None], dtype: str, *, truncates: bool
+) -> None:
+    one = handler().resolve(of_task(task), run_id="run")
+    assert (one.generation.min_new_tokens, one.generation.max_new_tokens) == limits
+    assert (one.generation.dtype, one.truncation) == (dtype, truncates)
+
+
+def test_a_number_of_new_tokens_is_for_every_task_that_generates() -> None:
+    exactly = handler(new_tokens_off=100)
+    assert exactly.resolve(of_task("asr"), run_id="run").generation.min_new_tokens == 100
+    assert exactly.resolve(of_task("object_detection"), run_id="run").generation.max_new_tokens is None
+
+
+@pytest.mark.parametrize("state", ["On", "Off", "On (High)"])
+def test_a_reasoning_state_is_refused_where_no_model_reasons(state: str) -> None:
+    row = of_task("asr", reasoning_state=state, reasoning_mode=SHEET_STATES[state])
+    with pytest.raises(RowRefusedError, match=rf"Reasoning State: '{re.escape(state)}' is refused for asr: .*N/A"):
+        handler().resolve(row, run_id="run")
+    assert handler().resolve(of_task("asr", reasoning_state="Off (N/A)"), run_id="run").prompt_plan == PromptPlan()
+
+
+def test_a_task_without_classes_runs_on_one_gpu() -> None:
+    assert handler().resolve(of_task("asr"), run_id="run").gpu_requirement.count == 1
+    assert handler().resolve(of_task("text_gen"), run_id="run").gpu_requirement.count is None
+    assert handler(gpu_count=2).resolve(of_task("asr"), run_id="run").gpu_requirement.count == 2
+
+
+def test_a_chat_template_cell_without_effect_is_told() -> None:
+    row = of_task("asr", reasoning_params={"language": "en"})
+    assert handler().resolve(row, run_id="run").notes == ("Chat Template cell: has no effect in asr",)
+
+
+def test_only_summarization_tells_its_models_what_to_do() -> None:
+    plan = handler().resolve(of_task("summarization"), run_id="run").prompt_plan
+    assert plan.user_prefix == "Summarize the following text.\n\n"
+    assert handler().resolve(of_task("text_gen"), run_id="run").prompt_plan.user_prefix == ""
+
+
+def test_one_name_for_a_column_is_refused_where_a_task_reads_two() -> None:
+    with pytest.raises(RowRefusedError, match="--text-column body names one column, but extractive_qa reads question"):
+        handler(text_column="body").resolve(of_task("extractive_qa"), run_id="run")
+
+
+def test_a_run_says_which_paths_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "a.png").write_bytes(b"a")
+    (tmp_path / "q.csv").write_text("image\nmedia/a.png\n")
+    (tmp_path / "processor").mkdir()
+    options = handler(prompts_file=tmp_path / "q.csv", processor=str(tmp_path / "processor"), meter="replay:r.json")
+    one = options.resolve(of_task("image_classification"), run_id="run")
+    expected = (tmp_path / "q.csv", tmp_path / "media", tmp_path / "processor", Path("r.json").resolve())
+    assert one.local_paths() == expected
+    assert handler(processor="org/processor").resolve(of_task("asr"), run_id="run").local_paths() == ()
+
+
+def test_a_medium_that_is_not_there_is_refused_by_row_and_column(tmp_path: Path) -> None:
+    (tmp_path / "q.csv").write_text("audio\nnone.wav\n")
+    with pytest.raises(RowRefusedError, match=r"models\.csv:1: --prompts-file: .*row 1: column 'audio': 'none.wav' is"):
+        handler(prompts_file=tmp_path / "q.csv").resolve(of_task("asr"), run_id="run")
+
+
+def test_a_processor_folder_that_is_not_there_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match=r"processor '\./none' is no folder"):
+        handler(processor="./none")
 
 
 def test_a_refusal_names_the_spreadsheet_it_is_about() -> None:

@@ -56,7 +56,7 @@ def print_rows(results: Sequence[ResultRow]) -> None:
     rows = []
     for row in results:
         failed = row.successful_prompts is None
-        tokens = "" if failed else f"{row.total_completion_tokens}"
+        tokens = "" if row.total_completion_tokens is None else f"{row.total_completion_tokens}"
         outcome = row.error_message or "" if failed else energy_text(row)
         rows.append((row.model_name, row.reasoning_state, "failed" if failed else "done", tokens, outcome))
     print_table(("model", "state", "outcome", "new tokens", "energy or error"), rows, stream=sys.stdout)

@@ -55,7 +55,7 @@ def _as_cells(planned: PlannedRun) -> tuple[str, ...]:
     if spec is None:
         return (*identity, "", "refused", planned.refusal or "")
     limits = spec.generation
-    tokens = f"{limits.min_new_tokens}"
+    tokens = "" if limits.min_new_tokens is None else f"{limits.min_new_tokens}"
     if limits.max_new_tokens != limits.min_new_tokens:
         tokens += f"-{limits.max_new_tokens}"
     plan = spec.prompt_plan

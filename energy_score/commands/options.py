@@ -29,8 +29,8 @@ _SELECTION = (
 )  # fmt: skip
 
 _LOAD = (
-    click.option("--backend", "-b", type=click.Choice(["pytorch", "vllm", "optimum"]), default="pytorch",
-                 show_default=True, envvar="BENCHMARK_BACKEND", show_envvar=True, help="What generates the load."),
+    click.option("--backend", "-b", default="pytorch", show_default=True, metavar="NAME", envvar="BENCHMARK_BACKEND",
+                 show_envvar=True, help="What runs the models: pytorch, vllm, optimum, or one of another package."),
     click.option("--endpoint", "-e", metavar="URL", default="http://localhost:8000/v1", show_default=True,
                  envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
 )  # fmt: skip
@@ -62,13 +62,14 @@ _RUN = (
     click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
                  help="Queries per run.  [default: all of the data set]"),
     click.option("--prompts-file", type=click.Path(path_type=Path), metavar="FILE",
-                 help="Prompts from a CSV, JSON, JSONL, Parquet or text file.  [default: the task's Hub data set]"),
+                 help="Queries from a CSV, JSON, JSONL, Parquet or text file, or a folder of images or audio."
+                 "  [default: the task's Hub data set]"),
     click.option("--dataset", metavar="NAME", help="Another Hub data set than the task's own."),
     click.option("--text-column", metavar="NAME", help="The column that holds the prompts."),
     click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
                  help="Precision of the weights.  [default: the task's]"),
-    click.option("--new-tokens-off", type=click.IntRange(min=1), default=10, show_default=True, metavar="N",
-                 help="Exact number of new tokens with reasoning off."),
+    click.option("--new-tokens-off", type=click.IntRange(min=1), metavar="N",
+                 help="Exact number of new tokens with reasoning off.  [default: the task's; 10 for text generation]"),
     click.option("--max-new-tokens-on", type=click.IntRange(min=1), default=8192, show_default=True, metavar="N",
                  help="Most new tokens with reasoning on."),
     click.option("--no-weights", is_flag=True, help="Random weights from the configuration alone; never rateable."),

@@ -38,7 +38,8 @@ class ResultRow(Record):
     is an upper bound. ``integral_discrepancy_percent`` is the worst work window's, of the counter's energy.
     ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
     tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. ``image`` is the digest of the
-    container image that the run happened in, empty for a run without a container.
+    container image that the run happened in, empty for a run without a container. Token, image and audio columns are
+    empty where the task has none of them; ``truncated_prompts`` were cut to fit the model's context.
     """
 
     model_name: str
@@ -101,3 +102,8 @@ class ResultRow(Record):
     energy_per_input_token_j: float | None = None
     load_energy_wh: float | None = None
     image: str | None = None
+    total_input_images: int | None = None
+    total_input_audio_seconds: float | None = None
+    total_output_images: int | None = None
+    truncated_prompts: int | None = None
+    quantization: str | None = None

@@ -137,12 +137,16 @@ class GpuConditions(Record):
 
 
 class QueryStatistics(Record):
-    """Outcome of the queries; times are means or percentiles over the counted full passes, in s."""
+    """Outcome of the queries; times are means or percentiles over the counted work passes, in s.
+
+    ``truncated`` of the successful ones ran with an input that was cut to fit the model's context.
+    """
 
     asked: int
     succeeded: int
     failed: int
     retried: int
+    truncated: int = 0
     first_error: str | None
     mean_latency_s: float | None
     mean_time_to_first_token_s: float | None
@@ -152,16 +156,34 @@ class QueryStatistics(Record):
 
 
 class TokenCounts(Record):
-    """Tokens of the successful queries in one data-set pass."""
+    """Tokens of the successful queries in one data-set pass; None where the task has none, or nobody counted them."""
 
-    prompt: int
-    completion: int
-    completion_min: int
-    completion_max: int
+    prompt: int | None
+    completion: int | None
+    completion_min: int | None
+    completion_max: int | None
+
+    @property
+    def total(self) -> int | None:
+        """Prompt and completion together, as far as the task has them; None where it has neither."""
+        known = [count for count in (self.prompt, self.completion) if count is not None]
+        return sum(known) if known else None
+
+
+class MediaCounts(Record):
+    """Images and audio of the successful queries in one data-set pass; None where the task has none."""
+
+    input_images: int | None = None
+    input_audio_s: float | None = None
+    output_images: int | None = None
 
 
 class LoadedModel(Record):
-    """What was really loaded, read back from it. ``commit`` is the Hub commit; ``random_weights`` marks no_weights."""
+    """What was really loaded, read back from it.
+
+    ``commit`` is the Hub commit; ``random_weights`` marks no_weights; ``quantization`` is the method, None where the
+    weights are not quantized. ``notes`` are what a reader must know of the model (weights that the checkpoint lacks).
+    """
 
     commit: str | None
     dtype: str
@@ -171,6 +193,8 @@ class LoadedModel(Record):
     random_weights: bool
     offloaded: bool
     context_length: int | None
+    quantization: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Gpu(Record):
@@ -224,6 +248,7 @@ class RunReport(Record):
     statistics: tuple[PhaseStatistics, ...]
     queries: QueryStatistics
     tokens: TokenCounts
+    media: MediaCounts = MediaCounts()
     first_prompt_sha256: str
     hardware: Hardware
     software: dict[str, str]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -9,10 +10,11 @@ from pydantic import Field, model_validator
 from energy_score.contract.model_config import ModelClass, ParameterValue, ReasoningMode
 from energy_score.contract.record import Record
 
-Backend = Literal["pytorch", "vllm", "optimum"]
 Dtype = Literal["float32", "float16", "bfloat16"]
 Protocol = Literal["quick", "official"]
 
+# The backends that the interface names; other packages may add to them (contract/extensions.py).
+BACKEND_NAMES = ("pytorch", "vllm", "optimum")
 # The meters a spec may name; "replay" is followed by a colon and a file. The engine's registry opens them.
 METER_NAMES = ("auto", "none", "nvml", "nvml-power", "rapl", "estimate", "replay")
 
@@ -43,25 +45,30 @@ class PromptPlan(Record):
 
 
 class GenerationSettings(Record):
-    """Greedy generation with a fixed seed; token limits are per query."""
+    """Greedy generation with a fixed seed; token limits are per query, None for tasks that generate no tokens."""
 
-    max_new_tokens: int = Field(ge=1)
-    min_new_tokens: int = Field(ge=1)
+    max_new_tokens: int | None = Field(ge=1)
+    min_new_tokens: int | None = Field(ge=1)
     do_sample: Literal[False] = False
     dtype: Dtype
     seed: int
 
     @model_validator(mode="after")
     def _limits_are_ordered(self) -> Self:
-        if self.min_new_tokens > self.max_new_tokens:
+        if self.min_new_tokens is None or self.max_new_tokens is None:
+            if self.min_new_tokens != self.max_new_tokens:
+                raise ValueError("min_new_tokens and max_new_tokens go together")
+        elif self.min_new_tokens > self.max_new_tokens:
             raise ValueError(f"min_new_tokens {self.min_new_tokens} exceeds max_new_tokens {self.max_new_tokens}")
         return self
 
 
 class DatasetRef(Record):
-    """Where the queries come from: a Hub data set (``name``) or a local file (``path``, ``sha256`` of its bytes).
+    """Where the queries come from: a Hub data set (``name``), or a local file or folder of media (``path``).
 
-    ``columns`` are the task's own; ``text_column`` names another one and is then the only one looked for.
+    ``sha256`` is that of the file's bytes, or of the file and the media that it names; these lie in ``media_folders``.
+    ``columns`` are the task's own; ``text_column`` names another one for a task that has only one, and is then the only
+    one looked for.
     """
 
     name: str | None = None
@@ -71,6 +78,7 @@ class DatasetRef(Record):
     split: str = "train"
     columns: tuple[str, ...]
     text_column: str | None = None
+    media_folders: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
@@ -138,7 +146,7 @@ class RunSpec(Record):
     reasoning: ReasoningMode
     prompt_plan: PromptPlan
     generation: GenerationSettings
-    backend: Backend
+    backend: str
     endpoint: str | None = None
     meter: str
     dataset: DatasetRef
@@ -150,6 +158,13 @@ class RunSpec(Record):
     save_text: bool = False
     region: str
     notes: tuple[str, ...] = ()
+
+    def local_paths(self) -> tuple[Path, ...]:
+        """The files and folders of this machine that the run reads; a container must see each at this same path."""
+        named = (self.model_path, self.dataset.path, *self.dataset.media_folders, self.processor)
+        name, _, recording = self.meter.partition(":")
+        paths = [Path(path) for path in named if path is not None and Path(path).is_absolute()]
+        return tuple(dict.fromkeys([*paths, Path(recording)] if name == "replay" else paths))
 
     def identity(self) -> str:
         """SHA-256 (hex) of everything that decides what is measured; equal identities order the same run."""

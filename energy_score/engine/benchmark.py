@@ -8,7 +8,7 @@ from itertools import count
 
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Backend, Completion, PreparedQuery
+from energy_score.engine.backends.backend import Backend, Completion, PreparedQuery, Row, TokenLimits
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query_log import QueryLog
@@ -37,19 +37,19 @@ class Benchmark:
         *,
         spec: RunSpec,
         backend: Backend,
-        texts: Sequence[str],
+        rows: Sequence[Row],
         measurement: Measurement,
         events: EventStream,
     ) -> None:
         self._spec = spec
         self._backend = backend
-        self._texts = texts
+        self._rows = rows
         self._measurement = measurement
         self._events = events
-        self._prepared: list[PreparedQuery | None] = [None] * len(texts)
+        self._prepared: list[PreparedQuery | None] = [None] * len(rows)
         self._kept: dict[int, Completion] = {}
         self._done_count = 0
-        self.log = QueryLog.of(len(texts))
+        self.log = QueryLog.of(len(rows))
 
     def warm_up(self) -> None:
         """Prepare every query once, then answer the first few outside any window.
@@ -61,15 +61,11 @@ class Benchmark:
         runnable = [query for query in self._prepared if query is not None]
         if not runnable:
             raise QueryError(f"no query can be prepared; the first says: {self.log.records[0].error}")
-        generation = self._spec.generation
-        limits = {
-            "min_new_tokens": min(generation.min_new_tokens, _WARMUP_NEW_TOKENS),
-            "max_new_tokens": min(generation.max_new_tokens, _WARMUP_NEW_TOKENS),
-        }
+        limits = self._limits(at_most=_WARMUP_NEW_TOKENS)
         errors: list[QueryError] = []
         for number in range(self._spec.warmup_query_count):  # a small data set is gone through again
             try:
-                self._backend.generate(runnable[number % len(runnable)], **limits)
+                self._backend.answer(runnable[number % len(runnable)], limits)
             except QueryError as error:
                 errors.append(error)
         if errors and len(errors) == self._spec.warmup_query_count:
@@ -86,13 +82,12 @@ class Benchmark:
         self._measure_idle()
         self._retry_failed()
         if not any(self.log.successes()):
-            raise QueryError(f"all {len(self._texts)} queries failed; the first says: {self.log.records[0].error}")
+            raise QueryError(f"all {len(self._rows)} queries failed; the first says: {self.log.records[0].error}")
 
     def _measure_repeat(self, repeat: int, *, counted: bool) -> None:
-        passes = [
-            ("prefill", self._prefill_pass),
-            ("full", self._full_pass if counted else self._uncounted_full_pass),
-        ]
+        work = self._work_pass if counted else self._uncounted_work_pass
+        passes = [("prefill", self._prefill_pass)] if self._generates else []
+        passes.append((self._backend.work_phase, work))
         # The order alternates, so that a slow drift does not lean on decode = full - prefill.
         for phase, run_pass in [("preprocess", self._prepare_all), *passes[:: 1 if repeat % 2 else -1]]:
             log.info("phase=%s repeat=%d counted=%s", phase, repeat, counted)
@@ -101,7 +96,7 @@ class Benchmark:
                 run_pass,
                 repeat=repeat,
                 counted=counted,
-                query_count=len(self._texts),
+                query_count=len(self._rows),
                 min_duration_s=self._spec.repeat_policy.min_phase_s,
             )
 
@@ -119,28 +114,26 @@ class Benchmark:
         return answers
 
     def _prepare_all(self) -> None:
-        for index, text in enumerate(self._texts):
+        for index, row in enumerate(self._rows):
             try:
-                self._prepared[index] = self._backend.prepare(text)
+                self._prepared[index] = self._backend.prepare(row)
             except QueryError as error:
                 self.log.records[index].error = str(error)
 
     def _prefill_pass(self) -> None:
-        self._each_query(
-            lambda _, query: self._backend.generate(query, max_new_tokens=1, min_new_tokens=1), phase="prefill"
-        )
+        self._each_query(lambda _, query: self._backend.answer(query, self._limits(at_most=1)), phase="prefill")
 
-    def _full_pass(self) -> None:
+    def _work_pass(self) -> None:
         def run(index: int, query: PreparedQuery) -> None:
-            completion = self._generate_in_full(query)
+            completion = self._answer_in_full(query)
             self.log.note_measured(index, query, completion)
             if self._spec.save_text:
                 self._kept[index] = completion
 
-        self._each_query(run, phase="full")
+        self._each_query(run, phase=self._backend.work_phase)
 
-    def _uncounted_full_pass(self) -> None:
-        self._each_query(lambda _, query: self._generate_in_full(query), phase="full")
+    def _uncounted_work_pass(self) -> None:
+        self._each_query(lambda _, query: self._answer_in_full(query), phase=self._backend.work_phase)
 
     def _each_query(self, run: Callable[[int, PreparedQuery], object], *, phase: str) -> None:
         for index, query in enumerate(self._prepared):
@@ -167,7 +160,8 @@ class Benchmark:
     def planned_query_count(self) -> int:
         """How many queries the measured passes hold at least; short phases loop and run more."""
         policy = self._spec.repeat_policy
-        return 2 * len(self._texts) * (policy.discarded_repeats + policy.repeats)
+        passes = 2 if self._generates else 1
+        return passes * len(self._rows) * (policy.discarded_repeats + policy.repeats)
 
     def _retry_failed(self) -> None:
         """Once more for each failed query, outside the statistics, before it counts as failed."""
@@ -177,17 +171,29 @@ class Benchmark:
                 continue
             record.retried = True
             try:
-                record.note_answer(query, self._generate_in_full(query))
+                record.note_answer(query, self._answer_in_full(query))
             except QueryError as error:
                 record.error = str(error)
             else:
                 record.error = None
 
-    def _generate_in_full(self, query: PreparedQuery) -> Completion:
+    @property
+    def _generates(self) -> bool:
+        return self._backend.work_phase == "full"
+
+    def _answer_in_full(self, query: PreparedQuery) -> Completion:
+        return self._backend.answer(query, self._limits())
+
+    def _limits(self, *, at_most: int | None = None) -> TokenLimits | None:
+        """The spec's token limits, or fewer; None where the work gives no tokens."""
+        if not self._generates:
+            return None
         generation = self._spec.generation
-        return self._backend.generate(
-            query, max_new_tokens=generation.max_new_tokens, min_new_tokens=generation.min_new_tokens
-        )
+        low, high = generation.min_new_tokens, generation.max_new_tokens
+        assert low is not None  # noqa: S101 - a task whose models may generate has limits
+        assert high is not None  # noqa: S101 - as above
+        most = high if at_most is None else at_most
+        return TokenLimits(min(low, most), min(high, most))
 
     def _measure_idle(self) -> None:
         idle_s = self._spec.repeat_policy.idle_baseline_s

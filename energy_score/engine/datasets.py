@@ -1,116 +1,87 @@
-"""The queries of a run, from a local file or from a Hub data set."""
+"""The queries of a run, from a local file or folder or from a Hub data set: texts, images, sound."""
 
 import contextlib
-import csv
-import io
-import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from energy_score.contract.errors import DatasetError
 from energy_score.contract.run_spec import DatasetRef
+from energy_score.data_files.media_cells import media_of_cell
+from energy_score.data_files.tables import FORMATS, Table, names_in_source, read_table
+from energy_score.engine.backends.backend import Row
+from energy_score.engine.media import decode_audio, decode_image
 
 log = logging.getLogger(__name__)
-
-# A local file with one of these columns needs no --text-column; the task's own column comes first.
-_USUAL_TEXT_COLUMNS = ("text", "prompt", "question", "input", "instruction")
-_FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
 
 
 @dataclass(frozen=True)
 class Queries:
-    """The texts to run, how many the source holds in all, and the commit of a Hub data set."""
+    """The rows to run with the task's own columns, how many the source holds in all, the commit of a Hub data set."""
 
-    texts: tuple[str, ...]
+    rows: tuple[Row, ...]
     available_count: int
     revision: str | None
 
 
 def load_queries(ref: DatasetRef, *, query_count: int | None) -> Queries:
-    """The first ``query_count`` texts (all for None) of the text column of ``ref``.
+    """The first ``query_count`` rows (all for None) of ``ref``, with the columns that it names, media decoded.
 
     Raises:
-        DatasetError: the source cannot be read, has no such column, or holds an empty or non-text cell.
+        DatasetError: the source cannot be read, has no such column, or a cell is empty or of another kind.
     """
     if ref.path is not None:
-        texts, revision = _texts_of_file(Path(ref.path), ref), None
+        path = Path(ref.path)
+        where, folder, revision = ref.path, path if path.is_dir() else path.parent, None
+        table = read_table(path, ref.columns)
     else:
-        texts, revision = _texts_of_hub(ref)
-    if not texts:
+        where, folder = f"data set {ref.name}", Path()
+        table, revision = _table_of_hub(ref)
+    if not table:
         raise DatasetError(f"{ref.path or ref.name}: no prompts in it; at least one is needed")
-    if query_count is not None and query_count > len(texts):
-        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(texts))
-    return Queries(texts=texts[:query_count], available_count=len(texts), revision=revision)
+    if query_count is not None and query_count > len(table):
+        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(table))
+    names = names_in_source(list(table[0]), ref, where=where)
+    rows = tuple(
+        {
+            column: _cell(row.get(name), column=column, folder=folder, where=f"{where}: row {number}: column {name!r}")
+            for column, name in names.items()
+        }
+        for number, row in enumerate(table[:query_count], start=1)
+    )
+    return Queries(rows=rows, available_count=len(table), revision=revision)
 
 
-def _texts_of_file(path: Path, ref: DatasetRef) -> tuple[str, ...]:
-    readers = {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    try:
-        if path.suffix.lower() not in readers:  # plain text: one prompt a line
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
-            return tuple(line for line in lines if line.strip())
-        rows = readers[path.suffix.lower()](path)
-    except OSError as error:
-        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise DatasetError(f"{path}: not a readable {path.suffix} file: {error}; valid formats: {_FORMATS}") from error
-    return _text_column(rows, ref=ref, where=str(path))
+def _cell(cell: object, *, column: str, folder: Path, where: str) -> Any:  # noqa: ANN401 - text, image or audio
+    match column:
+        case "image":
+            return decode_image(media_of_cell(cell, folder=folder, where=where), where=where)
+        case "audio":
+            return decode_audio(media_of_cell(cell, folder=folder, where=where), where=where)
+        case _:
+            if not isinstance(cell, str) or not cell.strip():
+                raise DatasetError(f"{where}: {cell!r} is not a non-empty text")
+            return cell
 
 
-def _read_csv(path: Path) -> list[Mapping[str, Any]]:
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True))
+class _HubTable(Sequence[Mapping[str, Any]]):
+    """A data set of the library ``datasets`` as a table whose rows are read when they are asked for."""
+
+    def __init__(self, table: Any) -> None:  # noqa: ANN401 - untyped
+        self._table = table
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - a number, or a slice
+        if isinstance(key, slice):
+            return [self._table[number] for number in range(*key.indices(len(self)))]
+        return self._table[key]
 
 
-def _read_json(path: Path) -> list[Mapping[str, Any]]:
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
-    if isinstance(content, dict) and len(content) == 1:  # {"prompts": [...]}
-        content = next(iter(content.values()))
-    return _as_rows(content)
-
-
-def _read_jsonl(path: Path) -> list[Mapping[str, Any]]:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return _as_rows([json.loads(line) for line in lines if line.strip()])
-
-
-def _as_rows(content: object) -> list[Mapping[str, Any]]:
-    if not isinstance(content, list):
-        raise ValueError("expected a list of texts or of objects")  # noqa: TRY004 - one kind of error for bad content
-    rows: list[Mapping[str, Any]] = []
-    for number, item in enumerate(content, start=1):
-        if not isinstance(item, str | dict):
-            raise ValueError(f"entry {number} is neither a text nor an object")  # noqa: TRY004
-        rows.append({"text": item} if isinstance(item, str) else item)
-    return rows
-
-
-def _read_parquet(path: Path) -> list[Mapping[str, Any]]:
-    import pyarrow.parquet  # noqa: PLC0415 - heavy, and only this format needs it
-
-    rows: list[Mapping[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
-    return rows
-
-
-def _text_column(rows: list[Mapping[str, Any]], *, ref: DatasetRef, where: str) -> tuple[str, ...]:
-    if not rows:
-        return ()
-    names = list(rows[0])
-    only_one = names if len(names) == 1 else []
-    candidates = [ref.text_column] if ref.text_column else [*ref.columns, *_USUAL_TEXT_COLUMNS, *only_one]
-    column = next((name for name in candidates if name in names), None)
-    if column is None:
-        raise DatasetError(f"{where}: no column {candidates[0]!r} among {names}; name one with --text-column")
-    texts = [row.get(column) for row in rows]
-    for number, text in enumerate(texts, start=1):
-        if not isinstance(text, str) or not text.strip():
-            raise DatasetError(f"{where}: row {number}: column {column!r}: {text!r} is not a non-empty text")
-    return tuple(str(text) for text in texts)
-
-
-def _texts_of_hub(ref: DatasetRef) -> tuple[tuple[str, ...], str | None]:
+def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
     import datasets  # noqa: PLC0415 - heavy, and a run on a local file needs none of it
     import huggingface_hub  # noqa: PLC0415 - as above
 
@@ -123,9 +94,9 @@ def _texts_of_hub(ref: DatasetRef) -> tuple[tuple[str, ...], str | None]:
     except Exception as error:  # datasets raises many kinds; each means that the prompts cannot be had
         raise DatasetError(
             f"data set {ref.name}: cannot be loaded: {' '.join(str(error).split())}; "
-            f"without the Hub, give prompts with --prompts-file ({_FORMATS})"
+            f"without the Hub, give prompts with --prompts-file ({FORMATS})"
         ) from error
-    column = ref.text_column or ref.columns[0]
-    if column not in table.column_names:
-        raise DatasetError(f"data set {ref.name}: no column {column!r} among {table.column_names}; see --text-column")
-    return tuple(str(text) for text in table[column]), commit
+    for name, feature in table.features.items():
+        if type(feature).__name__ in ("Image", "Audio"):  # the library would need torchcodec to decode sound
+            table = table.cast_column(name, type(feature)(decode=False))
+    return _HubTable(table), commit

@@ -16,7 +16,7 @@ from energy_score.gpu.nvml_library import nvidia_driver_version
 
 log = logging.getLogger(__name__)
 
-_PACKAGES = ("torch", "transformers", "tokenizers", "datasets")
+_PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "diffusers", "sentence-transformers")
 _CPUINFO = Path("/proc/cpuinfo")
 _BYTES_PER_MIB = 2**20
 

@@ -19,7 +19,8 @@ def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> No
     """``benchmark_results.csv``: one row per query; times in s are means over the counted passes."""
     header = (
         "query_index", "status", "prompt_tokens", "completion_tokens", "finish_reason", "latency_seconds",
-        "time_to_first_token_seconds", "retried", "error_message",
+        "time_to_first_token_seconds", "retried", "error_message", "truncated", "input_images", "input_audio_seconds",
+        "output_images",
     )  # fmt: skip
     rows = (
         (
@@ -32,6 +33,10 @@ def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> No
             record.mean_first_token_s,
             str(record.retried).lower(),
             record.error,
+            str(record.truncated).lower(),
+            record.input_images,
+            record.input_audio_s,
+            record.output_images,
         )
         for record in records
     )

@@ -1,53 +1,69 @@
 """What became of each query over all passes of a run."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
-from energy_score.contract.run_report import QueryStatistics, TokenCounts
+from energy_score.contract.run_report import MediaCounts, QueryStatistics, TokenCounts
 from energy_score.engine.backends.backend import Completion, PreparedQuery
 from energy_score.engine.latency import LatencyHistogram
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass
 class QueryRecord:
-    """One query: the outcome of its counted full passes. Sums are over ``measured_count`` passes, times in s."""
+    """One query: the outcome of its counted work passes. Sums are over ``measured_count`` passes, times in s.
+
+    Counts that the task does not have are None.
+    """
 
     index: int
+    answered: bool = False
+    truncated: bool = False
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     fewest_tokens: int | None = None
     most_tokens: int | None = None
+    input_images: int | None = None
+    input_audio_s: float | None = None
+    output_images: int | None = None
     finish_reason: str | None = None
     error: str | None = None
     retried: bool = False
     measured_count: int = 0
     latency_sum_s: float = 0.0
+    first_token_count: int = 0
     first_token_sum_s: float = 0.0
 
     @property
     def succeeded(self) -> bool:
         """Whether the query has an answer and no failure stands against it."""
-        return self.error is None and self.completion_tokens is not None
+        return self.error is None and self.answered
 
     @property
     def mean_latency_s(self) -> float | None:
-        """Mean over the counted full passes; None where none gave an answer."""
+        """Mean over the counted work passes; None where none gave an answer."""
         return self.latency_sum_s / self.measured_count if self.measured_count else None
 
     @property
     def mean_first_token_s(self) -> float | None:
-        """As ``mean_latency_s``, for the first token."""
-        return self.first_token_sum_s / self.measured_count if self.measured_count else None
+        """As ``mean_latency_s``, for the first token; None where no token has a time."""
+        return self.first_token_sum_s / self.first_token_count if self.first_token_count else None
 
     def note_answer(self, query: PreparedQuery, completion: Completion) -> None:
         """Keep the counts of an answer."""
-        tokens = completion.completion_tokens
-        self.prompt_tokens = query.prompt_tokens
-        self.completion_tokens = tokens
-        self.fewest_tokens = tokens if self.fewest_tokens is None else min(self.fewest_tokens, tokens)
-        self.most_tokens = tokens if self.most_tokens is None else max(self.most_tokens, tokens)
+        self.answered = True
+        self.truncated = query.truncated
+        self.input_images, self.input_audio_s = query.images, query.audio_s
+        self.output_images = completion.images
+        self.prompt_tokens = completion.prompt_tokens
+        self.completion_tokens = tokens = completion.completion_tokens
         self.finish_reason = completion.finish_reason
+        if tokens is not None:
+            self.fewest_tokens = tokens if self.fewest_tokens is None else min(self.fewest_tokens, tokens)
+            self.most_tokens = tokens if self.most_tokens is None else max(self.most_tokens, tokens)
 
 
 @dataclass
@@ -63,13 +79,15 @@ class QueryLog:
         return cls([QueryRecord(index) for index in range(query_count)])
 
     def note_measured(self, index: int, query: PreparedQuery, completion: Completion) -> None:
-        """Count an answer of a counted full pass into the statistics."""
+        """Count an answer of a counted work pass into the statistics."""
         record = self.records[index]
         record.note_answer(query, completion)
         record.measured_count += 1
         record.latency_sum_s += completion.latency_s
-        record.first_token_sum_s += completion.token_times_s[0]
-        self.inter_token.add(later - earlier for earlier, later in pairwise(completion.token_times_s))
+        if completion.token_times_s:
+            record.first_token_count += 1
+            record.first_token_sum_s += completion.token_times_s[0]
+            self.inter_token.add(later - earlier for earlier, later in pairwise(completion.token_times_s))
 
     def successes(self) -> Iterator[QueryRecord]:
         """The records of queries that have an answer."""
@@ -84,6 +102,7 @@ class QueryLog:
             succeeded=len(successes),
             failed=len(self.records) - len(successes),
             retried=sum(record.retried for record in self.records),
+            truncated=sum(record.truncated for record in successes),
             first_error=errors[0] if errors else None,
             mean_latency_s=_mean([record.mean_latency_s for record in successes]),
             mean_time_to_first_token_s=_mean([record.mean_first_token_s for record in successes]),
@@ -96,13 +115,32 @@ class QueryLog:
         """Tokens of one data-set pass over the successful queries."""
         successes = list(self.successes())
         return TokenCounts(
-            prompt=sum(record.prompt_tokens or 0 for record in successes),
-            completion=sum(record.completion_tokens or 0 for record in successes),
-            completion_min=min(record.fewest_tokens or 0 for record in successes),
-            completion_max=max(record.most_tokens or 0 for record in successes),
+            prompt=_sum([record.prompt_tokens for record in successes]),
+            completion=_sum([record.completion_tokens for record in successes]),
+            completion_min=min(_known([record.fewest_tokens for record in successes]), default=None),
+            completion_max=max(_known([record.most_tokens for record in successes]), default=None),
+        )
+
+    def media(self) -> MediaCounts:
+        """Images and audio of one data-set pass over the successful queries."""
+        successes = list(self.successes())
+        return MediaCounts(
+            input_images=_sum([record.input_images for record in successes]),
+            input_audio_s=_sum([record.input_audio_s for record in successes]),
+            output_images=_sum([record.output_images for record in successes]),
         )
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
+def _known(values: Sequence[Number | None]) -> list[Number]:
+    return [value for value in values if value is not None]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = _known(values)
     return sum(known) / len(known) if known else None
+
+
+def _sum(values: Sequence[Number | None]) -> Number | None:
+    """The sum of counts; None where one is not known, because a sum of the others would be no count."""
+    known = _known(values)
+    return sum(known) if known and len(known) == len(values) else None

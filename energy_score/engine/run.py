@@ -70,7 +70,7 @@ class Run:
         log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, ",".join(model.devices), model.attention)
 
         benchmark = Benchmark(
-            spec=self.spec, backend=backend, texts=queries.texts, measurement=measurement, events=self.events
+            spec=self.spec, backend=backend, rows=queries.rows, measurement=measurement, events=self.events
         )
         self._enter("warmup")
         benchmark.warm_up()
@@ -117,6 +117,7 @@ class Run:
             statistics=phase_statistics(measurement.windows),
             queries=query_statistics,
             tokens=tokens,
+            media=benchmark.log.media(),
             first_prompt_sha256=hashlib.sha256(benchmark.first_prompt().encode()).hexdigest(),
             hardware=hardware,
             software=read_software(),

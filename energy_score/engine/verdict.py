@@ -39,6 +39,7 @@ RULES: tuple[Rule, ...] = (
     query_rules.too_many_queries_failed,
     query_rules.some_queries_failed,
     query_rules.token_count_is_off_target,
+    query_rules.queries_were_truncated,
     model_rules.weights_are_random,
     model_rules.model_is_offloaded,
     model_rules.model_is_not_on_the_gpu,

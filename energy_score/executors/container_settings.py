@@ -112,10 +112,7 @@ def needs_hub(spec: RunSpec) -> bool:
 
 def paths_read(spec: RunSpec) -> list[Path]:
     """The host's files and folders that the run reads, and the folders outside of them to which their links lead."""
-    named = [spec.model_path, spec.dataset.path, spec.meter.partition(":")[2]]
-    if spec.processor is not None and _is_path(spec.processor):
-        named.append(spec.processor)
-    paths = [Path(name) for name in named if name]
+    paths = spec.local_paths()
     targets = {
         link.resolve().parent
         for path in paths

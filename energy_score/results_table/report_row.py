@@ -30,7 +30,6 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
     figures = gpu_figures(report, gpu)
     verdict = reconcile(report, witness)
     per_query_wh = quotient(gpu_energy_wh, queries.succeeded)
-    total_tokens = tokens.prompt + tokens.completion
     factor = _factor(region, spec.region) if gpu_energy_wh is not None else None
     return ResultRow(
         model_name=spec.model_id,
@@ -42,13 +41,13 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         failed_prompts=queries.failed,
         total_duration_seconds=total.mean_duration_s if total else None,
         avg_latency_seconds=queries.mean_latency_s,
-        total_tokens=total_tokens,
+        total_tokens=tokens.total,
         total_prompt_tokens=tokens.prompt,
         total_completion_tokens=tokens.completion,
         throughput_tokens_per_second=quotient(tokens.completion, total.mean_duration_s if total else None),
         gpu_energy_wh=gpu_energy_wh,
         co2_emissions_g=gpu_energy_wh / 1000 * factor.g_per_kwh if factor and gpu_energy_wh is not None else None,
-        tokens_per_joule=quotient(total_tokens, gpu_energy_wh * JOULES_PER_WH if gpu_energy_wh else None),
+        tokens_per_joule=quotient(tokens.total, gpu_energy_wh * JOULES_PER_WH if gpu_energy_wh else None),
         avg_energy_per_prompt_wh=per_query_wh,
         timestamp=report.finished_at,
         error_message=_partial_failure(queries),
@@ -80,8 +79,8 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         random_weights=report.model.random_weights,
         dataset=spec.dataset.name or spec.dataset.path,
         protocol=spec.repeat_policy.protocol,
-        max_new_tokens=spec.generation.max_new_tokens,
-        notes="; ".join(spec.notes),
+        max_new_tokens=None if tokens.completion is None else spec.generation.max_new_tokens,
+        notes="; ".join((*spec.notes, *report.model.notes)),
         run_id=report.run_id,
         idle_subtracted_wh=figures.idle_subtracted_wh,
         idle_power_w=figures.idle_power_w,
@@ -92,6 +91,11 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         energy_per_input_token_j=figures.energy_per_input_token_j,
         load_energy_wh=figures.load_energy_wh,
         image=spec.image,
+        total_input_images=report.media.input_images,
+        total_input_audio_seconds=report.media.input_audio_s,
+        total_output_images=report.media.output_images,
+        truncated_prompts=queries.truncated,
+        quantization=report.model.quantization,
     )
 
 

@@ -9,4 +9,8 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/ASR", columns=("audio",)),
     phases=("prefill", "decode"),
     dtype="float32",
+    input_unit="second of audio",
+    output_unit="token",
+    # Decision 8, how long an answer is: 448 positions are all that Whisper's decoder has.
+    new_tokens=(1, 448),
 )

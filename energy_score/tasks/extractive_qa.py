@@ -9,4 +9,5 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/extractive_qa", columns=("question", "context")),
     phases=("forward",),
     dtype="float32",
+    input_unit="token",
 )

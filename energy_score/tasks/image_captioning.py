@@ -9,4 +9,8 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/image_captioning", columns=("image",)),
     phases=("prefill", "decode"),
     dtype="float32",
+    input_unit="image",
+    output_unit="token",
+    # Decision 8, how long an answer is.
+    new_tokens=(1, 100),
 )

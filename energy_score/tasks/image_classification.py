@@ -9,4 +9,5 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/image_classification", columns=("image",)),
     phases=("forward",),
     dtype="float32",
+    input_unit="image",
 )

@@ -9,4 +9,6 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/image_generation", columns=("prompt",)),
     phases=("call",),
     dtype="float32",
+    input_unit="token",
+    output_unit="image",
 )

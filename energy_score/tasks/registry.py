@@ -1,6 +1,8 @@
 """The tasks of the method by name; a new one is one new file and one line here."""
 
-from energy_score.contract.errors import RowRefusedError
+from energy_score.contract import extensions
+from energy_score.contract.errors import RowRefusedError, UsageError
+from energy_score.contract.extensions import extension_names, load_extension
 from energy_score.tasks import (
     asr,
     extractive_qa,
@@ -32,12 +34,22 @@ _BY_ANY_NAME = {name: task for task in TASKS.values() for name in (task.name, *t
 
 
 def task_of(name: str) -> Task:
-    """The task called ``name``: the sheet's name or an alias, in any case.
+    """The task called ``name``: the sheet's name or an alias, in any case; or one that another package adds.
 
     Raises:
         RowRefusedError: no task has that name; the message names the known ones.
+        UsageError: another package has one, and it cannot be loaded.
     """
-    task = _BY_ANY_NAME.get(name.strip().lower())
-    if task is None:
-        raise RowRefusedError(f"{name!r} is not one of {', '.join(TASKS)}")
-    return task
+    wanted = name.strip().lower()
+    task = _BY_ANY_NAME.get(wanted)
+    return task if task is not None else _added_task(wanted, written=name)
+
+
+def _added_task(name: str, *, written: str) -> Task:
+    added = load_extension(extensions.TASKS, name)
+    if added is None:
+        known = ", ".join((*TASKS, *extension_names(extensions.TASKS)))
+        raise RowRefusedError(f"{written!r} is not one of {known}")
+    if not isinstance(added, Task) or added.name != name:
+        raise UsageError(f"entry point {name!r} of {extensions.TASKS}: {added!r} is no Task of that name")
+    return added

@@ -9,4 +9,5 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/sentence_similarity", columns=("sentence1", "sentence2")),
     phases=("forward",),
     dtype="float32",
+    input_unit="token",
 )

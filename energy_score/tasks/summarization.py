@@ -9,4 +9,9 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/summarization", columns=("text",)),
     phases=("prefill", "decode"),
     dtype="float32",
+    input_unit="token",
+    output_unit="token",
+    # Decision 8, how long an answer is.
+    new_tokens=(10, 10),
+    instruction="Summarize the following text.\n\n",
 )

@@ -1,8 +1,11 @@
 """What every task states about itself."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from energy_score.contract.run_spec import DatasetRef, Dtype
+
+Unit = Literal["token", "image", "second of audio"]
 
 
 @dataclass(frozen=True)
@@ -10,7 +13,14 @@ class Task:
     """A task of the method. Source of names, data sets, columns and phases: the AI Energy Score documentation.
 
     ``name`` is the one written into specs and results (the sheet's name); ``aliases`` are other names understood, the
-    Hugging Face task id among them. ``phases`` are measured apart and summed. ``has_classes``: rated per class.
+    Hugging Face task id among them. ``phases`` are measured apart and summed. ``has_classes``: rated per class;
+    ``has_reasoning``: its models may have a reasoning mode.
+
+    ``input_unit`` and ``output_unit`` are what a query's input and answer are counted in; None where an answer is not
+    counted. ``new_tokens`` is the least and the most of an answer's tokens without reasoning; None where no tokens are
+    generated. ``instruction`` is put before the text for models that are told what to do. ``truncates``: an input
+    longer than the model's context is cut rather than failed.
+    ``runs_as`` is for a task from outside: the task of the method whose way of running a model it takes.
     """
 
     name: str
@@ -18,4 +28,11 @@ class Task:
     dataset: DatasetRef
     phases: tuple[str, ...]
     dtype: Dtype
+    input_unit: Unit
+    output_unit: Unit | None = None
+    new_tokens: tuple[int, int] | None = None
+    instruction: str = ""
+    truncates: bool = True
     has_classes: bool = False
+    has_reasoning: bool = False
+    runs_as: str | None = None

@@ -9,4 +9,5 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/text_classification", columns=("text",)),
     phases=("forward",),
     dtype="float32",
+    input_unit="token",
 )

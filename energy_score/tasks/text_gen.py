@@ -9,5 +9,11 @@ TASK = Task(
     dataset=DatasetRef(name="AIEnergyScore/text_generation", columns=("text",)),
     phases=("prefill", "decode"),
     dtype="bfloat16",
+    input_unit="token",
+    output_unit="token",
+    # Source: METHOD.md, "Protocol".
+    new_tokens=(10, 10),
+    truncates=False,
+    has_reasoning=True,
     has_classes=True,
 )

@@ -9,7 +9,7 @@ import pytest
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RepeatPolicy, RunSpec
-from energy_score.engine.backends.backend import Completion, PreparedQuery
+from energy_score.engine.backends.backend import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
@@ -20,25 +20,31 @@ MakeSpec = Callable[..., RunSpec]
 class RuleBackend:
     """Answers with as many tokens as it may; fails on texts that say so, as often as they say (``fail 2``)."""
 
-    def __init__(self) -> None:
-        self.calls: list[tuple[str, int]] = []
+    def __init__(self, work_phase: WorkPhase = "full") -> None:
+        self.work_phase = work_phase
+        self.calls: list[tuple[str, int | None]] = []
         self._failures: dict[str, int] = {}
 
     def load(self) -> LoadedModel:
         raise NotImplementedError
 
-    def prepare(self, text: str) -> PreparedQuery:
+    def prepare(self, row: Row) -> PreparedQuery:
+        text = row["text"]
         if text == "too long":
             raise QueryError("the prompt is too long")
-        return PreparedQuery(rendered=f"<{text}>", prompt_tokens=len(text.split()), inputs=text)
+        return PreparedQuery(rendered=f"<{text}>", inputs=text)
 
-    def generate(self, query: PreparedQuery, *, max_new_tokens: int, min_new_tokens: int) -> Completion:
-        self.calls.append((query.inputs, max_new_tokens))
+    def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
+        self.calls.append((query.inputs, limits.max_new_tokens if limits else None))
+        if limits is None:
+            return Completion(latency_s=0.5, output="label", prompt_tokens=len(query.inputs.split()))
+        max_new_tokens = limits.max_new_tokens
         if query.inputs.startswith("fail") and max_new_tokens > 1:
             self._failures[query.inputs] = self._failures.get(query.inputs, 0) + 1
             if self._failures[query.inputs] <= int(query.inputs.split()[1]):
                 raise QueryError("out of memory")
         return Completion(
+            prompt_tokens=len(query.inputs.split()),
             completion_tokens=max_new_tokens,
             token_times_s=tuple(0.1 * step for step in range(1, max_new_tokens + 1)),
             latency_s=0.1 * max_new_tokens,
@@ -60,10 +66,11 @@ def policy(**changes: object) -> RepeatPolicy:
     return RepeatPolicy.model_validate(plain | changes)
 
 
-def run(spec: RunSpec, *texts: str) -> tuple[Benchmark, RuleBackend, Measurement, str]:
-    backend, stream = RuleBackend(), io.StringIO()
+def run(spec: RunSpec, *texts: str, work_phase: WorkPhase = "full") -> tuple[Benchmark, RuleBackend, Measurement, str]:
+    backend, stream = RuleBackend(work_phase), io.StringIO()
+    rows = [{"text": text} for text in texts]
     measurement = Measurement([], synchronise=backend.synchronise)
-    benchmark = Benchmark(spec=spec, backend=backend, texts=texts, measurement=measurement, events=EventStream(stream))
+    benchmark = Benchmark(spec=spec, backend=backend, rows=rows, measurement=measurement, events=EventStream(stream))
     benchmark.warm_up()
     benchmark.measure()
     return benchmark, backend, measurement, stream.getvalue()
@@ -73,6 +80,25 @@ def test_a_repeat_measures_preparation_prefill_with_one_token_and_the_full_answe
     _, backend, measurement, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a", "b c")
     assert [window.phase for window in measurement.windows] == ["preprocess", "prefill", "full"]
     assert backend.calls == [("a", 1), ("b c", 1), ("a", 10), ("b c", 10)]
+
+
+@pytest.mark.parametrize("work_phase", ["forward", "call"])
+def test_work_without_tokens_is_one_pass_and_has_no_token_counts(make_spec: MakeSpec, work_phase: WorkPhase) -> None:
+    spec = make_spec(repeat_policy=policy(repeats=2), warmup_query_count=1)
+    benchmark, backend, measurement, _ = run(spec, "a", "b c", work_phase=work_phase)
+    assert [window.phase for window in measurement.windows] == ["preprocess", work_phase] * 2
+    assert backend.calls == [("a", None)] * 2 + [("b c", None), ("a", None), ("b c", None)]
+    assert benchmark.planned_query_count == 4
+    tokens, statistics = benchmark.log.tokens(), benchmark.log.statistics()
+    assert (tokens.prompt, tokens.completion, tokens.completion_min, tokens.total) == (3, None, None, 3)
+    assert (statistics.succeeded, statistics.mean_latency_s, statistics.mean_time_to_first_token_s) == (2, 0.5, None)
+    assert statistics.inter_token_latency_p50_s is None
+
+
+def test_a_count_that_one_answer_lacks_is_no_count(make_spec: MakeSpec) -> None:
+    benchmark, _, _, _ = run(make_spec(repeat_policy=policy()), "a", "b")
+    benchmark.log.records[1].prompt_tokens = None
+    assert benchmark.log.tokens().prompt is None
 
 
 def test_the_order_of_prefill_and_full_alternates_between_repeats(make_spec: MakeSpec) -> None:

@@ -14,7 +14,7 @@ TEXTS = ("What is energy?", 'He said "two\nlines", twice.', "Ünïcode ☀")
 
 def texts_of(path: Path, *, text_column: str | None = None, count: int | None = None) -> tuple[str, ...]:
     ref = DatasetRef(path=str(path), columns=("text",), text_column=text_column)
-    return load_queries(ref, query_count=count).texts
+    return tuple(row["text"] for row in load_queries(ref, query_count=count).rows)
 
 
 def write(path: Path, content: str) -> Path:
@@ -109,7 +109,7 @@ def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypat
     folder.mkdir(parents=True)
     write(folder / "train.csv", "text,label\none,1\ntwo,2\n")
     queries = load_queries(DatasetRef(name="org/prompts", columns=("text",)), query_count=None)
-    assert (queries.texts, queries.available_count, queries.revision) == (("one", "two"), 2, None)
+    assert (queries.rows, queries.available_count, queries.revision) == (({"text": "one"}, {"text": "two"}), 2, None)
     with pytest.raises(DatasetError, match="no column 'body'"):
         load_queries(DatasetRef(name="org/prompts", columns=("text",), text_column="body"), query_count=None)
 
@@ -117,3 +117,48 @@ def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypat
 def test_a_data_set_that_cannot_be_had_names_the_way_out() -> None:
     with pytest.raises(DatasetError, match="--prompts-file"):
         load_queries(DatasetRef(name="nobody/nothing", columns=("text",)), query_count=None)
+
+
+def test_media_of_a_file_are_decoded_relative_to_it(all_tasks: Path) -> None:
+    """One file has all columns; each task picks its own."""
+    picked = {}
+    for columns in (("image",), ("audio",), ("question", "context"), ("prompt",)):
+        ref = DatasetRef(path=str(all_tasks / "queries.csv"), columns=columns)
+        picked[columns] = load_queries(ref, query_count=None).rows
+    assert [row["image"].size for row in picked["image",]] == [(40, 32), (48, 36)]
+    assert [row["audio"].duration_s for row in picked["audio",]] == [0.5, 0.75]
+    assert picked["question", "context"][0] == {"question": "what counts?", "context": "the meter counts."}
+    assert picked["prompt",][1] == {"prompt": "the blue sea at night"}
+
+
+def test_a_folder_of_media_is_a_data_set(all_tasks: Path) -> None:
+    queries = load_queries(DatasetRef(path=str(all_tasks / "media"), columns=("image",)), query_count=1)
+    assert (queries.available_count, queries.rows[0]["image"].size) == (2, (48, 36))
+
+
+def test_only_the_rows_that_are_run_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "p.csv", "image,x\nnone.png,1\n")
+    with pytest.raises(DatasetError, match=r"row 1: column 'image': 'none.png' is no file"):
+        load_queries(DatasetRef(path=str(path), columns=("image",)), query_count=None)
+    assert texts_of(write(tmp_path / "q.csv", "text,x\na,1\n,2\n"), count=1) == ("a",)
+
+
+def test_images_and_sound_of_a_hub_data_set_are_decoded(
+    all_tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As such data sets lie on the Hub: Parquet files whose columns say that they hold images and audio."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org" / "media").mkdir(parents=True)
+    table = pa.table(
+        {
+            "image": [{"bytes": (all_tasks / "media" / "red.png").read_bytes(), "path": "red.png"}],
+            "audio": [{"bytes": (all_tasks / "media" / "high.wav").read_bytes(), "path": "high.wav"}],
+        }
+    )
+    features = {"image": {"_type": "Image"}, "audio": {"_type": "Audio"}}
+    described = {"huggingface": json.dumps({"info": {"features": features}})}
+    pyarrow.parquet.write_table(table.replace_schema_metadata(described), tmp_path / "org" / "media" / "train.parquet")
+    (image,) = load_queries(DatasetRef(name="org/media", columns=("image",)), query_count=None).rows
+    (sound,) = load_queries(DatasetRef(name="org/media", columns=("audio",)), query_count=None).rows
+    assert image["image"].size == (40, 32)
+    assert (sound["audio"].duration_s, sound["audio"].sampling_rate_hz) == (0.75, 8_000)

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from energy_score.contract.run_report import EnergySource, Gpu, PhaseEnergy, Verdict
+from energy_score.contract.run_report import EnergySource, Gpu, PhaseEnergy, TokenCounts, Verdict
 from energy_score.contract.run_spec import GenerationSettings, RunSpec
 from energy_score.engine.rules import counter, energy, gpu, model, official, queries
 from energy_score.engine.rules.facts import Facts
@@ -13,6 +13,8 @@ from energy_score.engine.verdict import RULES, judge
 MakeFacts = Callable[..., Facts]
 MakeWindow = Callable[..., PhaseEnergy]
 MakeSpec = Callable[..., RunSpec]
+
+NO_TOKENS = TokenCounts(prompt=None, completion=None, completion_min=None, completion_max=None)
 
 
 def verdict_on(facts: Facts) -> Verdict:
@@ -151,8 +153,20 @@ def test_with_reasoning_on_any_number_within_the_limits_is_fine(make_facts: Make
 
 def test_a_task_that_generates_nothing_has_no_token_target(make_facts: MakeFacts, make_window: MakeWindow) -> None:
     windows = tuple(make_window(phase="forward", repeat=repeat) for repeat in range(1, 11))
-    tokens = make_facts().tokens.model_copy(update={"completion": 0, "completion_min": 0, "completion_max": 0})
-    assert verdict_on(make_facts(windows=windows, tokens=tokens)).reasons == ()
+    assert verdict_on(make_facts(windows=windows, tokens=NO_TOKENS)).reasons == ()
+
+
+def test_tokens_that_were_generated_and_not_counted_are_invalid(make_facts: MakeFacts) -> None:
+    assert reason(verdict_on(make_facts(tokens=NO_TOKENS))) == (
+        "token_count_off_target", "invalid", "unknown", "10 tokens",
+    )  # fmt: skip
+
+
+def test_truncated_inputs_are_a_warning(make_facts: MakeFacts) -> None:
+    outcome = make_facts().queries.model_copy(update={"truncated": 3})
+    verdict = verdict_on(make_facts(queries=outcome))
+    assert reason(verdict) == ("truncated_queries", "warning", "3 truncated", "0 truncated")
+    assert verdict.comparable
 
 
 def test_random_weights_are_never_rated(make_facts: MakeFacts) -> None:

@@ -31,6 +31,28 @@ def test_a_task_is_as_the_method_says(
     assert (task.dataset.name, task.dataset.split) == (f"AIEnergyScore/{dataset}", "train")
 
 
+@pytest.mark.parametrize(
+    ("name", "input_unit", "output_unit"),
+    [
+        ("text_gen", "token", "token"),
+        ("summarization", "token", "token"),
+        ("text_classification", "token", None),
+        ("object_detection", "image", None),
+        ("image_captioning", "image", "token"),
+        ("image_gen", "token", "image"),
+        ("asr", "second of audio", "token"),
+    ],
+)
+def test_a_task_says_what_its_queries_are_counted_in(name: str, input_unit: str, output_unit: str | None) -> None:
+    assert (task_of(name).input_unit, task_of(name).output_unit) == (input_unit, output_unit)
+
+
+def test_exactly_the_tasks_that_write_tokens_have_token_limits() -> None:
+    for task in TASKS.values():
+        assert (task.new_tokens is not None) == (task.output_unit == "token"), task.name
+        assert (task.new_tokens is not None) == (task.phases == ("prefill", "decode")), task.name
+
+
 def test_only_text_generation_has_classes_and_half_precision() -> None:
     assert [task.name for task in TASKS.values() if task.has_classes] == ["text_gen"]
     assert [task.name for task in TASKS.values() if task.dtype == "bfloat16"] == ["text_gen"]

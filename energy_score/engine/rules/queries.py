@@ -35,18 +35,46 @@ def some_queries_failed(facts: Facts) -> VerdictReason | None:
 
 
 def token_count_is_off_target(facts: Facts) -> VerdictReason | None:
-    """Invalid: a completion is shorter or longer than the spec's limits, which say exactly n where they are equal."""
+    """Invalid: a completion is shorter or longer than the spec's limits, which say exactly n where they are equal.
+
+    Silent where the task generates no tokens; tokens that were generated and not counted are off any target.
+    """
     generates = any(window.phase == "full" for window in facts.counted)
     low, high = facts.spec.generation.min_new_tokens, facts.spec.generation.max_new_tokens
     shortest, longest = facts.tokens.completion_min, facts.tokens.completion_max
-    if not generates or low <= shortest <= longest <= high:
+    if not generates or low is None or high is None:
+        return None
+    if shortest is None or longest is None:
+        return invalid(
+            "token_count_off_target",
+            "nobody counted the tokens of the completions",
+            observed="unknown",
+            threshold=_tokens(low, high),
+        )
+    if low <= shortest <= longest <= high:
         return None
     return invalid(
         "token_count_off_target",
         "completions do not have the number of tokens that was asked for",
-        observed=f"{shortest} to {longest} tokens" if shortest != longest else f"{shortest} tokens",
-        threshold=f"{low} to {high} tokens" if low != high else f"{low} tokens",
+        observed=_tokens(shortest, longest),
+        threshold=_tokens(low, high),
     )
+
+
+def queries_were_truncated(facts: Facts) -> VerdictReason | None:
+    """Warning: inputs longer than the model's context were cut, so the model read less than others do."""
+    if facts.queries.truncated == 0:
+        return None
+    return warning(
+        "truncated_queries",
+        f"{facts.queries.truncated} of {facts.queries.asked} inputs were cut to the model's context",
+        observed=f"{facts.queries.truncated} truncated",
+        threshold="0 truncated",
+    )
+
+
+def _tokens(low: int, high: int) -> str:
+    return f"{low} to {high} tokens" if low != high else f"{low} tokens"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
-from energy_score.engine.backends.pytorch import PyTorchBackend
+from energy_score.engine.backends.backend import TokenLimits
+from energy_score.engine.backends.pytorch.backend import PyTorchBackend
 
 MakeSpec = Callable[..., RunSpec]
 
@@ -15,6 +17,14 @@ def generation(low: int, high: int, dtype: str = "float32") -> GenerationSetting
     return GenerationSettings.model_validate(
         {"min_new_tokens": low, "max_new_tokens": high, "dtype": dtype, "seed": 42}
     )
+
+
+def text_of(backend: PyTorchBackend) -> Any:
+    return backend._loaded
+
+
+def model_of(backend: PyTorchBackend) -> Any:
+    return backend._loaded.modules[0]
 
 
 @pytest.fixture
@@ -37,37 +47,37 @@ def test_exactly_the_asked_number_of_tokens_comes_with_a_time_for_each(
     load: Callable[..., PyTorchBackend], name: str
 ) -> None:
     backend = load(name)
-    query = backend.prepare("What is energy?")
-    completion = backend.generate(query, max_new_tokens=10, min_new_tokens=10)
+    query = backend.prepare({"text": "What is energy?"})
+    completion = backend.answer(query, TokenLimits(10, 10))
     assert completion.completion_tokens == 10
     assert len(completion.token_times_s) == 10
     assert list(completion.token_times_s) == sorted(completion.token_times_s)
     assert 0 < completion.token_times_s[-1] <= completion.latency_s
-    assert query.prompt_tokens == query.inputs.shape[1]
+    assert completion.prompt_tokens == query.inputs.shape[1]
 
 
 def test_answers_are_greedy_and_repeat(load: Callable[..., PyTorchBackend]) -> None:
     backend = load()
-    query = backend.prepare("What is energy?")
-    first, second = (backend.generate(query, max_new_tokens=20, min_new_tokens=1) for _ in range(2))
+    query = backend.prepare({"text": "What is energy?"})
+    first, second = (backend.answer(query, TokenLimits(1, 20)) for _ in range(2))
     assert backend.decode(first) == backend.decode(second)
-    logits = backend._model(query.inputs).logits[0, -1]
+    logits = model_of(backend)(query.inputs).logits[0, -1]
     assert int(first.output[0]) == int(logits.argmax())
 
 
 def test_one_new_token_is_the_prefill_pass(load: Callable[..., PyTorchBackend]) -> None:
-    completion = load().generate(load().prepare("What is energy?"), max_new_tokens=1, min_new_tokens=1)
+    completion = load().answer(load().prepare({"text": "What is energy?"}), TokenLimits(1, 1))
     assert (completion.completion_tokens, completion.finish_reason) == (1, "length")
 
 
 def test_an_end_token_stops_the_answer_early(load: Callable[..., PyTorchBackend]) -> None:
     backend = load()
-    query = backend.prepare("What is energy?")
-    free = backend.generate(query, max_new_tokens=5, min_new_tokens=5)
-    backend._model.generation_config.eos_token_id = int(free.output[2])
-    stopped = backend.generate(query, max_new_tokens=6, min_new_tokens=1)
+    query = backend.prepare({"text": "What is energy?"})
+    free = backend.answer(query, TokenLimits(5, 5))
+    model_of(backend).generation_config.eos_token_id = int(free.output[2])
+    stopped = backend.answer(query, TokenLimits(1, 6))
     assert stopped.finish_reason == "stop"
-    assert stopped.completion_tokens <= 3
+    assert (stopped.completion_tokens or 0) <= 3
 
 
 def test_the_precision_is_read_back_from_the_loaded_model(load: Callable[..., PyTorchBackend]) -> None:
@@ -90,22 +100,22 @@ def test_random_weights_come_from_the_configuration_alone_and_are_marked(
 
 def test_a_prompt_past_the_context_is_a_failed_query_with_both_numbers(load: Callable[..., PyTorchBackend]) -> None:
     with pytest.raises(QueryError, match=r"the prompt has \d+ tokens and 10 must follow, .* holds 2048"):
-        load().prepare("energy " * 2048)
+        load().prepare({"text": "energy " * 2048})
 
 
 def test_an_answer_ends_where_the_context_ends(load: Callable[..., PyTorchBackend]) -> None:
     backend = load("base-tiny", generation=generation(1, 50))
-    backend._context_length = 20
-    query = backend.prepare("What is energy?")
-    backend._model.generation_config.eos_token_id = None
-    completion = backend.generate(query, max_new_tokens=50, min_new_tokens=1)
+    text_of(backend).context_length = 20
+    query = backend.prepare({"text": "What is energy?"})
+    model_of(backend).generation_config.eos_token_id = None
+    completion = backend.answer(query, TokenLimits(1, 50))
     assert completion.finish_reason == "context"
-    assert query.prompt_tokens + completion.completion_tokens == 20
+    assert (completion.prompt_tokens or 0) + (completion.completion_tokens or 0) == 20
 
 
 def test_an_empty_prompt_is_a_failed_query(load: Callable[..., PyTorchBackend]) -> None:
     with pytest.raises(QueryError, match="empty"):
-        load("base-tiny").prepare("")
+        load("base-tiny").prepare({"text": ""})
 
 
 def test_a_folder_without_a_model_says_that_it_cannot_be_loaded(

@@ -1,0 +1,118 @@
+"""The rows of a CSV, JSON, JSONL, Parquet or text file, or of a folder of media; and what their columns are called."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from energy_score.contract.errors import DatasetError
+from energy_score.contract.run_spec import DatasetRef
+
+FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
+# The columns whose cells are media, and the files that a folder of them is made of.
+MEDIA_SUFFIXES = {
+    "image": frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}),
+    "audio": frozenset({".flac", ".mp3", ".ogg", ".opus", ".wav"}),
+}
+# A local file with one of these columns needs no --text-column; the task's own column comes first.
+_USUAL_TEXT_COLUMNS = ("text", "prompt", "question", "input", "instruction")
+
+Table = Sequence[Mapping[str, Any]]
+
+
+def read_table(path: Path, columns: Sequence[str]) -> Table:
+    """All rows of the file or folder ``path``; a folder's rows have the one media column among ``columns``.
+
+    Raises:
+        DatasetError: it cannot be read, is of no known format, or is a folder without such media.
+    """
+    readers = {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
+    try:
+        if path.is_dir():
+            return _read_folder(path, columns)
+        return readers.get(path.suffix.lower(), _read_lines)(path)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        raise DatasetError(f"{path}: not a readable {path.suffix} file: {error}; valid formats: {FORMATS}") from error
+
+
+def names_in_source(present: Sequence[str], ref: DatasetRef, *, where: str) -> dict[str, str]:
+    """What each column of ``ref`` is called in a source with the columns ``present``.
+
+    A task with one column takes it under the name that was given, or else under its own or a usual one; a task with
+    several needs each by its own name.
+
+    Raises:
+        DatasetError: a column is not there.
+    """
+    names = {}
+    for column in ref.columns:
+        possible: Sequence[str] = [column]
+        if len(ref.columns) == 1:
+            usual = () if column in MEDIA_SUFFIXES else _USUAL_TEXT_COLUMNS
+            only_one = present if len(present) == 1 else ()
+            possible = [ref.text_column] if ref.text_column else [column, *usual, *only_one]
+        name = next((name for name in possible if name in present), None)
+        if name is None:
+            way_out = "; name one with --text-column" if len(ref.columns) == 1 else ""
+            raise DatasetError(f"{where}: no column {possible[0]!r} among {list(present)}{way_out}")
+        names[column] = name
+    return names
+
+
+def _read_folder(path: Path, columns: Sequence[str]) -> Table:
+    media = [column for column in columns if column in MEDIA_SUFFIXES]
+    if len(columns) != 1 or not media:
+        raise DatasetError(f"{path}: is a folder; {' and '.join(columns)} must stand in a file ({FORMATS})")
+    (column,) = media
+    files = sorted(file for file in path.iterdir() if file.suffix.lower() in MEDIA_SUFFIXES[column])
+    if not files:
+        raise DatasetError(f"{path}: no {column} files in it; valid are {', '.join(sorted(MEDIA_SUFFIXES[column]))}")
+    return [{column: file.name} for file in files]
+
+
+def _read_lines(path: Path) -> Table:
+    """Plain text: one prompt a line."""
+    return [{"text": line} for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+
+
+def _read_csv(path: Path) -> Table:
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True))
+
+
+def _read_json(path: Path) -> Table:
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(content, dict) and len(content) == 1:  # {"prompts": [...]}
+        content = next(iter(content.values()))
+    return _as_rows(content)
+
+
+def _read_jsonl(path: Path) -> Table:
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return _as_rows([json.loads(line) for line in lines if line.strip()])
+
+
+def _as_rows(content: object) -> Table:
+    if not isinstance(content, list):
+        raise ValueError("expected a list of texts or of objects")  # noqa: TRY004 - one kind of error for bad content
+    rows: list[Mapping[str, Any]] = []
+    for number, item in enumerate(content, start=1):
+        if not isinstance(item, str | dict):
+            raise ValueError(f"entry {number} is neither a text nor an object")  # noqa: TRY004
+        rows.append({"text": item} if isinstance(item, str) else item)
+    return rows
+
+
+def _read_parquet(path: Path) -> Table:
+    try:
+        parquet = import_module("pyarrow.parquet")  # heavy, and only this format needs it
+    except ModuleNotFoundError as error:
+        raise DatasetError(
+            f"{path}: reading Parquet needs pyarrow: pip install -c constraints.txt pyarrow, or give {FORMATS}"
+        ) from error
+    rows: Table = parquet.read_table(path).to_pylist()
+    return rows

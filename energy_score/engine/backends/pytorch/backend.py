@@ -1,0 +1,69 @@
+"""The pytorch backend: one model on the local device, one query at a time."""
+
+import torch
+import transformers
+
+from energy_score.contract.run_report import LoadedModel
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.backend import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.backends.pytorch.loading import ModelSource
+from energy_score.engine.backends.pytorch.memory import failing_load, failing_query
+from energy_score.engine.backends.pytorch.read_back import read_back
+from energy_score.engine.backends.pytorch.registry import INDEX_FILES, load_function, way_of
+from energy_score.engine.backends.pytorch.task_model import TaskModel
+from energy_score.engine.backends.pytorch.token_clock import TokenClock
+
+
+class PyTorchBackend:
+    """Runs whatever task the spec names, greedy, batch size 1; what is the task's own is its ``TaskModel``'s."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self._on_cuda = torch.cuda.is_available()
+        self._loaded: TaskModel
+
+    @property
+    def work_phase(self) -> WorkPhase:
+        """As the protocol says."""
+        return self._loaded.work_phase
+
+    def load(self) -> LoadedModel:
+        """As the protocol says."""
+        torch.manual_seed(self._spec.generation.seed)
+        way = way_of(self._spec.task)
+        with failing_load(self._spec.model_id):
+            source = ModelSource.of(self._spec, index_file=INDEX_FILES.get(way, "config.json"))
+            self._loaded = load_function(way)(source)
+        # Some models warn at every call of generate; what must be known of a model is in its notes.
+        transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        return read_back(source, self._loaded)
+
+    def prepare(self, row: Row) -> PreparedQuery:
+        """As the protocol says."""
+        with failing_query():
+            return self._loaded.prepare(row)
+
+    def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
+        """As the protocol says."""
+        clock = TokenClock()
+        with failing_query(), torch.inference_mode():
+            output = self._loaded.run(query, limits, clock)
+            self.synchronise()
+        return Completion(
+            latency_s=clock.elapsed_s(),
+            output=output.value,
+            prompt_tokens=output.prompt_tokens,
+            completion_tokens=output.completion_tokens,
+            token_times_s=tuple(clock.step_times_s),
+            finish_reason=output.finish_reason,
+            images=output.images,
+        )
+
+    def decode(self, completion: Completion) -> str:
+        """As the protocol says."""
+        return self._loaded.decode(completion.output)
+
+    def synchronise(self) -> None:
+        """As the protocol says."""
+        if self._on_cuda:
+            torch.cuda.synchronize()

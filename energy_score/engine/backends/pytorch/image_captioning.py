@@ -1,0 +1,52 @@
+"""Captions written token by token: BLIP and its like, and generic vision encoder-decoders (ViT-GPT2)."""
+
+from typing import Any
+
+import torch
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, VisionEncoderDecoderConfig
+from transformers import VisionEncoderDecoderModel as EncoderDecoder
+
+from energy_score.contract.errors import ModelLoadError
+from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.backends.pytorch.generation import Generator
+from energy_score.engine.backends.pytorch.image_forward import prepare_image
+from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
+from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.token_clock import TokenClock
+
+
+class ImageCaptioner:
+    """Writes what an image shows, from the image alone."""
+
+    work_phase: WorkPhase = "full"
+    context_length: int | None = None
+
+    def __init__(self, source: ModelSource) -> None:
+        self._tokenizer = source.tokenizer()
+        if getattr(self._tokenizer, "chat_template", None):
+            raise ModelLoadError(
+                f"{source.spec.model_id}: speaks in turns (it has a chat template); this version captions with models "
+                "that read an image alone, such as BLIP or ViT-GPT2"
+            )
+        self._processor = source.processor(AutoImageProcessor)
+        is_generic = isinstance(source.config, VisionEncoderDecoderConfig)
+        self._model = source.model(EncoderDecoder if is_generic else AutoModelForImageTextToText)
+        self._generator = Generator(self._model, source)
+
+    @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        """As the protocol says."""
+        return (self._model,)
+
+    def prepare(self, row: Row) -> PreparedQuery:
+        """As the protocol says."""
+        return prepare_image(row["image"], self._processor)
+
+    def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
+        """As the protocol says."""
+        inputs = on_device(query.inputs, self._model)
+        return self._generator.generate(inputs, limits, clock, prompt_tokens=None)
+
+    def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
+        """As the protocol says."""
+        return str(self._tokenizer.decode(value, skip_special_tokens=True))

@@ -1,0 +1,71 @@
+"""An image read in one forward pass: classification, and the detection of objects."""
+
+from typing import Any
+
+import torch
+from transformers import AutoImageProcessor, AutoModelForImageClassification, AutoModelForObjectDetection
+
+from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
+from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.token_clock import TokenClock
+
+# What transformers' own object detection reports by default.
+_DETECTION_THRESHOLD = 0.5
+
+
+class ImageForward:
+    """What both tasks share: an image to pixels, and one forward pass."""
+
+    work_phase: WorkPhase = "forward"
+    context_length: int | None = None
+    auto_class: Any
+
+    def __init__(self, source: ModelSource) -> None:
+        self._processor = source.processor(AutoImageProcessor)
+        self._model = source.model(self.auto_class)
+
+    @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        """As the protocol says."""
+        return (self._model,)
+
+    def prepare(self, row: Row) -> PreparedQuery:
+        """As the protocol says."""
+        return prepare_image(row["image"], self._processor)
+
+    def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
+        """As the protocol says."""
+        del limits, clock  # nothing is generated
+        return Output(value=self._model(**on_device(query.inputs, self._model)))
+
+    def decode(self, value: Any) -> str:  # noqa: ANN401 - each task's own
+        """As the protocol says."""
+        raise NotImplementedError
+
+
+class ImageClassifier(ImageForward):
+    """Gives an image its most likely label."""
+
+    auto_class = AutoModelForImageClassification
+
+    def decode(self, value: Any) -> str:  # noqa: ANN401 - the output
+        """The label."""
+        return str(self._model.config.id2label[int(value.logits[0].argmax())])
+
+
+class ObjectDetector(ImageForward):
+    """Finds objects and names them."""
+
+    auto_class = AutoModelForObjectDetection
+
+    def decode(self, value: Any) -> str:  # noqa: ANN401 - the output
+        """The labels found, each once."""
+        (found,) = self._processor.post_process_object_detection(value, threshold=_DETECTION_THRESHOLD)
+        return ", ".join(sorted({self._model.config.id2label[int(label)] for label in found["labels"]}))
+
+
+def prepare_image(image: Any, processor: Any) -> PreparedQuery:  # noqa: ANN401 - pillow's and transformers' own
+    """The image as pixels of the size that the model reads."""
+    inputs = dict(processor(images=image, return_tensors="pt"))
+    return PreparedQuery(f"image of {image.width} x {image.height} pixels", inputs, images=1)

@@ -1,0 +1,144 @@
+"""From a spec to a model on its devices: one commit, the ordered precision, quantization as the model's config says."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from huggingface_hub import hf_hub_download
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedTokenizerBase
+
+from energy_score.contract.errors import ModelLoadError
+from energy_score.contract.run_spec import RunSpec
+
+# A tokenizer that knows no limit says so with a number like 1e30.
+_NO_LIMIT = 10**9
+
+
+@dataclass
+class ModelSource:
+    """Where the model, its tokenizer and its processor come from; ``notes`` are what a reader of the result must know.
+
+    Everything of the model is loaded from one ``commit``, though the branch may move in between; None for a folder.
+    """
+
+    spec: RunSpec
+    commit: str | None
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, spec: RunSpec, *, index_file: str = "config.json") -> "ModelSource":
+        """The source that ``spec`` names; of a Hub model the commit that its revision is now.
+
+        ``index_file`` is the file that every such model has; it lies in the cache afterwards.
+        """
+        if spec.model_path is not None:
+            return cls(spec, None)
+        file = Path(hf_hub_download(spec.model_id, index_file, revision=spec.revision or "main"))
+        return cls(spec, file.parent.name)  # the cache keeps each commit in snapshots/COMMIT/
+
+    @property
+    def device(self) -> torch.device:
+        """Where a model lies that is not spread: the first visible GPU, else the CPU."""
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The ordered precision of the weights."""
+        dtype: torch.dtype = getattr(torch, self.spec.generation.dtype)
+        return dtype
+
+    @property
+    def location(self) -> str:
+        """The model's folder or Hub id."""
+        return self.spec.model_path or self.spec.model_id
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """The keywords with which everything of the model is loaded."""
+        revision = {} if self.commit is None else {"revision": self.commit}
+        return {"trust_remote_code": self.spec.trust_remote_code, **revision}
+
+    @cached_property
+    def config(self) -> PreTrainedConfig:
+        """The model's configuration."""
+        config: PreTrainedConfig = AutoConfig.from_pretrained(self.location, **self.origin)
+        return config
+
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The tokenizer: the model's own, or that of the spec's ``processor``."""
+        tokenizer: PreTrainedTokenizerBase = self.processor(AutoTokenizer)
+        return tokenizer
+
+    def processor(self, auto_class: Any) -> Any:  # noqa: ANN401 - the Auto classes are untyped
+        """What ``auto_class`` loads: from the model itself, or from the spec's ``processor``."""
+        if self.spec.processor is None:
+            return auto_class.from_pretrained(self.location, **self.origin)
+        return auto_class.from_pretrained(self.spec.processor, trust_remote_code=self.spec.trust_remote_code)
+
+    def model(self, auto_class: Any) -> Any:  # noqa: ANN401 - as above
+        """The model by ``auto_class``, in inference mode on its devices."""
+        if self.spec.no_weights:
+            return self._random(auto_class)
+        placement: dict[str, Any] = {}
+        if self._is_spread:
+            placement = {"device_map": "auto"}
+        elif getattr(self.config, "quantization_config", None) is not None:
+            placement = {"device_map": {"": self.device}}  # quantized weights cannot be moved afterwards
+        model, loading = auto_class.from_pretrained(
+            self.location, dtype=self.dtype, output_loading_info=True, **placement, **self.origin
+        )
+        self._note_missing(sorted(loading["missing_keys"]))
+        return (model if placement else model.to(self.device)).eval()
+
+    def refuse_spreading(self, what: str) -> None:
+        """Raise ModelLoadError if the spec asks to spread the model, which ``what`` cannot be."""
+        if self.spec.gpu_requirement.device_map is not None:
+            raise ModelLoadError(f"{self.spec.model_id}: {what} is not spread over GPUs; leave out the device map")
+
+    @property
+    def _is_spread(self) -> bool:
+        requirement = self.spec.gpu_requirement
+        return requirement.device_map == "auto" or (requirement.count != 1 and torch.cuda.device_count() > 1)
+
+    def _random(self, auto_class: Any) -> Any:  # noqa: ANN401 - as above
+        if getattr(self.config, "quantization_config", None) is not None:
+            raise ModelLoadError(
+                f"{self.spec.model_id}: random weights cannot be quantized as the config says; leave out --no-weights"
+            )
+        # On the device itself: the meta device would leave rotary buffers zero (RECIPES, size-true random weights).
+        with self.device:
+            model = auto_class.from_config(self.config, dtype=self.dtype, trust_remote_code=self.spec.trust_remote_code)
+        return model.eval()
+
+    def _note_missing(self, names: list[str]) -> None:
+        if names:
+            shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")  # noqa: PLR2004 - enough to know them by
+            self.notes.append(f"{len(names)} weights are not in the checkpoint and were made at random: {shown}")
+
+
+def context_length_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """How many tokens the model reads: the least of what its config and its tokenizer say; None where neither does.
+
+    The tokenizer knows better where a config counts positions that no token may take (RoBERTa).
+    """
+    text = config.get_text_config()
+    stated = [
+        getattr(text, "max_position_embeddings", None),
+        getattr(text, "max_encoder_position_embeddings", None),  # LED
+        tokenizer.model_max_length if tokenizer.model_max_length < _NO_LIMIT else None,
+    ]
+    known = [length for length in stated if isinstance(length, int) and length > 0]
+    return min(known, default=None)
+
+
+def on_device(inputs: Any, module: torch.nn.Module) -> dict[str, Any]:  # noqa: ANN401 - what a processor gave
+    """The tensors of ``inputs`` on the module's device, floating ones in its precision."""
+    parameter = next(module.parameters())
+    return {
+        name: value.to(parameter.device, parameter.dtype if value.is_floating_point() else None)
+        if isinstance(value, torch.Tensor)
+        else value
+        for name, value in inputs.items()
+    }

@@ -1,0 +1,64 @@
+"""What was really loaded, read back from the modules themselves."""
+
+from itertools import chain
+
+import torch
+
+from energy_score.contract.run_report import LoadedModel
+from energy_score.engine.backends.pytorch.loading import ModelSource
+from energy_score.engine.backends.pytorch.task_model import TaskModel
+
+
+def read_back(source: ModelSource, loaded: TaskModel) -> LoadedModel:
+    """The facts of the report about ``loaded``."""
+    main = loaded.modules[0]
+    parameters = list(chain.from_iterable(module.parameters() for module in loaded.modules))
+    placement = {str(device) for device in getattr(main, "hf_device_map", {}).values()}
+    devices = {str(parameter.device) for parameter in parameters}
+    on_gpu = any(device.startswith("cuda") for device in devices) or bool(placement - {"cpu", "disk"})
+    return LoadedModel(
+        commit=source.commit,
+        dtype=str(dtype_of(main)).removeprefix("torch."),
+        devices=tuple(sorted(devices)),
+        parameter_count=sum(parameter.numel() for parameter in parameters),
+        attention=_attention_of(main),
+        random_weights=source.spec.no_weights,
+        # A model that lies on the CPU as a whole was not offloaded from anywhere.
+        offloaded="disk" in placement or (on_gpu and "cpu" in placement),
+        context_length=loaded.context_length,
+        quantization=quantization_of(main),
+        notes=tuple(source.notes),
+    )
+
+
+def dtype_of(module: torch.nn.Module) -> torch.dtype:
+    """The precision of the module's floating weights: its own word, else that of most of them."""
+    own = getattr(module, "dtype", None)
+    if isinstance(own, torch.dtype):
+        return own
+    sizes: dict[torch.dtype, int] = {}
+    for parameter in module.parameters():
+        if parameter.is_floating_point():
+            sizes[parameter.dtype] = sizes.get(parameter.dtype, 0) + parameter.numel()
+    return max(sizes, key=lambda dtype: sizes[dtype])
+
+
+def quantization_of(module: torch.nn.Module) -> str | None:
+    """The method by which the loaded module is quantized; None where it is not, or was unpacked while loading."""
+    quantizer = getattr(module, "hf_quantizer", None)
+    config = getattr(quantizer, "quantization_config", None)
+    if config is None or getattr(config, "dequantize", False):
+        return None
+    method = getattr(config, "quant_method", None)
+    return str(getattr(method, "value", method))
+
+
+def _attention_of(module: torch.nn.Module) -> str | None:
+    config = getattr(module, "config", None)
+    implementation = getattr(config, "_attn_implementation", None)
+    if isinstance(implementation, str):
+        return implementation
+    processors = getattr(module, "attn_processors", None)  # diffusers
+    if isinstance(processors, dict):
+        return ", ".join(sorted({type(processor).__name__ for processor in processors.values()})) or None
+    return None

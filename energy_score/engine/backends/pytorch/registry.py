@@ -1,0 +1,47 @@
+"""Which module runs which task; only that one is imported."""
+
+from importlib import import_module
+from typing import Any, cast
+
+from energy_score.contract.errors import ModelLoadError
+from energy_score.engine.backends.pytorch.task_model import LoadTaskModel
+from energy_score.tasks.registry import task_of
+
+_PACKAGE = "energy_score.engine.backends.pytorch"
+
+TASK_MODELS = {
+    "text_gen": "text_generation:CausalText",
+    "summarization": "summarization:load",
+    "extractive_qa": "text_forward:ExtractiveQa",
+    "text_classification": "text_forward:TextClassifier",
+    "sentence_similarity": "sentence_similarity:load",
+    "image_classification": "image_forward:ImageClassifier",
+    "object_detection": "image_forward:ObjectDetector",
+    "asr": "asr:load",
+    "image_gen": "image_gen:ImageGenerator",
+    "image_captioning": "image_captioning:ImageCaptioner",
+}
+# The file that every model of a task has, where it is not config.json.
+INDEX_FILES = {"image_gen": "model_index.json"}
+
+
+def way_of(task: str) -> str:
+    """The task of the method whose way of running ``task`` takes: its own, or the one that it says.
+
+    Raises:
+        ModelLoadError: this backend knows no way to run it.
+    """
+    way = task if task in TASK_MODELS else task_of(task).runs_as
+    if way not in TASK_MODELS:
+        raise ModelLoadError(
+            f"task {task}: the pytorch backend cannot run it; a task of its own says in runs_as which of "
+            f"{', '.join(TASK_MODELS)} it is run like"
+        )
+    return way
+
+
+def load_function(way: str) -> LoadTaskModel:
+    """What loads a model for ``way``, one of ``TASK_MODELS``."""
+    module, _, name = TASK_MODELS[way].partition(":")
+    loaded: Any = getattr(import_module(f"{_PACKAGE}.{module}"), name)
+    return cast("LoadTaskModel", loaded)

@@ -1,0 +1,70 @@
+"""Summarization, by an encoder-decoder (BART, T5, Pegasus) or by a causal model that is told to."""
+
+from typing import Any
+
+import torch
+from transformers import AutoModelForSeq2SeqLM
+
+from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.backends.pytorch.generation import Generator
+from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
+from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
+from energy_score.engine.backends.pytorch.text_generation import CausalText
+from energy_score.engine.backends.pytorch.text_input import fit
+from energy_score.engine.backends.pytorch.token_clock import TokenClock
+
+
+def load(source: ModelSource) -> TaskModel:
+    """The model of ``source`` by the kind that its config says it is."""
+    return Seq2SeqSummary(source) if source.config.is_encoder_decoder else CausalText(source)
+
+
+class Seq2SeqSummary:
+    """An encoder-decoder that was trained to summarize: it reads the text alone, without any instruction.
+
+    Some (T5) want a prefix before it, and say so in their config. The prompt plan is for causal models.
+    """
+
+    work_phase: WorkPhase = "full"
+
+    def __init__(self, source: ModelSource) -> None:
+        self._truncation = source.spec.truncation
+        self._tokenizer = source.tokenizer()
+        self._model = source.model(AutoModelForSeq2SeqLM)
+        positions = getattr(source.config, "max_position_embeddings", None)
+        # One position of the decoder is the start token's.
+        self._generator = Generator(self._model, source, room=None if positions is None else positions - 1)
+        self.context_length = context_length_of(source.config, self._tokenizer)
+        parameters = getattr(source.config, "task_specific_params", None) or {}
+        self._prefix: str = parameters.get("summarization", {}).get("prefix", "") or ""
+
+    @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        """As the protocol says."""
+        return (self._model,)
+
+    def prepare(self, row: Row) -> PreparedQuery:
+        """As the protocol says."""
+        fitted = fit(
+            row["text"],
+            render=self._render,
+            tokenizer=self._tokenizer,
+            most=self.context_length,
+            truncation=self._truncation,
+            too_long=f"but the model's context holds {self.context_length}",
+        )
+        return PreparedQuery(fitted.rendered, torch.tensor([fitted.ids]), truncated=fitted.truncated)
+
+    def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
+        """As the protocol says."""
+        ids = query.inputs
+        inputs = on_device({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, self._model)
+        return self._generator.generate(inputs, limits, clock, prompt_tokens=ids.shape[1])
+
+    def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
+        """As the protocol says."""
+        return str(self._tokenizer.decode(value, skip_special_tokens=True))
+
+    def _render(self, text: str) -> tuple[str, list[int]]:
+        rendered = f"{self._prefix}{text}"
+        return rendered, list(self._tokenizer(rendered)["input_ids"])

@@ -1,0 +1,59 @@
+"""Text written by a causal model that reads a rendered prompt: text generation, and summarization by such models."""
+
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM
+
+from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.backends.pytorch.generation import Generator
+from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
+from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.text_input import fit
+from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.prompts import PromptRenderer
+
+
+class CausalText:
+    """A causal language model and the prompt plan that its queries go through."""
+
+    work_phase: WorkPhase = "full"
+
+    def __init__(self, source: ModelSource) -> None:
+        self._spec = source.spec
+        self._tokenizer = source.tokenizer()
+        self._renderer = PromptRenderer(tokenizer=self._tokenizer, plan=source.spec.prompt_plan)
+        self._model = source.model(AutoModelForCausalLM)
+        self._generator = Generator(self._model, source)
+        # Not the tokenizer's: of a causal model it is often the length that the tokenizer was trained with.
+        self.context_length: int | None = getattr(source.config.get_text_config(), "max_position_embeddings", None)
+
+    @property
+    def modules(self) -> tuple[torch.nn.Module, ...]:
+        """As the protocol says."""
+        return (self._model,)
+
+    def prepare(self, row: Row) -> PreparedQuery:
+        """As the protocol says."""
+        must_follow = self._spec.generation.min_new_tokens or 1
+        fitted = fit(
+            row["text"],
+            render=self._renderer.render,
+            tokenizer=self._tokenizer,
+            most=None if self.context_length is None else self.context_length - must_follow,
+            truncation=self._spec.truncation,
+            too_long=f"and {must_follow} must follow, but the model's context holds {self.context_length}",
+        )
+        return PreparedQuery(fitted.rendered, torch.tensor([fitted.ids]), truncated=fitted.truncated)
+
+    def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
+        """As the protocol says."""
+        ids = query.inputs
+        count = ids.shape[1]
+        room = None if self.context_length is None else self.context_length - count
+        inputs = on_device({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, self._model)
+        return self._generator.generate(inputs, limits, clock, prompt_tokens=count, room=room)
+
+    def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
+        """As the protocol says; special tokens are kept, so that thinking blocks stay visible."""
+        return str(self._tokenizer.decode(value, skip_special_tokens=False))

@@ -1,0 +1,101 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from energy_score.contract.errors import ModelLoadError
+from energy_score.contract.run_spec import GpuRequirement
+from energy_score.engine.backends.backend import TokenLimits
+from energy_score.engine.backends.pytorch.loading import context_length_of
+from energy_score.engine.backends.pytorch.read_back import quantization_of, read_back
+from tests.engine.backends.pytorch.conftest import Load
+
+
+def test_what_was_loaded_is_read_back(load_task: Load) -> None:
+    facts = load_task("text_classification", "bert-classifier-tiny").facts
+    assert (facts.dtype, facts.devices, facts.attention) == ("float32", ("cpu",), "sdpa")
+    assert (facts.quantization, facts.offloaded, facts.context_length, facts.notes) == (None, False, 64, ())
+
+
+def test_weights_that_the_checkpoint_lacks_are_told(load_task: Load) -> None:
+    (note,) = load_task("text_classification", "bert-encoder-tiny").facts.notes
+    assert note.startswith("2 weights are not in the checkpoint and were made at random: classifier.bias")
+
+
+def test_spreading_by_accelerate_on_a_machine_without_gpus_offloads_nothing(load_task: Load) -> None:
+    spread = load_task("text_gen", "Qwen3-tiny", gpu_requirement=GpuRequirement(device_map="auto"))
+    assert (spread.facts.devices, spread.facts.offloaded) == (("cpu",), False)
+
+
+@pytest.mark.parametrize(
+    ("task", "name"),
+    [("image_gen", "stable-diffusion-tiny"), ("sentence_similarity", "sentence-transformer-tiny")],
+)
+def test_a_device_map_that_would_have_no_effect_is_refused(load_task: Load, task: str, name: str) -> None:
+    with pytest.raises(ModelLoadError, match="is not spread over GPUs; leave out the device map"):
+        load_task(task, name, gpu_requirement=GpuRequirement(device_map="auto"))
+
+
+@pytest.mark.parametrize(
+    ("placement", "offloaded"),
+    [
+        ({"": 0}, False),
+        ({"a": 0, "b": 1}, False),
+        ({"a": 0, "b": "cpu"}, True),
+        ({"a": 0, "b": "disk"}, True),
+        ({"": "cpu"}, False),
+    ],
+)
+def test_a_part_on_the_cpu_or_a_disk_is_offloaded_only_beside_gpus(
+    load_task: Load, placement: dict[str, Any], *, offloaded: bool
+) -> None:
+    loaded = load_task("text_gen", "Qwen3-tiny")
+    loaded.inside.modules[0].hf_device_map = placement
+    source: Any = SimpleNamespace(commit=None, notes=[], spec=SimpleNamespace(no_weights=False))
+    assert read_back(source, loaded.inside).offloaded is offloaded
+
+
+def test_the_tokenizer_may_come_from_elsewhere(load_task: Load, all_tasks: Path, tmp_path: Path) -> None:
+    for file in (all_tasks / "models" / "Qwen3-tiny").iterdir():
+        if "token" not in file.name and "template" not in file.name:
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    processor = str(all_tasks / "models" / "Qwen3-tiny")
+    loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path), processor=processor)
+    assert loaded.ask(TokenLimits(1, 1), text="a")[0].rendered.startswith("<|im_start|>user")
+    with pytest.raises(ModelLoadError, match="leave out the processor"):
+        load_task("image_gen", "stable-diffusion-tiny", processor=processor)
+
+
+def test_the_method_of_quantization_is_told_unless_it_was_undone_while_loading() -> None:
+    module: Any = torch.nn.Linear(1, 1)
+    assert quantization_of(module) is None
+    module.hf_quantizer = SimpleNamespace(quantization_config=SimpleNamespace(quant_method="fp8"))
+    assert quantization_of(module) == "fp8"
+    module.hf_quantizer.quantization_config.dequantize = True
+    assert quantization_of(module) is None
+
+
+def test_a_static_cache_is_declined_and_told(load_task: Load, all_tasks: Path, tmp_path: Path) -> None:
+    for file in (all_tasks / "models" / "Qwen3-tiny").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "generation_config.json"
+    config.write_text(config.read_text().replace("{", '{"cache_implementation": "static",', 1))
+    loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path))
+    assert loaded.facts.notes == ("the model's generation config asks for the static cache; run with the dynamic one",)
+    used = loaded.inside._generator._config(TokenLimits(1, 1))
+    assert (used.cache_implementation, used.disable_compile) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("positions", "tokenizer_length", "expected"),
+    [(514, 512, 512), (512, 10**30, 512), (None, 512, 512), (None, 10**30, None)],
+)
+def test_the_context_is_the_least_of_what_config_and_tokenizer_say(
+    positions: int | None, tokenizer_length: int, expected: int | None
+) -> None:
+    text = SimpleNamespace() if positions is None else SimpleNamespace(max_position_embeddings=positions)
+    config: Any = SimpleNamespace(get_text_config=lambda: text)
+    tokenizer: Any = SimpleNamespace(model_max_length=tokenizer_length)
+    assert context_length_of(config, tokenizer) == expected
