@@ -5,7 +5,7 @@ PYTHON = $(VENV)/bin/python
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas benchmarks benchmarks-meters clean
+.PHONY: demo test check lint types schemas image benchmarks benchmarks-meters benchmarks-containers clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -26,12 +26,18 @@ check: lint types test
 lint: $(VENV)/.installed-dev
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(VENV)/bin/shellcheck *.sh .ci/run tests/gpu_hook/*
+	$(VENV)/bin/hadolint Dockerfile
 
 types: $(VENV)/.installed-dev
 	$(PYTHON) -m mypy
 
 schemas: $(VENV)/.installed-dev
 	$(PYTHON) -m energy_score.contract.schemas
+
+# The image of the docker executor; needs a container engine.
+image:
+	./build.sh
 
 benchmarks: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.startup
@@ -42,6 +48,10 @@ benchmarks: $(VENV)/.installed-dev
 # Three minutes, and needs gcc and the package index: Zeus and CodeCarbon are installed beside ours.
 benchmarks-meters: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.meters_side_by_side
+
+# Needs a container engine and the image.
+benchmarks-containers: $(VENV)/.installed-dev
+	$(PYTHON) -m benchmarks.container_overhead
 
 $(VENV)/.installed-pytorch: pyproject.toml constraints.txt
 	$(PYTHON_BIN) -m venv $(VENV)

@@ -53,7 +53,7 @@ class RunOptions(Record):
     device_map: Literal["auto"] | None = None
     query_count: int | None = Field(default=None, ge=1)
     # Whether an input longer than the model's context is cut even in tasks that do not do so by themselves.
-    truncation: bool = False
+    truncation: bool | None = None
     prompts_file: Path | None = None
     dataset: str | None = None
     text_column: str | None = None
@@ -143,7 +143,7 @@ class ParameterHandler:
             meter=self._meter,
             dataset=self._dataset(config, task),
             query_count=options.query_count,
-            truncation=options.truncation or task.truncates,
+            truncation=task.truncates if options.truncation is None else options.truncation,
             repeat_policy=policy,
             warmup_query_count=options.warmup_query_count,
             gpu_requirement=self._gpu_requirement(config, task),

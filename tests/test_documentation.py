@@ -45,7 +45,7 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder that looks like the repository's root to the commands, and takes what they write."""
-    for path in (*ROOT.glob("*.py"), *ROOT.glob("run_*.sh"), ROOT / "models.csv"):
+    for path in (*ROOT.glob("*.py"), *ROOT.glob("*.sh"), ROOT / "models.csv"):
         (tmp_path / path.name).symlink_to(path)
     (tmp_path / "batch_results" / "individual_runs").mkdir(parents=True)
     (tmp_path / "custom.csv").write_text("text\nWhat is energy?\n", encoding="utf-8")
@@ -66,11 +66,13 @@ def as_run_here(line: str) -> tuple[dict[str, str], list[str]]:
 def test_a_documented_command_is_understood(document: str, line: str, checkout: Path) -> None:
     """A command that would start a batch, a model or a container is resolved and not run."""
     variables, arguments = as_run_here(line)
-    known = ("python", "energy-score", sys.executable, "./run_docker.sh", "./run_non_docker.sh")
+    known = ("python", "energy-score", sys.executable, "./run_docker.sh", "./run_non_docker.sh", "./build.sh")
     assert arguments[0] in known, f"{document}: no test knows how to run {line!r}"
     runs = any(word in line for word in ("batch_runner", "run_docker.sh", "run_non_docker.sh", "docker run"))
     if runs and not any(word in FURTHER for word in arguments):
         arguments.append("--dry-run")
+    if arguments[0] == "./build.sh":
+        arguments.append("--help")
     done = subprocess.run(
         arguments, cwd=checkout, env=environment() | {"PYTHON_BIN": sys.executable} | variables, capture_output=True,
         text=True, timeout=60, check=False,

@@ -34,9 +34,13 @@ def checks(*, csv: Path, output_dir: Path, endpoint: str, image: str) -> Iterato
     return gather(probes, limit_s=_LIMIT_S)
 
 
-def can_run_locally(found: Iterable[Check]) -> bool:
-    """Whether the local executor has the Python and the packages that a run needs."""
-    return not any(check.status == "missing" and check.name.startswith(("python", "package")) for check in found)
+def can_run(found: Iterable[Check]) -> bool:
+    """Whether the docker executor has an engine and its image, or the local one the packages that a run needs."""
+    found = list(found)
+    has_packages = not any(
+        check.status == "missing" and check.name.startswith(("python", "package")) for check in found
+    )
+    return has_packages or {"container engine", "image"} <= {check.name for check in found if check.status == "ok"}
 
 
 @click.command()
@@ -48,7 +52,7 @@ def can_run_locally(found: Iterable[Check]) -> bool:
 def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: bool) -> None:
     """Say what this machine can do, and what to do about what it cannot.
 
-    Ends with 0 where the local executor can carry out a run, else with 3.
+    Ends with 0 where the docker or the local executor can carry out a run, else with 3.
     """
     found = list(checks(csv=csv, output_dir=output_dir, endpoint=endpoint, image=image))
     if as_json:
@@ -58,7 +62,7 @@ def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: b
     else:
         for line in plain_lines(found):
             click.echo(line)
-    if not can_run_locally(found):
+    if not can_run(found):
         raise SystemExit(ExitCode.ENVIRONMENT)
 
 

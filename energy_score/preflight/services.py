@@ -15,7 +15,7 @@ _ENGINE_TIMEOUT_S = 3
 _SERVER_TIMEOUT_S = 3.0
 _ANSWER_MAX_BYTES = 2**20
 _START_ENGINE = "sudo systemctl start docker, and sudo usermod -aG docker $USER to be let in"
-_WITHOUT_ENGINE = "or run without containers: the local executor, the default, needs no engine"
+_WITHOUT_ENGINE = "or run without containers: --executor local"
 _HUB = "https://huggingface.co"
 
 

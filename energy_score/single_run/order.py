@@ -69,7 +69,7 @@ def order_of(
         dataset=dataset,
         text_column=values.text_column(),
         dtype=values.dtype(),
-        no_weights=values.switch("backend.no_weights"),
+        no_weights=bool(values.switch("backend.no_weights")),
         **_limits(values),
     )
     needs_gpu = values.device() == "cuda" or bool(device_ids)

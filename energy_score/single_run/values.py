@@ -119,11 +119,11 @@ class Values:
             raise self.fault(key, f"is no number; valid is a whole number from 1, or null ({none})")
         return value
 
-    def switch(self, key: str) -> bool:
-        """True or false; null is false."""
+    def switch(self, key: str) -> bool | None:
+        """True, false, or None for null."""
         value = self._value(key)
         if value is None or isinstance(value, bool):
-            return bool(value)
+            return value
         raise self.fault(key, "is neither; valid is True or False")
 
     def reasoning(self) -> bool | None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from energy_score.commands.doctor import can_run_locally, checks, doctor, plain_lines
+from energy_score.commands.doctor import can_run, checks, doctor, plain_lines
 from energy_score.preflight.check import Check, Status
 from tests.stand_in_server import silent, unused_port
 
@@ -96,7 +96,7 @@ def test_where_nothing_ever_answers_the_findings_come_within_5_seconds(
 
 
 @pytest.mark.parametrize(
-    ("name", "status", "can_run"),
+    ("name", "status", "expected"),
     [
         ("package torch", "missing", False),
         ("python", "missing", False),
@@ -105,10 +105,17 @@ def test_where_nothing_ever_answers_the_findings_come_within_5_seconds(
         ("spreadsheet", "missing", True),
     ],
 )
-def test_only_python_and_its_packages_decide_whether_a_run_is_possible(
-    name: str, status: Status, *, can_run: bool
+def test_only_python_and_its_packages_decide_whether_a_local_run_is_possible(
+    name: str, status: Status, *, expected: bool
 ) -> None:
-    assert can_run_locally([Check(name, status, "", "")]) is can_run
+    assert can_run([Check(name, status, "", "")]) is expected
+
+
+def test_an_engine_with_the_image_needs_no_packages_here() -> None:
+    absent = Check("package torch", "missing", "", "")
+    engine, image = Check("container engine", "ok", "", ""), Check("image", "ok", "", "")
+    assert can_run([absent, engine, image])
+    assert not can_run([absent, engine, Check("image", "warning", "", "")])
 
 
 def test_plain_lines_are_aligned_with_each_remedy_below() -> None:

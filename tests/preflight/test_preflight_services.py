@@ -109,7 +109,7 @@ def test_without_the_docker_package_both_ways_out_are_told(monkeypatch: pytest.M
     engine, image = services.container_checks("ai_energy_score")
     assert engine.status == image.status == "warning"
     assert "pip install" in engine.remedy
-    assert "local executor" in engine.remedy
+    assert "--executor local" in engine.remedy
 
 
 def test_without_an_engine_both_ways_out_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,5 +117,5 @@ def test_without_an_engine_both_ways_out_are_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{unused_port()}")
     engine, image = services.container_checks("ai_energy_score")
     assert "systemctl start docker" in engine.remedy
-    assert "local executor" in engine.remedy
+    assert "--executor local" in engine.remedy
     assert image.found == "ai_energy_score: unknown without an engine"
