@@ -57,12 +57,15 @@ PROMPTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def batch(all_tasks: Path) -> Path:
-    """The folder of the results of the one batch that all tests here look at."""
-    output = all_tasks / "batch_results"
+@pytest.fixture(scope="module", params=["local", pytest.param("docker", marks=pytest.mark.docker)])
+def batch(all_tasks: Path, request: pytest.FixtureRequest) -> Path:
+    """The folder of the results of the one batch that all tests here look at: by each executor."""
+    if request.param == "docker":
+        request.getfixturevalue("image")
+    output = all_tasks / f"batch results {request.param}"
     command = [
-        sys.executable, str(ROOT / "batch_runner.py"), "--executor", "local", "--csv", str(all_tasks / "models.csv"),
+        sys.executable, str(ROOT / "batch_runner.py"), "--executor", request.param,
+        "--csv", str(all_tasks / "models.csv"),
         "--prompts-file", str(all_tasks / "queries.csv"), "--protocol", "quick", "--warmup", "1", "--save-text",
         "--output-dir", str(output),
     ]  # fmt: skip
