@@ -35,6 +35,17 @@ _RUN = (
                  envvar="BENCHMARK_BACKEND", show_envvar=True, help="What generates the load."),
     click.option("--endpoint", metavar="URL", default="http://localhost:8000/v1", show_default=True,
                  envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
+    click.option("--managed", is_flag=True,
+                 help="The vllm backend starts a server of its own for each row, and stops it."),
+    click.option("--server-command", metavar="COMMAND",
+                 help="What --managed starts; {model}, {name}, {revision}, {port}, {dtype}, {seed} and {gpu_count} are "
+                 "filled in.  [default: vllm serve, without prefix caching]"),
+    click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                 help="Queries under way at a time, at an endpoint; more than 1 is not comparable."),
+    click.option("--request-timeout", "request_timeout_s", type=click.FloatRange(min=0.1), default=600.0,
+                 show_default=True, metavar="SECONDS", help="An endpoint that says nothing for so long fails a query."),
+    click.option("--meter-gpu", "meter_gpus", metavar="GPU[,GPU]",
+                 help="The server's GPUs by UUID or index.  [default: those its processes hold]"),
     click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
                  help="Queries per run.  [default: all of the data set]"),
     click.option("--prompts-file", type=click.Path(path_type=Path), metavar="FILE",
@@ -133,5 +144,5 @@ def executor_from(parameters: dict[str, Any]) -> "Executor":
         image=parameters["image"],
         memory=parameters["memory"],
     )
-    executor.check()
+    executor.check(backend=parameters["backend"])
     return executor

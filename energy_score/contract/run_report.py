@@ -8,6 +8,7 @@ from pydantic import Field
 
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerUse
 
 Domain = Literal["gpu", "cpu"]
 
@@ -179,15 +180,18 @@ class MediaCounts(Record):
 
 
 class LoadedModel(Record):
-    """What was really loaded, read back from it. ``commit`` is the Hub commit; ``random_weights`` marks no_weights."""
+    """What was really loaded, read back from it. ``commit`` is the Hub commit; ``random_weights`` marks no_weights.
+
+    None is what nobody told: a server does not say where and how its weights lie.
+    """
 
     commit: str | None
-    dtype: str
-    devices: tuple[str, ...]
-    parameter_count: int
+    dtype: str | None
+    devices: tuple[str, ...] | None
+    parameter_count: int | None
     attention: str | None
-    random_weights: bool
-    offloaded: bool
+    random_weights: bool | None
+    offloaded: bool | None
     context_length: int | None
 
 
@@ -228,7 +232,10 @@ class Verdict(Record):
 
 
 class RunReport(Record):
-    """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself."""
+    """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself.
+
+    ``server`` is what answered the queries, where that was another process than the engine.
+    """
 
     schema_version: Literal[1] = 1
     run_id: str
@@ -248,4 +255,5 @@ class RunReport(Record):
     software: dict[str, str]
     meters: tuple[str, ...]
     conditions: tuple[GpuConditions, ...] = ()
+    server: ServerUse | None = None
     verdict: Verdict

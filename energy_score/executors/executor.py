@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from energy_score.contract.run_directory import RunDirectory
-from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.run_spec import Backend, RunSpec
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Executor(Protocol):
     def image(self) -> str | None:
         """The digest of the container image that runs happen in, known after ``check``; None where there is none."""
 
-    def check(self) -> None:
-        """Return if a run can be started.
+    def check(self, *, backend: Backend) -> None:
+        """Return if a run of ``backend`` can be started.
 
         Raises:
             EnvironmentNotReadyError: something is missing; the message says what and how to get it.

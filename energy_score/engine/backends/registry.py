@@ -7,7 +7,10 @@ from energy_score.contract.errors import UsageError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.backend import Backend
 
-BACKENDS = {"pytorch": "energy_score.engine.backends.pytorch:PyTorchBackend"}
+BACKENDS = {
+    "pytorch": "energy_score.engine.backends.pytorch:PyTorchBackend",
+    "vllm": "energy_score.engine.backends.openai_endpoint:OpenAIEndpointBackend",
+}
 
 
 def open_backend(spec: RunSpec) -> Backend:

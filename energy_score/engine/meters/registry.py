@@ -1,7 +1,7 @@
 """Which meters there are, and which of them a run's choice opens."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -25,11 +25,12 @@ _AUTO: dict[str, tuple[str, ...]] = {"gpu": ("nvml", "nvml-power"), "cpu": ("rap
 KNOWN_CHOICES = ("auto", "none", *(f"{name}:FILE" if name == _READS_A_FILE else name for name in METERS))
 
 
-def open_meters(choice: str) -> tuple[Meter, ...]:
+def open_meters(choice: str, *, gpus: Sequence[str] | None = None) -> tuple[Meter, ...]:
     """The meters of ``choice``: at most one of the GPUs and one of the CPU side.
 
-    A meter's name opens exactly that one, ``none`` opens none, and ``auto`` the best there is of each side, with an
-    estimate for the CPU at worst; ``auto`` says in the log what it took and why not another.
+    The GPUs are the visible ones, or exactly ``gpus`` where the work happens elsewhere; none are measured if those are
+    not known (an empty list). A meter's name opens exactly that one, ``none`` opens none, and ``auto`` the best there
+    is of each side, with an estimate for the CPU at worst; ``auto`` says in the log what it took and why not another.
 
     Raises:
         UsageError: the choice is not known.
@@ -39,16 +40,17 @@ def open_meters(choice: str) -> tuple[Meter, ...]:
     if choice == "none":
         return ()
     if choice == "auto":
-        return tuple(meter for side, names in _AUTO.items() if (meter := _first_usable(side, names)) is not None)
+        sides = {side: names for side, names in _AUTO.items() if side != "gpu" or gpus is None or gpus}
+        return tuple(meter for side, names in sides.items() if (meter := _first_usable(side, names, gpus)) is not None)
     if name not in METERS or bool(colon) != (name == _READS_A_FILE):
         raise UsageError(f"meter: {choice!r} is not one of {', '.join(KNOWN_CHOICES)}")
-    return (_open(name, *([Path(file)] if colon else [])),)
+    return (_open(name, gpus, *([Path(file)] if colon else [])),)
 
 
-def _first_usable(side: str, names: tuple[str, ...]) -> Meter | None:
+def _first_usable(side: str, names: tuple[str, ...], gpus: Sequence[str] | None) -> Meter | None:
     for name in names:
         try:
-            meter = _open(name)
+            meter = _open(name, gpus)
         except MeterError as error:
             log.info("meter passed over domain=%s meter=%s reason=%r", side, name, str(error))
         else:
@@ -58,7 +60,11 @@ def _first_usable(side: str, names: tuple[str, ...]) -> Meter | None:
     return None
 
 
-def _open(name: str, *arguments: Path) -> Meter:
+def _open(name: str, gpus: Sequence[str] | None, *arguments: Path | str) -> Meter:
+    if name in _AUTO["gpu"] and gpus is not None:
+        if not gpus:
+            raise MeterError(f"meter {name}: the GPUs of the work are not known; name them with --meter-gpu")
+        arguments = (*arguments, ",".join(gpus))
     module, _, function = METERS[name].partition(":")
     opener: Callable[..., Meter] = getattr(import_module(module), function)
     return opener(*arguments)
