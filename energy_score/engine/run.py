@@ -52,16 +52,20 @@ class Run:
         self._enter("data")
         queries = load_queries(self.spec.dataset, query_count=self.spec.query_count)
         backend = open_backend(self.spec)
-        server = backend.server if isinstance(backend, Served) else None
+        server = None
         with contextlib.ExitStack() as open_parts:
             model = None
-            if server is not None:
-                open_parts.enter_context(server)
+            if isinstance(backend, Served):
+                server = open_parts.enter_context(backend.server)
+                open_parts.callback(backend.close)
                 if not server.managed:
                     # It has loaded its model before, and holds its GPUs once it has answered: no window, then meters.
                     self._enter("load")
                     model = backend.load()
-            meters = open_meters(self.spec.meter, gpus=None if server is None else server.gpus())
+            if server is None:
+                meters = open_meters(self.spec.meter)
+            else:
+                meters = open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
             for meter in meters:
                 open_parts.callback(meter.close)
             watch = open_parts.enter_context(

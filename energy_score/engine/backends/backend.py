@@ -107,3 +107,6 @@ class Served(Protocol):
 
     def server_use(self) -> ServerUse:
         """What is known of the server, and what was counted; asked once, after the last query."""
+
+    def close(self) -> None:
+        """Give up the connections; the server is left as it is."""

@@ -44,7 +44,7 @@ class OpenAIEndpointBackend:
             self.server = RunningServer(spec.endpoint, named_gpus=spec.meter_gpus)
         else:
             raise EnvironmentNotReadyError("the vllm backend needs an endpoint or a server command; the spec has none")
-        self._client: HttpClient
+        self._client = HttpClient(self.server.address, timeout_s=spec.request_timeout_s)
         self._model: ServedModel
         self._interface: Interface = "completions" if spec.prompt_plan.raw else "chat"
         self._interface_guessed = False
@@ -61,7 +61,6 @@ class OpenAIEndpointBackend:
         A managed server is started first. What a server does not tell of its model is None.
         """
         self.server.start()
-        self._client = HttpClient(self.server.address, timeout_s=self._spec.request_timeout_s)
         try:
             listed = json.loads(self._client.get_text(f"{self.server.address}/models"))
         except (HttpError, ValueError) as error:
@@ -123,6 +122,10 @@ class OpenAIEndpointBackend:
 
     def synchronise(self) -> None:
         """An answer that has ended is finished work."""
+
+    def close(self) -> None:
+        """As the protocol of a served backend says."""
+        self._client.close()
 
     def begin_counting(self) -> None:
         """As the protocol of a served backend says."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,8 @@ _RETRY_WAITS_S = (0.2, 0.5)
 _LONGEST_RETRY_AFTER_S = 30.0
 _BUSY = (429, 503)
 _LONGEST_DETAIL = 300
+# Its line for every request would be one for every query.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 class HttpError(Exception):

@@ -32,6 +32,7 @@ class ManagedServer:
     """The server of ``spec.server_command``, in this process's group: whoever ends the engine for good ends both."""
 
     managed = True
+    cpu_meters = ("rapl",)
     found: EndpointGpus | None = None
 
     def __init__(self, spec: RunSpec, *, ready_within_s: float = _READY_WITHIN_S) -> None:

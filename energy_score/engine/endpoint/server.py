@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol, Self
 
+from energy_score.contract.endpoint_address import is_loopback
 from energy_score.gpu.compute_processes import with_descendants
 from energy_score.gpu.endpoint_gpus import EndpointGpus, find_endpoint_gpus
 
@@ -50,6 +51,10 @@ class Server(Protocol):
             MeterError: GPUs were named that are not there.
         """
 
+    @property
+    def cpu_meters(self) -> tuple[str, ...]:
+        """The meters that can see the server's CPU side: this machine's counter, never an estimate of the client."""
+
     def process_ids(self) -> frozenset[int]:
         """The processes whose work on the GPUs is the run's, beside this one and its descendants."""
 
@@ -85,6 +90,11 @@ class RunningServer:
         else:
             log.info("measured GPUs: %s server_processes=%s", self.found.uuids, sorted(self.found.server_process_ids))
         return self.found.uuids
+
+    @property
+    def cpu_meters(self) -> tuple[str, ...]:
+        """As the protocol says."""
+        return ("rapl",) if is_loopback(self.address) else ()
 
     def process_ids(self) -> frozenset[int]:
         """As the protocol says."""
