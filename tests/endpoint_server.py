@@ -77,6 +77,7 @@ def endpoint_server(script: Script | None = None, *, port: int = 0) -> Iterator[
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each small write may wait 40 ms for an acknowledgement
     plan: Script
     guard: threading.Lock
 

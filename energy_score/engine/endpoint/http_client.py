@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -41,7 +42,10 @@ class HttpClient:
         self.address = address
         self._timeout_s = timeout_s
         key = os.environ.get(_KEY_VARIABLE)
+        # Reading all trusted certificates takes a tenth of a second, and only https needs them.
+        trust = True if address.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._http = httpx2.Client(
+            verify=trust,
             timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
             limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
