@@ -12,7 +12,8 @@ WORKDIR /source
 RUN python3 -m venv --without-pip --system-site-packages /opt/energy-score
 COPY pyproject.toml constraints.txt ./
 RUN python3 -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
-print('\n'.join([*project['dependencies'], *project['optional-dependencies']['pytorch']]))" > requirements.txt \
+print('\n'.join([*project['dependencies'], *project['optional-dependencies']['pytorch'], \
+*project['optional-dependencies']['endpoint']]))" > requirements.txt \
     && /opt/energy-score/bin/python -m pip install --no-cache-dir --constraint constraints.txt --requirement requirements.txt
 COPY README.md LICENSE *.py ./
 COPY energy_score energy_score

@@ -24,12 +24,13 @@ from energy_score.contract.run_spec import (
 )
 from energy_score.data_files.named_paths import processor_location, prompts_path
 from energy_score.data_files.pinning import folder_digest, pinned
+from energy_score.endpoint_order import endpoint_order_of
 from energy_score.families.row_plan import RowPlan, plan_of
 from energy_score.tasks.registry import TASKS, task_of
 from energy_score.tasks.task import Task
 
 # What each backend can run today.
-RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {"pytorch": tuple(TASKS)}
+RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {"pytorch": tuple(TASKS), "vllm": ("text_gen",)}
 
 # Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
 # energy at a counter period of 100 ms), an idle baseline of at least 30 s.
@@ -48,6 +49,11 @@ class RunOptions(Record):
 
     backend: str = "pytorch"
     endpoint: str | None = None
+    managed: bool = False
+    server_command: str | None = None
+    concurrency: int = Field(default=1, ge=1)
+    request_timeout_s: float = Field(default=600.0, gt=0)
+    meter_gpus: str | None = None
     processor: str | None = None
     gpu_count: int | None = Field(default=None, ge=0)
     device_map: Literal["auto"] | None = None
@@ -84,7 +90,7 @@ class ParameterHandler:
     (or, where there is none, what stands for it).
 
     Raises:
-        UsageError: an option can hold for no row: backend, region, meter, prompts file, interval.
+        UsageError: an option can hold for no row: backend, endpoint, region, meter, prompts file, interval.
     """
 
     def __init__(self, options: RunOptions, *, sheet_directory: Path, sheet_name: str = "models.csv") -> None:
@@ -97,6 +103,20 @@ class ParameterHandler:
                 "valid is --repeats auto --ci 1%"
             )
         grid_factor(options.region)
+        self._endpoint = endpoint_order_of(
+            backend=options.backend,
+            endpoint=options.endpoint,
+            managed=options.managed,
+            server_command=options.server_command,
+            concurrency=options.concurrency,
+            meter_gpus=options.meter_gpus,
+            without_effect={
+                "--no-weights": options.no_weights,
+                "truncation": bool(options.truncation),
+                "processor": options.processor is not None,
+                "device_map": options.device_map is not None,
+            },
+        )
         self._options = options
         self._sheet_directory = sheet_directory
         self._sheet_name = sheet_name
@@ -139,8 +159,12 @@ class ParameterHandler:
             prompt_plan=row_plan.prompt_plan,
             generation=self._generation(config, task),
             backend=options.backend,
-            endpoint=options.endpoint,
+            endpoint=self._endpoint.endpoint,
+            server_command=self._endpoint.server_command_for(config),
+            concurrency=options.concurrency,
+            request_timeout_s=options.request_timeout_s,
             meter=self._meter,
+            meter_gpus=self._endpoint.meter_gpus,
             dataset=self._dataset(config, task),
             query_count=options.query_count,
             truncation=task.truncates if options.truncation is None else options.truncation,

@@ -42,7 +42,7 @@ def main() -> None:
     dockerfile = _DOCKERFILE.format(image=arguments.image, version=__version__).encode()
     client.images.build(fileobj=io.BytesIO(dockerfile), tag=_STAND_IN, rm=True)
     executor = DockerExecutor(timeout_s=60, image=_STAND_IN, memory=None)
-    executor.check()
+    executor.check(backend="pytorch")
     with tempfile.TemporaryDirectory() as folder:
         directory, spec = _run_in(Path(folder))
         pairs_s = [

@@ -78,7 +78,7 @@ def main() -> int:
             both = [("bare", loops.bare), ("harness", harness)]
             for name, run in both[:: 1 if number % 2 else -1]:
                 times_s[name].append(_timed(run))
-    size = f"{loops.model.parameter_count / 1e6:.0f} M parameters"
+    size = f"{(loops.model.parameter_count or 0) / 1e6:.0f} M parameters"
     print(f"{size}, {len(PROMPTS)} prompts, {NEW_TOKENS} new tokens, {pairs} pairs of passes")
     added: dict[str, float] = {}
     for clock, label in enumerate(("wall", "CPU")):

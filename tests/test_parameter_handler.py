@@ -205,10 +205,9 @@ def test_an_interval_without_adaptive_repeats_is_refused(repeats: int | None) ->
         handler(repeats=repeats, ci_target=0.01)
 
 
-@pytest.mark.parametrize("backend", ["vllm", "optimum"])
-def test_a_backend_that_is_not_there_is_refused_by_name(backend: str) -> None:
-    with pytest.raises(UsageError, match=f"--backend {backend}: not available in this version; pytorch is"):
-        handler(backend=backend)
+def test_a_backend_that_is_not_there_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match="--backend optimum: not available in this version; pytorch, vllm is"):
+        handler(backend="optimum")
 
 
 def test_a_task_that_the_backend_cannot_run_is_refused_for_its_row(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,17 @@ _LOAD = (
                  show_envvar=True, help="What runs the models: pytorch, vllm, optimum, or one of another package."),
     click.option("--endpoint", "-e", metavar="URL", default="http://localhost:8000/v1", show_default=True,
                  envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
+    click.option("--managed", is_flag=True,
+                 help="The vllm backend starts a server of its own for each row, and stops it."),
+    click.option("--server-command", metavar="COMMAND",
+                 help="What --managed starts; {model}, {name}, {revision}, {port}, {dtype}, {seed} and {gpu_count} are "
+                 "filled in.  [default: vllm serve, without prefix caching]"),
+    click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                 help="Queries under way at a time, at an endpoint; more than 1 is not comparable."),
+    click.option("--request-timeout", "request_timeout_s", type=click.FloatRange(min=0.1), default=600.0,
+                 show_default=True, metavar="SECONDS", help="An endpoint that says nothing for so long fails a query."),
+    click.option("--meter-gpu", "meter_gpus", metavar="GPU[,GPU]",
+                 help="The server's GPUs by UUID or index.  [default: those its processes hold]"),
 )  # fmt: skip
 
 _MEASUREMENT = (
@@ -77,13 +88,15 @@ _RUN = (
 )  # fmt: skip
 
 
-def _default_executor() -> str:
-    return "local" if os.environ.get("USE_DOCKER", "").strip().lower() in ("false", "0", "no") else "docker"
+def _default_executor(backend: str) -> str:
+    """A container for each run; none for what only sends queries to a server, whose GPUs the host alone can see."""
+    without = os.environ.get("USE_DOCKER", "").strip().lower() in ("false", "0", "no")
+    return "local" if without or backend == "vllm" else "docker"
 
 
 _EXECUTOR = (
-    click.option("--executor", type=click.Choice(["docker", "local"]), default=_default_executor,
-                 show_default="docker; local with USE_DOCKER=false",
+    click.option("--executor", type=click.Choice(["docker", "local"]),
+                 show_default="docker; local with USE_DOCKER=false or --backend vllm",
                  help="Where runs happen: one container per run, or a child process of this program."),
     click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
                  show_envvar=True, help="The image of the docker executor; ./build.sh makes it."),
@@ -147,10 +160,10 @@ def executor_from(parameters: dict[str, Any]) -> "Executor":
     from energy_score.executors.registry import open_executor  # noqa: PLC0415 - not on the way to --help
 
     executor = open_executor(
-        parameters["executor"],
+        parameters["executor"] or _default_executor(parameters["backend"]),
         timeout_s=parameters["timeout_s"],
         image=parameters["image"],
         memory=parameters["memory"],
     )
-    executor.check()
+    executor.check(backend=parameters["backend"])
     return executor

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerUse
 
 Domain = Literal["gpu", "cpu"]
 
@@ -179,19 +180,19 @@ class MediaCounts(Record):
 
 
 class LoadedModel(Record):
-    """What was really loaded, read back from it.
+    """What was really loaded, read back from it; None is what nobody told: a server keeps much to itself.
 
     ``commit`` is the Hub commit; ``random_weights`` marks no_weights; ``quantization`` is the method, None where the
     weights are not quantized. ``notes`` are what a reader must know of the model (weights that the checkpoint lacks).
     """
 
     commit: str | None
-    dtype: str
-    devices: tuple[str, ...]
-    parameter_count: int
+    dtype: str | None
+    devices: tuple[str, ...] | None
+    parameter_count: int | None
     attention: str | None
-    random_weights: bool
-    offloaded: bool
+    random_weights: bool | None
+    offloaded: bool | None
     context_length: int | None
     quantization: str | None = None
     notes: tuple[str, ...] = ()
@@ -234,7 +235,10 @@ class Verdict(Record):
 
 
 class RunReport(Record):
-    """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself."""
+    """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself.
+
+    ``server`` is what answered the queries, where that was another process than the engine.
+    """
 
     schema_version: Literal[1] = 1
     run_id: str
@@ -254,4 +258,5 @@ class RunReport(Record):
     software: dict[str, str]
     meters: tuple[str, ...]
     conditions: tuple[GpuConditions, ...] = ()
+    server: ServerUse | None = None
     verdict: Verdict

@@ -128,6 +128,11 @@ class RunSpec(Record):
 
     ``processor`` is where the tokenizer or processor comes from, a Hub id or an absolute folder; None is the model
     itself. ``truncation`` cuts an input that is longer than the model's context, which otherwise fails its query.
+
+    The vllm backend sends its queries to ``endpoint``, or starts a server of its own by ``server_command``: one of the
+    two is there. ``concurrency`` queries are under way at a time, and a server that says nothing for
+    ``request_timeout_s`` fails its query. ``meter_gpus`` (UUIDs, or NVML's indices) are measured in place of those that
+    the server's processes hold.
     """
 
     schema_version: Literal[1] = 1
@@ -148,7 +153,11 @@ class RunSpec(Record):
     generation: GenerationSettings
     backend: str
     endpoint: str | None = None
+    server_command: str | None = None
+    concurrency: int = Field(default=1, ge=1)
+    request_timeout_s: float = Field(default=600.0, gt=0)
     meter: str
+    meter_gpus: tuple[str, ...] = ()
     dataset: DatasetRef
     query_count: int | None = Field(default=None, ge=1)
     truncation: bool = False

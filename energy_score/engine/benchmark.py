@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
 
@@ -121,30 +122,36 @@ class Benchmark:
                 self.log.records[index].error = str(error)
 
     def _prefill_pass(self) -> None:
-        self._each_query(lambda _, query: self._backend.answer(query, self._limits(at_most=1)), phase="prefill")
+        self._each_query(lambda query: self._backend.answer(query, self._limits(at_most=1)), phase="prefill")
 
     def _work_pass(self) -> None:
-        def run(index: int, query: PreparedQuery) -> None:
-            completion = self._answer_in_full(query)
+        def note(index: int, query: PreparedQuery, completion: Completion) -> None:
             self.log.note_measured(index, query, completion)
             if self._spec.save_text:
                 self._kept[index] = completion
 
-        self._each_query(run, phase=self._backend.work_phase)
+        self._each_query(self._answer_in_full, phase=self._backend.work_phase, note=note)
 
     def _uncounted_work_pass(self) -> None:
-        self._each_query(lambda _, query: self._answer_in_full(query), phase=self._backend.work_phase)
+        self._each_query(self._answer_in_full, phase=self._backend.work_phase)
 
-    def _each_query(self, run: Callable[[int, PreparedQuery], object], *, phase: str) -> None:
-        for index, query in enumerate(self._prepared):
-            if query is None:
-                continue
-            try:
-                run(index, query)
-            except QueryError as error:
+    def _each_query(
+        self,
+        answer: Callable[[PreparedQuery], Completion],
+        *,
+        phase: str,
+        note: Callable[[int, PreparedQuery, Completion], None] | None = None,
+    ) -> None:
+        runnable = [(index, query) for index, query in enumerate(self._prepared) if query is not None]
+        outcomes = self._outcomes(answer, [query for _, query in runnable])
+        for (index, query), outcome in zip(runnable, outcomes, strict=True):
+            if isinstance(outcome, Completion):
+                if note is not None:
+                    note(index, query, outcome)
+            else:
                 if self.log.records[index].error is None:
-                    log.warning("query failed: index=%d phase=%s error=%s", index, phase, error)
-                self.log.records[index].error = str(error)
+                    log.warning("query failed: index=%d phase=%s error=%s", index, phase, outcome)
+                self.log.records[index].error = str(outcome)
             self._done_count += 1
             self._events.progress(
                 lambda: {
@@ -155,6 +162,26 @@ class Benchmark:
                     "cpu_energy_j": self._measurement.energy_j("cpu"),
                 }
             )
+
+    def _outcomes(
+        self, answer: Callable[[PreparedQuery], Completion], queries: Sequence[PreparedQuery]
+    ) -> Iterator[Completion | QueryError]:
+        """What became of each query, in order; as many are under way at a time as the spec says."""
+
+        def attempt(query: PreparedQuery) -> Completion | QueryError:
+            try:
+                return answer(query)
+            except QueryError as error:
+                return error
+
+        if self._spec.concurrency == 1:
+            yield from map(attempt, queries)
+            return
+        pool = ThreadPoolExecutor(self._spec.concurrency, thread_name_prefix="query")
+        try:
+            yield from pool.map(attempt, queries)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     @property
     def planned_query_count(self) -> int:

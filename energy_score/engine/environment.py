@@ -11,12 +11,14 @@ from energy_score import __version__
 from energy_score.contract.errors import EnvironmentNotReadyError, MeterError
 from energy_score.contract.official_gpu import is_official_gpu
 from energy_score.contract.run_report import Gpu, Hardware
+from energy_score.contract.server_use import ServerUse
 from energy_score.gpu.nvml_devices import open_nvml_devices
 from energy_score.gpu.nvml_library import nvidia_driver_version
 
 log = logging.getLogger(__name__)
 
 _PACKAGES = ("torch", "transformers", "tokenizers", "datasets", "diffusers", "sentence-transformers")
+_PACKAGES_OF_A_CLIENT = ("datasets", "httpx2")
 _CPUINFO = Path("/proc/cpuinfo")
 _BYTES_PER_MIB = 2**20
 
@@ -58,13 +60,15 @@ def warn_of_other_hardware(hardware: Hardware) -> None:
         log.warning("not an NVIDIA H100 80 GB, so the figures compare with no published score: found=%s", found)
 
 
-def read_software() -> dict[str, str]:
+def read_software(server: ServerUse | None = None) -> dict[str, str]:
     """Versions by name: python, platform, energy_score, the installed ones of the inference stack, the NVIDIA driver.
 
-    What is not there has no entry.
+    What is not there has no entry. Behind an endpoint the stack is the server's, and what it tells is ``server``.
     """
     versions = {"python": platform.python_version(), "platform": platform.platform(), "energy_score": __version__}
-    for package in _PACKAGES:
+    if server is not None:
+        versions["server"] = f"{server.name or 'unknown'} {server.version or '(version unknown)'}"
+    for package in _PACKAGES if server is None else _PACKAGES_OF_A_CLIENT:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

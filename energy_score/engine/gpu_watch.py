@@ -1,7 +1,7 @@
 """What is looked at beside a run's GPU meter: sampled power and conditions, update periods, idle power."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -19,9 +19,16 @@ _CALIBRATION_S = 1.0
 
 
 class GpuWatch:
-    """The sampler beside an NVML meter, started before the model is loaded; nothing at all beside any other meter."""
+    """The sampler beside an NVML meter, started before the model is loaded; nothing at all beside any other meter.
 
-    def __init__(self, meters: Sequence[Meter], *, seed: int) -> None:
+    ``own_process_ids`` tells, when it is asked, which processes are the run's beside this one and its descendants.
+    """
+
+    def __init__(
+        self, meters: Sequence[Meter], *, seed: int, own_process_ids: Callable[[], Collection[int]] = frozenset
+    ) -> None:
+        self._own_process_ids = own_process_ids
+        self._own_at_start = frozenset(own_process_ids())
         self._counter = next((meter for meter in meters if isinstance(meter, NvmlMeter)), None)
         power = next((meter for meter in meters if isinstance(meter, NvmlPowerMeter)), None)
         self._sampler = power.sampler if power is not None else None
@@ -57,7 +64,7 @@ class GpuWatch:
                     "power_period_s": periods[seen.uuid].power_s if seen.uuid in periods else None,
                 }
             )
-            for seen in self._sampler.conditions((), *span)
+            for seen in self._sampler.conditions(self._own_at_start | frozenset(self._own_process_ids()), *span)
         )
 
     def write_trace(self, path: Path) -> None:

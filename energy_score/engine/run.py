@@ -1,5 +1,6 @@
 """One run from its spec to its report."""
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_report import Gpu, GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerUse
+from energy_score.engine.backends.backend import Backend, Served
 from energy_score.engine.backends.registry import open_backend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.datasets import Queries, load_queries
@@ -48,26 +51,56 @@ class Run:
         """
         started_at = datetime.now(UTC)
         require_gpus(self.gpu_uuids)
-        if self.spec.model_path is None or self.spec.dataset.path is None:
+        loads_from_hub = self.spec.model_path is None and self.spec.endpoint is None
+        if loads_from_hub or self.spec.dataset.path is None:
             go_offline_if_unreachable()
         self._enter("data")
         queries = load_queries(self.spec.dataset, query_count=self.spec.query_count)
-        meters = open_meters(self.spec.meter)
-        try:
-            with GpuWatch(meters, seed=self.spec.generation.seed) as watch:
-                return self._measure(queries, meters, watch, started_at)
-        finally:
-            for meter in meters:
-                meter.close()
-
-    def _measure(self, queries: Queries, meters: Sequence[Meter], watch: GpuWatch, started_at: datetime) -> RunReport:
-        self._enter("load")
         backend = open_backend(self.spec)
+        server = None
+        with contextlib.ExitStack() as open_parts:
+            model = None
+            if isinstance(backend, Served):
+                server = open_parts.enter_context(backend.server)
+                open_parts.callback(backend.close)
+                if not server.managed:
+                    # It has loaded its model before, and holds its GPUs once it has answered: no window, then meters.
+                    self._enter("load")
+                    model = backend.load()
+            if server is None:
+                meters = open_meters(self.spec.meter)
+            else:
+                meters = open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
+            for meter in meters:
+                open_parts.callback(meter.close)
+            watch = open_parts.enter_context(
+                GpuWatch(
+                    meters,
+                    seed=self.spec.generation.seed,
+                    own_process_ids=frozenset if server is None else server.process_ids,
+                )
+            )
+            return self._measure(
+                queries, backend=backend, model=model, meters=meters, watch=watch, started_at=started_at
+            )
+
+    def _measure(
+        self,
+        queries: Queries,
+        *,
+        backend: Backend,
+        model: LoadedModel | None,
+        meters: Sequence[Meter],
+        watch: GpuWatch,
+        started_at: datetime,
+    ) -> RunReport:
         measurement = Measurement(meters, synchronise=backend.synchronise, integral=watch.integral)
-        loaded: list[LoadedModel] = []
-        measurement.measure("load", lambda: loaded.append(backend.load()))
-        model = loaded[0]
-        log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, ",".join(model.devices), model.attention)
+        if model is None:
+            self._enter("load")
+            loaded: list[LoadedModel] = []
+            measurement.measure("load", lambda: loaded.append(backend.load()))
+            model = loaded[0]
+        log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, model.devices, model.attention)
 
         benchmark = Benchmark(
             spec=self.spec, backend=backend, rows=queries.rows, measurement=measurement, events=self.events
@@ -75,12 +108,15 @@ class Run:
         self._enter("warmup")
         benchmark.warm_up()
         self._enter("measure")
+        if isinstance(backend, Served):
+            backend.begin_counting()
         benchmark.measure()
+        server_use = backend.server_use() if isinstance(backend, Served) else None
 
         self._enter("report")
         report = self._report(
             benchmark=benchmark, model=model, queries=queries, measurement=measurement, meters=meters,
-            conditions=watch.conditions(measurement), started_at=started_at,
+            conditions=watch.conditions(measurement), server_use=server_use, started_at=started_at,
         )  # fmt: skip
         write_queries(self.directory, benchmark.log.records)
         if self.spec.save_text:
@@ -99,6 +135,7 @@ class Run:
         measurement: Measurement,
         meters: Sequence[Meter],
         conditions: tuple[GpuConditions, ...],
+        server_use: ServerUse | None,
         started_at: datetime,
     ) -> RunReport:
         gpus: list[Gpu] = [gpu for meter in meters for gpu in meter.gpus]
@@ -120,9 +157,10 @@ class Run:
             media=benchmark.log.media(),
             first_prompt_sha256=hashlib.sha256(benchmark.first_prompt().encode()).hexdigest(),
             hardware=hardware,
-            software=read_software(),
+            software=read_software(server_use),
             meters=tuple(meter.description for meter in meters),
             conditions=conditions,
+            server=server_use,
             verdict=judge(
                 spec=self.spec,
                 windows=measurement.windows,
@@ -131,6 +169,7 @@ class Run:
                 model=model,
                 hardware=hardware,
                 conditions=conditions,
+                server=server_use,
             ),
         )
 

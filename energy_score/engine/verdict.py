@@ -12,9 +12,11 @@ from energy_score.contract.run_report import (
     Verdict,
 )
 from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerUse
 from energy_score.engine.rules import counter, energy, gpu, official
 from energy_score.engine.rules import model as model_rules
 from energy_score.engine.rules import queries as query_rules
+from energy_score.engine.rules import server as server_rules
 from energy_score.engine.rules.facts import Facts, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -44,6 +46,16 @@ RULES: tuple[Rule, ...] = (
     model_rules.model_is_offloaded,
     model_rules.model_is_not_on_the_gpu,
     model_rules.too_many_gpus,
+    server_rules.gpu_of_the_server_is_unseen,
+    server_rules.prefixes_are_cached,
+    server_rules.prefix_caching_is_unknown,
+    server_rules.server_did_other_work,
+    server_rules.other_work_would_go_unseen,
+    server_rules.queries_were_concurrent,
+    server_rules.length_is_not_enforced,
+    server_rules.interface_was_guessed,
+    server_rules.model_was_not_read_back,
+    server_rules.processes_of_the_server_are_unknown,
     official.protocol_is_quick,
     official.repeats_are_too_few,
     official.queries_are_too_few,
@@ -60,6 +72,7 @@ def judge(
     model: LoadedModel,
     hardware: Hardware,
     conditions: Sequence[GpuConditions] = (),
+    server: ServerUse | None = None,
 ) -> Verdict:
     """The verdict with every reason that spoke, in the order of the rules.
 
@@ -74,6 +87,7 @@ def judge(
         model=model,
         hardware=hardware,
         conditions=tuple(conditions),
+        server=server,
     )
     reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)
     severities = {reason.severity for reason in reasons}

@@ -10,6 +10,8 @@ from typing import Any
 
 from docker.types import DeviceRequest, LogConfig, Mount
 
+from energy_score.contract.endpoint_address import is_loopback
+from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.hub_cache import datasets_cache, hub_cache, is_dataset_cached, is_model_cached
@@ -53,9 +55,17 @@ def container_settings(
 
     Every host path is seen under its own name, so that a spec means the same inside: the run directory to be written,
     models and prompts to be read. Without a need for the Hub or an endpoint there is no network and no token.
+
+    Raises:
+        EnvironmentNotReadyError: the run's endpoint is one that no container reaches.
     """
     run_folder = str(directory.path.resolve())
-    reaches_hub, endpoint = needs_hub(spec), spec.endpoint if spec.backend == "vllm" else None
+    reaches_hub = needs_hub(spec)
+    if spec.endpoint is not None and is_loopback(spec.endpoint):
+        raise EnvironmentNotReadyError(
+            f"--endpoint {spec.endpoint} is this machine's loopback, which no container reaches: --executor local, or a "
+            "server on 0.0.0.0 and http://host.docker.internal:PORT/v1"
+        )
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -83,8 +93,8 @@ def container_settings(
         environment=environment,
         host_config={
             "mounts": mounts,
-            "network_mode": "bridge" if reaches_hub or endpoint else "none",
-            "extra_hosts": {"host.docker.internal": "host-gateway"} if endpoint else None,
+            "network_mode": "bridge" if reaches_hub or spec.endpoint else "none",
+            "extra_hosts": {"host.docker.internal": "host-gateway"} if spec.endpoint else None,
             "device_requests": [DeviceRequest(device_ids=list(gpu_uuids), capabilities=[["gpu"]])] if gpu_uuids else [],
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges"],
@@ -104,7 +114,9 @@ def needs_hub(spec: RunSpec) -> bool:
     """Whether the run must reach the Hub: something of it is neither local nor in the cache, and we are not offline."""
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return False
-    model_is_here = spec.model_path is not None or is_model_cached(spec.model_id, spec.revision)
+    model_is_here = (
+        spec.endpoint is not None or spec.model_path is not None or is_model_cached(spec.model_id, spec.revision)
+    )
     processor_is_here = spec.processor is None or _is_path(spec.processor) or is_model_cached(spec.processor, None)
     dataset_is_here = spec.dataset.name is None or is_dataset_cached(spec.dataset.name)
     return not (model_is_here and processor_is_here and dataset_is_here)
@@ -140,7 +152,8 @@ def readable_token() -> Iterator[Path | None]:
 
 def _uses_hub(spec: RunSpec) -> bool:
     by_name = spec.processor is not None and not _is_path(spec.processor)
-    return spec.model_path is None or spec.dataset.path is None or by_name
+    loads_model = spec.model_path is None and spec.endpoint is None
+    return loads_model or spec.dataset.path is None or by_name
 
 
 def _is_path(name: str) -> bool:

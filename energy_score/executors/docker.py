@@ -19,7 +19,7 @@ from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStre
 from energy_score.executors.engine_output import OnEvent, OnLogLine
 from energy_score.executors.executor import Execution
 from energy_score.executors.owner import Owner
-from energy_score.executors.witness import GpuWitness
+from energy_score.executors.witness import open_witness
 
 log = logging.getLogger(__name__)
 
@@ -40,11 +40,12 @@ class DockerExecutor:
         self._memory = memory
         self._client: docker.DockerClient | None = None
 
-    def check(self) -> None:
+    def check(self, *, backend: str) -> None:
         """As the protocol says: an engine of this machine must answer and have the image of this program's version.
 
         Containers that dead owners of ours left are removed.
         """
+        del backend  # the image has the packages of all of them
         client = self._connected()
         if not client.api.base_url.startswith("http+docker://local"):
             raise EnvironmentNotReadyError(
@@ -77,9 +78,13 @@ class DockerExecutor:
         api = self._connected().api
         name = container_name(spec.run_id)
         labels = {RUN_LABEL: spec.run_id, **Owner.current().labels()}
-        with GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count) as witness, readable_token() as token_file:
+        with open_witness(spec) as witness, readable_token() as token_file:
             settings = container_settings(
-                spec, directory=directory, gpu_uuids=witness.uuids, memory=self._memory, token_file=token_file
+                spec,
+                directory=directory,
+                gpu_uuids=() if spec.endpoint else witness.uuids,  # a server's GPUs are not the client's
+                memory=self._memory,
+                token_file=token_file,
             )
             container = Container(api, name=name, stream=ContainerStream(on_event, on_log_line))
             witness.is_of_run = container.holds

@@ -30,8 +30,8 @@ class Executor(Protocol):
     def image(self) -> str | None:
         """The digest of the container image that runs happen in, known after ``check``; None where there is none."""
 
-    def check(self) -> None:
-        """Return if a run can be started.
+    def check(self, *, backend: str) -> None:
+        """Return if a run of ``backend`` can be started.
 
         Raises:
             EnvironmentNotReadyError: something is missing; the message says what and how to get it.

@@ -18,7 +18,7 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.engine_output import OnEvent, OnLogLine, dispatch
 from energy_score.executors.executor import Execution
-from energy_score.executors.witness import GpuWitness
+from energy_score.executors.witness import open_witness
 
 # What an engine needs from its owner's environment; everything else stays behind.
 _PASSED_ON = {
@@ -37,9 +37,16 @@ _PASSED_ON_PREFIXES = (
     "TORCH",
     "PYTORCH_",
     "TRITON_",
+    "VLLM_",
     "LC_",
 )
 _GRACE_S = 15.0
+# Each backend's extra, and the packages of it that a run cannot begin without.
+_PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "pytorch": ("pytorch", ("torch", "transformers")),
+    "vllm": ("endpoint", ("httpx2",)),
+    "optimum": ("pytorch", ("torch", "transformers")),
+}
 
 
 class LocalExecutor:
@@ -50,13 +57,14 @@ class LocalExecutor:
     def __init__(self, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
 
-    def check(self) -> None:
-        """As the protocol says: the packages of the pytorch backend must be installed here."""
-        absent = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    def check(self, *, backend: str) -> None:
+        """As the protocol says: the packages of the backend must be installed here."""
+        extra, packages = _PACKAGES.get(backend, ("pytorch", ()))  # of another package: its own affair
+        absent = [name for name in packages if importlib.util.find_spec(name) is None]
         if absent:
             raise EnvironmentNotReadyError(
                 f"the local executor needs {' and '.join(absent)}, not installed in {sys.prefix}: "
-                "pip install -c constraints.txt -e '.[pytorch]'"
+                f"pip install -c constraints.txt -e '.[{extra}]'"
             )
 
     def execute(
@@ -72,7 +80,7 @@ class LocalExecutor:
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
         ]  # fmt: skip
-        witness = GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count)
+        witness = open_witness(spec)
         with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,

@@ -6,7 +6,7 @@ A container sees only its own processes; the host sees all of them. Costs two re
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,9 @@ from typing import Self
 from energy_score.contract.errors import MeterError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource
-from energy_score.gpu.compute_processes import ids_are_comparable
+from energy_score.contract.run_spec import RunSpec
+from energy_score.gpu.compute_processes import descends_from, ids_are_comparable
+from energy_score.gpu.endpoint_gpus import find_endpoint_gpus
 from energy_score.gpu.nvml_devices import NvmlDevices, open_nvml_devices
 
 log = logging.getLogger(__name__)
@@ -27,14 +29,24 @@ _MJ_PER_J = 1000.0
 class GpuWitness:
     """Watches a run's GPUs while its context is open; ``write`` then gives what it saw.
 
-    Those are the first ``gpu_count`` visible ones (all of them for None), named by ``uuids`` once the context is open.
+    Those are the first ``gpu_count`` visible ones (all of them for None), or exactly ``gpus`` where the work happens
+    elsewhere; named by ``uuids`` once the context is open. ``server_process_ids`` and their descendants are the run's.
 
     ``is_of_run`` tells the run's own processes, and is set before the run starts any. Without NVML on the host
     nothing is watched and nothing written: the verdict then says that the witness is missing.
     """
 
-    def __init__(self, run_id: str, *, gpu_count: int | None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        gpu_count: int | None,
+        gpus: Sequence[str] | None = None,
+        server_process_ids: Collection[int] = (),
+    ) -> None:
         self.is_of_run: Callable[[int], bool] = lambda _: False
+        self._gpus = gpus
+        self._server_process_ids = server_process_ids
         self.uuids: tuple[str, ...] = ()
         self._gpu_count = gpu_count
         self._run_id = run_id
@@ -48,7 +60,8 @@ class GpuWitness:
     def __enter__(self) -> Self:
         self._started_at = datetime.now(UTC)
         try:
-            self._devices = open_nvml_devices(count=self._gpu_count)
+            shown = None if self._gpus is None else ",".join(self._gpus)
+            self._devices = open_nvml_devices(count=self._gpu_count, shown=shown)
         except MeterError as error:
             log.debug("no witness: %s", error)
             return self
@@ -125,9 +138,23 @@ class GpuWitness:
         """Whether the process is of the run or this one; one that has just ended does not count against the run."""
         if process_id == os.getpid():
             return True
+        if any(descends_from(process_id, server_id) for server_id in self._server_process_ids):
+            return True
         try:
             return self.is_of_run(process_id)
         except (ProcessLookupError, FileNotFoundError):
             return True
         except PermissionError:
             return False
+
+
+def open_witness(spec: RunSpec) -> GpuWitness:
+    """The witness of the GPUs that ``spec`` is run on: the visible ones, or those of the server at its endpoint.
+
+    Raises:
+        MeterError: the spec names GPUs that are not there.
+    """
+    if spec.endpoint is None:
+        return GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count, gpus=spec.meter_gpus or None)
+    found = find_endpoint_gpus(spec.endpoint, named=spec.meter_gpus)
+    return GpuWitness(spec.run_id, gpu_count=None, gpus=found.uuids, server_process_ids=found.server_process_ids)

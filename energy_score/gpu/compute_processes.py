@@ -69,6 +69,18 @@ def descends_from(process_id: int, ancestor_id: int) -> bool:
     return False
 
 
+def with_descendants(roots: Collection[int]) -> frozenset[int]:
+    """``roots`` and every process that descends from one of them, as /proc tells now."""
+    if not roots:
+        return frozenset()
+    parents = {int(entry.name): _parent_id(int(entry.name)) for entry in _PROC.iterdir() if entry.name.isdecimal()}
+    found, size = set(roots), -1
+    while len(found) != size:
+        size = len(found)
+        found |= {process_id for process_id, parent_id in parents.items() if parent_id in found}
+    return frozenset(found)
+
+
 def _parent_id(process_id: int) -> int:
     try:
         status = (_PROC / str(process_id) / "stat").read_text(encoding="utf-8", errors="replace")

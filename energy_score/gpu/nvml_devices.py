@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import ModuleType, TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -15,6 +16,7 @@ Answer = TypeVar("Answer")
 
 _BYTES_PER_MIB = 2**20
 _MW_PER_W = 1000.0
+_CUDA = "CUDA_VISIBLE_DEVICES"
 _DEVICE_SCOPE = 0  # of a field value: the GPU without its module (GH200) or its memory
 
 
@@ -132,15 +134,18 @@ class NvmlDevices:
             raise MeterError(f"{uuid}: {what} cannot be read (NVML: {error})") from error
 
 
-def open_nvml_devices(*, count: int | None = None) -> NvmlDevices:
+def open_nvml_devices(*, count: int | None = None, shown: str | None = None, all_gpus: bool = False) -> NvmlDevices:
     """The GPUs in CUDA_VISIBLE_DEVICES, or the first ``count`` of them.
+
+    Instead, ``shown`` lists GPUs in the same form, its indices being NVML's; or ``all_gpus`` opens every one there is.
 
     Raises:
         MeterError: no pynvml, no driver, no visible GPU, or an entry that is not one whole GPU; the message says which.
     """
     nvml = initialised_nvml()
     try:
-        return _visible_devices(nvml, count)
+        indices, described = _chosen(nvml, shown=shown, all_gpus=all_gpus)
+        return _devices_at(nvml, indices[:count], described)
     except nvml.NVMLError as error:
         nvml.nvmlShutdown()
         raise MeterError(f"NVML cannot describe the GPUs: {error}; does nvidia-smi work here?") from error
@@ -149,28 +154,45 @@ def open_nvml_devices(*, count: int | None = None) -> NvmlDevices:
         raise
 
 
-def _visible_devices(nvml: ModuleType, count: int | None) -> NvmlDevices:
+@dataclass(frozen=True)
+class _Described:
+    """Every GPU that NVML sees, by its index."""
+
+    handles: list[object]
+    uuids: list[str]
+    names: list[str]
+
+
+def _chosen(nvml: ModuleType, *, shown: str | None, all_gpus: bool) -> tuple[tuple[int, ...], _Described]:
     handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-    uuids = [str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
-    names = [str(nvml.nvmlDeviceGetName(handle)) for handle in handles]
-    shown = os.environ.get("CUDA_VISIBLE_DEVICES")
-    visible = visible_gpu_indices(shown, uuids)
-    if not visible:
-        raise MeterError(
-            f"NVML sees {len(handles)} GPUs; CUDA_VISIBLE_DEVICES={shown!r} shows none of them to this run"
-        )
-    refuse_ambiguous_indices(shown, device_order=os.environ.get("CUDA_DEVICE_ORDER"), names=names)
+    described = _Described(
+        handles=handles,
+        uuids=[str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles],
+        names=[str(nvml.nvmlDeviceGetName(handle)) for handle in handles],
+    )
+    origin, listed = ("--meter-gpu", shown) if shown is not None else (_CUDA, os.environ.get(_CUDA))
+    if all_gpus:
+        listed = None
+    indices = visible_gpu_indices(listed, described.uuids, origin=origin)
+    if not indices:
+        raise MeterError(f"NVML sees {len(handles)} GPUs; {origin}={listed!r} shows none of them to this run")
+    if origin == _CUDA:
+        refuse_ambiguous_indices(listed, device_order=os.environ.get("CUDA_DEVICE_ORDER"), names=described.names)
+    return indices, described
+
+
+def _devices_at(nvml: ModuleType, indices: Sequence[int], described: _Described) -> NvmlDevices:
     gpus = [
         Gpu(
-            uuid=uuids[index],
-            name=names[index],
-            memory_mib=int(nvml.nvmlDeviceGetMemoryInfo(handles[index]).total) // _BYTES_PER_MIB,
+            uuid=described.uuids[index],
+            name=described.names[index],
+            memory_mib=int(nvml.nvmlDeviceGetMemoryInfo(described.handles[index]).total) // _BYTES_PER_MIB,
         )
-        for index in visible[:count]
+        for index in indices
     ]
     return NvmlDevices(
         nvml=nvml,
         gpus=gpus,
-        handles={uuids[index]: handles[index] for index in visible[:count]},
-        simulated=is_simulated(str(nvml.nvmlSystemGetDriverVersion()), names),
+        handles={described.uuids[index]: described.handles[index] for index in indices},
+        simulated=is_simulated(str(nvml.nvmlSystemGetDriverVersion()), described.names),
     )

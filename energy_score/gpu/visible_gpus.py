@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from energy_score.contract.errors import MeterError
 
 
-def visible_gpu_indices(cuda_visible_devices: str | None, uuids: Sequence[str]) -> tuple[int, ...]:
+def visible_gpu_indices(
+    cuda_visible_devices: str | None, uuids: Sequence[str], *, origin: str = "CUDA_VISIBLE_DEVICES"
+) -> tuple[int, ...]:
     """NVML's indices (positions in ``uuids``) of the GPUs that CUDA_VISIBLE_DEVICES shows, in its order.
 
     None (unset) shows all, an empty string none. Entries are indices, ``GPU-`` UUIDs or unique prefixes of them; a
     negative index ends the list. Source: CUDA C++ Programming Guide, "CUDA Environment Variables". CUDA silently
-    ends the list at any entry it does not know; here that is an error, as the energy would be another GPU's.
+    ends the list at any entry it does not know; here that is an error, as the energy would be another GPU's. ``origin``
+    is what the list is called in messages, where it was given in another way.
 
     Raises:
         MeterError: an entry is a MIG id, names no GPU or several, or repeats one.
@@ -21,9 +24,9 @@ def visible_gpu_indices(cuda_visible_devices: str | None, uuids: Sequence[str]) 
     for entry in (part.strip() for part in cuda_visible_devices.split(",")):
         if not entry or entry.startswith("-"):
             break
-        index = _index_of(entry, uuids)
+        index = _index_of(entry, uuids, origin)
         if index in indices:
-            raise MeterError(f"CUDA_VISIBLE_DEVICES={cuda_visible_devices}: {entry} names {uuids[index]} again")
+            raise MeterError(f"{origin}={cuda_visible_devices}: {entry} names {uuids[index]} again")
         indices.append(index)
     return tuple(indices)
 
@@ -47,10 +50,10 @@ def refuse_ambiguous_indices(
         )
 
 
-def _index_of(entry: str, uuids: Sequence[str]) -> int:
+def _index_of(entry: str, uuids: Sequence[str], origin: str) -> int:
     if entry.startswith("MIG-"):
         raise MeterError(
-            f"CUDA_VISIBLE_DEVICES: {entry}: a MIG slice has no energy counter; give the run a whole GPU, with MIG off"
+            f"{origin}: {entry}: a MIG slice has no energy counter; give the run a whole GPU, with MIG off"
         )
     if entry.isdecimal():
         matches = [index for index in range(len(uuids)) if index == int(entry)]
@@ -59,5 +62,5 @@ def _index_of(entry: str, uuids: Sequence[str]) -> int:
     if len(matches) != 1:
         known = ", ".join(f"{index} = {uuid}" for index, uuid in enumerate(uuids)) or "none"
         count = "several GPUs" if matches else "no GPU"
-        raise MeterError(f"CUDA_VISIBLE_DEVICES: {entry!r} names {count}; NVML sees: {known}")
+        raise MeterError(f"{origin}: {entry!r} names {count}; NVML sees: {known}")
     return matches[0]

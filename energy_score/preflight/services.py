@@ -1,6 +1,5 @@
 """What answers from outside this program: the container engine, the endpoint, the Hub."""
 
-import ipaddress
 import json
 import os
 from collections.abc import Iterable
@@ -9,6 +8,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
+from energy_score.contract.endpoint_address import is_loopback
 from energy_score.preflight.check import Check
 
 _ENGINE_TIMEOUT_S = 3
@@ -83,23 +83,6 @@ def hub_checks() -> list[Check]:
         remedy = "use local models and --prompts-file, or set HTTPS_PROXY or HF_ENDPOINT"
         return [Check("hub", "warning", f"{hub}: no answer ({reason})", remedy)]
     return [Check("hub", "ok", f"{hub} answers", "")]
-
-
-def is_loopback(url: str) -> bool:
-    """Whether ``url`` names this machine by its loopback address.
-
-    Raises:
-        ValueError: it is no address of a web server.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("not an http:// or https:// address")
-    if parts.hostname == "localhost" or parts.hostname.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(parts.hostname).is_loopback
-    except ValueError:
-        return False
 
 
 def _get(url: str, *, method: str = "GET", through_proxy: bool = True) -> bytes:

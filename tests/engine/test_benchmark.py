@@ -2,6 +2,8 @@
 
 import io
 import json
+import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -179,3 +181,37 @@ def test_progress_tells_how_far_the_run_is(make_spec: MakeSpec) -> None:
     event = json.loads(events.splitlines()[0])
     assert event["event"] == "progress"
     assert (event["queries_done"], event["queries_planned"], event["gpu_energy_j"]) == (1, 2, None)
+
+
+class SlowBackend(RuleBackend):
+    """Takes a while for each answer, the longer the earlier the query; knows how many are under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.under_way = self.most_under_way = 0
+        self._lock = threading.Lock()
+
+    def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
+        with self._lock:
+            self.under_way += 1
+            self.most_under_way = max(self.most_under_way, self.under_way)
+        time.sleep(0.02 * len(query.inputs))
+        with self._lock:
+            self.under_way -= 1
+            return super().answer(query, limits)
+
+
+def test_as_many_queries_are_under_way_as_the_spec_says_and_each_keeps_its_own_answer(make_spec: MakeSpec) -> None:
+    backend, texts = SlowBackend(), ["a b c d", "fail 9", "a b", "a"]
+    spec = make_spec(repeat_policy=policy(), warmup_query_count=0, concurrency=3)
+    measurement = Measurement([], synchronise=backend.synchronise)
+    rows = [{"text": text} for text in texts]
+    benchmark = Benchmark(
+        spec=spec, backend=backend, rows=rows, measurement=measurement, events=EventStream(io.StringIO())
+    )
+    benchmark.warm_up()
+    benchmark.measure()
+    assert backend.most_under_way == 3
+    assert [record.prompt_tokens for record in benchmark.log.records] == [4, None, 2, 1]
+    assert [record.error for record in benchmark.log.records] == [None, "out of memory", None, None]
+    assert benchmark.log.statistics().succeeded == 3

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import DatasetRef, GpuRequirement
 from energy_score.executors.container_settings import (
@@ -100,6 +101,11 @@ def test_no_secret_and_no_host_path_of_the_environment_is_passed_on(
     environment = settings_of(tmp_path).environment
     assert not [value for value in environment.values() if "secret" in value]
     assert environment.items() >= {"HF_ENDPOINT": "http://hub.test", "OMP_NUM_THREADS": "3"}.items()
+
+
+def test_an_endpoint_on_the_loopback_is_refused_with_both_ways_out(tmp_path: Path) -> None:
+    with pytest.raises(EnvironmentNotReadyError, match=r"--executor local.*host\.docker\.internal"):
+        settings_of(tmp_path, backend="vllm", endpoint="http://localhost:8000/v1")
 
 
 def test_only_an_endpoint_opens_the_way_to_the_host(tmp_path: Path, local: dict[str, Any]) -> None:

@@ -23,4 +23,4 @@ def test_a_memory_limit_that_is_no_size_is_a_usage_error() -> None:
 def test_an_engine_of_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
     with pytest.raises(EnvironmentNotReadyError, match="--executor local"):
-        open_docker_executor(timeout_s=1, image="x", memory=None).check()
+        open_docker_executor(timeout_s=1, image="x", memory=None).check(backend="pytorch")

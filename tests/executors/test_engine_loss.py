@@ -109,7 +109,7 @@ class StandInRun:
         (model / "prompts.txt").write_text("a prompt")
         self._executor = DockerExecutor(timeout_s=60, image="stand-in", memory=None)
         self._executor._client = private.client()
-        self._executor.check()
+        self._executor.check(backend="pytorch")
         self._thread = threading.Thread(target=self._run)
 
     def __enter__(self) -> Self:

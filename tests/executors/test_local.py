@@ -98,10 +98,10 @@ def test_an_engine_gets_only_the_environment_it_needs() -> None:
 
 
 def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    LocalExecutor(timeout_s=1).check()
+    LocalExecutor(timeout_s=1).check(backend="pytorch")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EnvironmentNotReadyError, match=r"torch and transformers.*pip install"):
-        LocalExecutor(timeout_s=1).check()
+        LocalExecutor(timeout_s=1).check(backend="pytorch")
 
 
 def _open_descriptors() -> int:

@@ -49,10 +49,11 @@
  *                                  A100 and H100: 0.025. The average power is always over 1 s        default 0
  *   NVML_SIMULATOR_NO_INSTANT_POWER  1: the instant power answers NOT_SUPPORTED                      default 0
  *
- * What else happens on the GPUs, on all of them
+ * What else happens on the GPUs, on all of them unless said
  *   NVML_SIMULATOR_OWN_PROCESS     1: the calling process is listed as a compute process             default 1
  *   NVML_SIMULATOR_FOREIGN_PID     a further compute process                                         default none
  *   NVML_SIMULATOR_FOREIGN_AFTER_S when it appears                                                   default at once
+ *   NVML_SIMULATOR_FOREIGN_GPU     the one GPU that it is on                                         default all
  *   NVML_SIMULATOR_THROTTLE        bits of the clock event reasons, as 0x40                          default 0
  *   NVML_SIMULATOR_THROTTLE_AFTER_S  when they are set                                               default at once
  *   NVML_SIMULATOR_POWER_LIMIT_W   power limit                                                       default 700
@@ -190,6 +191,7 @@ static unsigned long long memory_bytes, memory_used_bytes, throttle_bits;
 static int has_counter, has_instant_power, lists_own_process, mig_is_on;
 static double counter_period_s, counter_scale, power_period_s, boxcar_s;
 static double frozen_at_s, reset_at_s, lost_at_s, foreign_at_s, throttle_at_s, limit_changes_at_s;
+static int foreign_gpu;
 static unsigned int foreign_pid, temperature_c, sm_clock_mhz, memory_clock_mhz, limit_mw, changed_limit_mw;
 
 static double monotonic_s(void) {
@@ -388,6 +390,7 @@ static void read_settings(void) {
     lists_own_process = number("OWN_PROCESS", 1) != 0;
     foreign_pid = (unsigned int)number("FOREIGN_PID", 0);
     foreign_at_s = moment_s("FOREIGN_AFTER_S", -INFINITY);
+    foreign_gpu = (int)number("FOREIGN_GPU", -1);
     throttle_bits = strtoull(setting("THROTTLE", "0"), NULL, 0);
     throttle_at_s = moment_s("THROTTLE_AFTER_S", -INFINITY);
     limit_mw = (unsigned int)(number("POWER_LIMIT_W", 700) * 1000);
@@ -817,14 +820,14 @@ nvmlReturn_t nvmlDeviceGetC2cModeInfoV(nvmlDevice_t device, void *info) {
 
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
                                                      nvmlProcessInfo_t *processes) {
-    (void)device;
     const unsigned int no_instance = 0xffffffff;
     nvmlProcessInfo_t found[2];
     unsigned int found_count = 0, room = *count;
     if (lists_own_process)
         found[found_count++] =
             (nvmlProcessInfo_t){(unsigned int)getpid(), memory_used_bytes, no_instance, no_instance};
-    if (foreign_pid != 0 && monotonic_s() >= foreign_at_s)
+    int is_there = foreign_gpu < 0 || foreign_gpu == (int)device->index;
+    if (foreign_pid != 0 && is_there && monotonic_s() >= foreign_at_s)
         found[found_count++] =
             (nvmlProcessInfo_t){foreign_pid, (unsigned long long)FOREIGN_MIB << 20, no_instance, no_instance};
     *count = found_count;

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from energy_score.contract.endpoint_address import is_loopback
 from energy_score.preflight import services
 from tests.stand_in_server import answering, unused_port
 
@@ -80,7 +81,7 @@ def test_a_server_elsewhere_cannot_be_measured_from_here(monkeypatch: pytest.Mon
     ],
 )
 def test_loopback_addresses_are_known(url: str, *, is_here: bool) -> None:
-    assert services.is_loopback(url) is is_here
+    assert is_loopback(url) is is_here
 
 
 @pytest.mark.parametrize("status", [200, 401, 404])

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from energy_score.contract.run_report import LoadedModel
+from energy_score.contract.server_use import ServerUse
+from energy_score.engine.endpoint.server import Server
 
 FinishReason = Literal["stop", "length", "context"]
 # The pass that makes a query's whole work: an answer is generated token by token ("full", and then "prefill" is the
@@ -92,3 +94,19 @@ class Backend(Protocol):
 
     def synchronise(self) -> None:
         """Wait until the device has finished all work that was given to it."""
+
+
+@runtime_checkable
+class Served(Protocol):
+    """A backend whose model runs in another process, a server's."""
+
+    server: Server
+
+    def begin_counting(self) -> None:
+        """From here to ``server_use`` tokens are counted, by the server and by the backend."""
+
+    def server_use(self) -> ServerUse:
+        """What is known of the server, and what was counted; asked once, after the last query."""
+
+    def close(self) -> None:
+        """Give up the connections; the server is left as it is."""

@@ -9,7 +9,10 @@ from energy_score.contract.extensions import extension_names, load_extension
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.backend import Backend
 
-BACKENDS = {"pytorch": "energy_score.engine.backends.pytorch.backend:PyTorchBackend"}
+BACKENDS = {
+    "pytorch": "energy_score.engine.backends.pytorch.backend:PyTorchBackend",
+    "vllm": "energy_score.engine.backends.openai_endpoint:OpenAIEndpointBackend",
+}
 
 
 def open_backend(spec: RunSpec) -> Backend:

@@ -160,13 +160,13 @@ class NvmlMeter:
         return max(_PERIODS_TO_WAIT * periods.counter_s, _LEAST_WAIT_S)
 
 
-def open_nvml_meter() -> NvmlMeter:
-    """A meter on the GPUs in CUDA_VISIBLE_DEVICES, each of which has the counter.
+def open_nvml_meter(shown: str | None = None) -> NvmlMeter:
+    """A meter on the GPUs in CUDA_VISIBLE_DEVICES (or in ``shown``), each of which has the counter.
 
     Raises:
         MeterError: no pynvml, no driver, no visible GPU, or a GPU without the counter; the message says which.
     """
-    devices = open_nvml_devices()
+    devices = open_nvml_devices(shown=shown)
     try:
         without = [uuid for uuid in devices.uuids if devices.energy_mj(uuid) is None]
     except MeterError:

@@ -59,13 +59,13 @@ class NvmlPowerMeter:
         self.devices.close()
 
 
-def open_nvml_power_meter() -> NvmlPowerMeter:
-    """A meter on the GPUs in CUDA_VISIBLE_DEVICES, each of which says its power.
+def open_nvml_power_meter(shown: str | None = None) -> NvmlPowerMeter:
+    """A meter on the GPUs in CUDA_VISIBLE_DEVICES (or in ``shown``), each of which says its power.
 
     Raises:
         MeterError: no pynvml, no driver, no visible GPU, or a GPU that does not say its power.
     """
-    devices = open_nvml_devices()
+    devices = open_nvml_devices(shown=shown)
     silent = [uuid for uuid in devices.uuids if devices.power_field(uuid) is None]
     if silent:
         devices.close()

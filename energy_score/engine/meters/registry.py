@@ -1,7 +1,7 @@
 """Which meters there are, and which of them a run's choice opens."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -25,30 +25,45 @@ _AUTO: dict[str, tuple[str, ...]] = {"gpu": ("nvml", "nvml-power"), "cpu": ("rap
 KNOWN_CHOICES = ("auto", "none", *(f"{name}:FILE" if name == _READS_A_FILE else name for name in METERS))
 
 
-def open_meters(choice: str) -> tuple[Meter, ...]:
+def open_meters(
+    choice: str, *, gpus: Sequence[str] | None = None, cpu_meters: Sequence[str] = _AUTO["cpu"]
+) -> tuple[Meter, ...]:
     """The meters of ``choice``: at most one of the GPUs and one of the CPU side.
 
     A meter's name opens exactly that one, ``none`` opens none, and ``auto`` the best there is of each side, with an
-    estimate for the CPU at worst; ``auto`` says in the log what it took and why not another.
+    estimate for the CPU at worst; ``auto`` says in the log what it took and why not another. Where the work happens in
+    another process, ``gpus`` are its GPUs (none, if they are not known) and ``cpu_meters`` those that can see its CPU.
 
     Raises:
         UsageError: the choice is not known.
         MeterError: the named meter cannot be used here; ``auto`` never raises it.
     """
+
+    def opened(name: str, *arguments: Path | str) -> Meter:
+        if name in _AUTO["cpu"] and name not in cpu_meters:
+            raise MeterError(f"meter {name}: it cannot see the CPU side of a server")
+        if name in _AUTO["gpu"] and gpus is not None:
+            if not gpus:
+                raise MeterError(f"meter {name}: the server's GPUs are not known; name them with --meter-gpu")
+            arguments = (*arguments, ",".join(gpus))
+        return _open(name, *arguments)
+
     name, colon, file = choice.partition(":")
     if choice == "none":
         return ()
     if choice == "auto":
-        return tuple(meter for side, names in _AUTO.items() if (meter := _first_usable(side, names)) is not None)
+        return tuple(
+            meter for side, names in _AUTO.items() if (meter := _first_usable(side, names, opened)) is not None
+        )
     if name not in METERS or bool(colon) != (name == _READS_A_FILE):
         raise UsageError(f"meter: {choice!r} is not one of {', '.join(KNOWN_CHOICES)}")
-    return (_open(name, *([Path(file)] if colon else [])),)
+    return (opened(name, *([Path(file)] if colon else [])),)
 
 
-def _first_usable(side: str, names: tuple[str, ...]) -> Meter | None:
+def _first_usable(side: str, names: tuple[str, ...], opened: Callable[[str], Meter]) -> Meter | None:
     for name in names:
         try:
-            meter = _open(name)
+            meter = opened(name)
         except MeterError as error:
             log.info("meter passed over domain=%s meter=%s reason=%r", side, name, str(error))
         else:
@@ -58,7 +73,7 @@ def _first_usable(side: str, names: tuple[str, ...]) -> Meter | None:
     return None
 
 
-def _open(name: str, *arguments: Path) -> Meter:
+def _open(name: str, *arguments: Path | str) -> Meter:
     module, _, function = METERS[name].partition(":")
     opener: Callable[..., Meter] = getattr(import_module(module), function)
     return opener(*arguments)

@@ -16,6 +16,7 @@ from energy_score.contract.run_report import (
     VerdictReason,
 )
 from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerUse
 from energy_score.engine.statistics import phase_statistics
 
 
@@ -30,6 +31,7 @@ class Facts:
     model: LoadedModel
     hardware: Hardware
     conditions: tuple[GpuConditions, ...] = ()
+    server: ServerUse | None = None
 
     @cached_property
     def counted(self) -> tuple[PhaseEnergy, ...]:

@@ -25,19 +25,20 @@ def model_is_offloaded(facts: Facts) -> VerdictReason | None:
     return invalid(
         "offloaded",
         "a part of the model was offloaded to the CPU or a disk",
-        observed=", ".join(facts.model.devices),
+        observed=", ".join(facts.model.devices or ()) or "unknown",
         threshold="GPUs only",
     )
 
 
 def model_is_not_on_the_gpu(facts: Facts) -> VerdictReason | None:
-    """Invalid: the meter counted GPUs on which no part of the model lay."""
-    if not facts.gpu_windows or any(device.startswith("cuda") for device in facts.model.devices):
+    """Invalid: the meter counted GPUs on which no part of the model lay; silent where nobody says where it lay."""
+    devices = facts.model.devices
+    if not facts.gpu_windows or devices is None or any(device.startswith("cuda") for device in devices):
         return None
     return invalid(
         "model_not_on_gpu",
         "GPU energy was read, but the model was not on a GPU",
-        observed=", ".join(facts.model.devices),
+        observed=", ".join(devices),
         threshold="a CUDA device",
     )
 
@@ -50,7 +51,7 @@ def too_many_gpus(facts: Facts) -> VerdictReason | None:
         return None
     return invalid(
         "too_many_gpus",
-        f"class {model_class} runs on exactly one GPU; show the run one (CUDA_VISIBLE_DEVICES)",
+        f"class {model_class} runs on exactly one GPU; show the run one (CUDA_VISIBLE_DEVICES), a server's included",
         observed=f"{len(used)} GPUs",
         threshold=f"{MAX_GPUS[model_class]} GPU",
     )

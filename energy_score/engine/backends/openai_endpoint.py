@@ -1,0 +1,253 @@
+"""Text generation by a server that speaks the OpenAI interface: vLLM, ``transformers serve``, and their like."""
+
+import json
+import logging
+import threading
+import time
+from dataclasses import replace
+
+from energy_score.contract.errors import EnvironmentNotReadyError, ModelLoadError, PromptRenderError, QueryError
+from energy_score.contract.run_report import LoadedModel
+from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerUse
+from energy_score.engine.backends.backend import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.endpoint.answer_stream import StreamedAnswer, StreamError, read_answer
+from energy_score.engine.endpoint.http_client import HttpClient, HttpError
+from energy_score.engine.endpoint.managed_server import ManagedServer
+from energy_score.engine.endpoint.query_request import (
+    PATHS,
+    Interface,
+    QueryRequest,
+    body_of,
+    chat_request,
+    raw_request,
+)
+from energy_score.engine.endpoint.served_model import ServedModel, TemplateProbe, find_served_model
+from energy_score.engine.endpoint.server import RunningServer, Server
+from energy_score.engine.endpoint.server_account import ServerAccount
+
+log = logging.getLogger(__name__)
+
+_PROBE_TEXT = "What is energy?"
+_UNPROCESSABLE, _SERVER_ERROR = 422, 500
+
+
+class OpenAIEndpointBackend:
+    """One served model, greedy; as many queries at a time as call ``answer`` at a time."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        self._spec = spec
+        self.server: Server
+        if spec.server_command is not None:
+            self.server = ManagedServer(spec)
+        elif spec.endpoint is not None:
+            self.server = RunningServer(spec.endpoint, named_gpus=spec.meter_gpus)
+        else:
+            raise EnvironmentNotReadyError("the vllm backend needs an endpoint or a server command; the spec has none")
+        self._client = HttpClient(self.server.address, timeout_s=spec.request_timeout_s)
+        self._model: ServedModel
+        self._interface: Interface = "completions" if spec.prompt_plan.raw else "chat"
+        self._interface_guessed = False
+        self._exact_length = True
+        self._prefill = ""
+        self._account: ServerAccount
+        self._notes: list[str] = []
+        self._lock = threading.Lock()
+        self._prompt_tokens: dict[str, int] = {}
+
+    def load(self) -> LoadedModel:
+        """As the protocol says: the server is asked what it serves, and answers a first short query.
+
+        A managed server is started first. What a server does not tell of its model is None.
+        """
+        self.server.start()
+        try:
+            listed = json.loads(self._client.get_text(f"{self.server.address}/models"))
+        except (HttpError, ValueError) as error:
+            raise ModelLoadError(f"the endpoint does not list its models: {self._told(error)}") from error
+        self._model = find_served_model(listed, self._spec)
+        self._account = ServerAccount(self._client)
+        self._look_at_the_template()
+        self._settle_the_interface()
+        log.info(
+            "endpoint: model=%s interface=%s exact_length=%s name=%s version=%s",
+            self._model.name, self._interface, self._exact_length, self._account.name, self._account.version,
+        )  # fmt: skip
+        return LoadedModel(
+            commit=None,
+            dtype=None,
+            devices=None,
+            parameter_count=None,
+            attention=None,
+            random_weights=None,
+            offloaded=None,
+            context_length=self._model.context_length,
+        )
+
+    @property
+    def work_phase(self) -> WorkPhase:
+        """Text is generated token by token."""
+        return "full"
+
+    def prepare(self, row: Row) -> PreparedQuery:
+        """As the protocol says; rendering and tokenizing are the server's, and belong to the answer."""
+        request = self._request(row["text"])
+        return PreparedQuery(rendered=request.rendered, inputs=request)
+
+    def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
+        """As the protocol says; the latency ends with the stream."""
+        assert limits is not None  # noqa: S101 - the work phase is full
+        room = self._within_context(query, limits)
+        start_s = time.perf_counter()
+        try:
+            answer = self._ask(query.inputs, room, start_s=start_s)
+        except (HttpError, StreamError) as error:
+            raise QueryError(self._told(error)) from error
+        latency_s = time.perf_counter() - start_s
+        with self._lock:
+            self._prompt_tokens[query.rendered] = answer.prompt_tokens
+        was_cut = answer.finish_reason == "length" and room.max_new_tokens < limits.max_new_tokens
+        return Completion(
+            latency_s=latency_s,
+            output=answer.text,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            token_times_s=answer.token_times_s,
+            finish_reason="context" if was_cut else answer.finish_reason,
+        )
+
+    def decode(self, completion: Completion) -> str:
+        """As the protocol says: the text as it came, thoughts before the answer."""
+        return str(completion.output)
+
+    def synchronise(self) -> None:
+        """An answer that has ended is finished work."""
+
+    def close(self) -> None:
+        """As the protocol of a served backend says."""
+        self._client.close()
+
+    def begin_counting(self) -> None:
+        """As the protocol of a served backend says."""
+        self._account.begin()
+
+    def server_use(self) -> ServerUse:
+        """As the protocol of a served backend says."""
+        metrics, counted = self._account.settled()
+        found = self.server.found
+        return ServerUse(
+            address=self.server.address,
+            name=self._account.name,
+            version=self._account.version,
+            served_model=self._model.name,
+            managed=self.server.managed,
+            interface=self._interface,
+            interface_guessed=self._interface_guessed,
+            exact_length=self._exact_length,
+            prefix_caching=metrics.prefix_caching,
+            counted=counted,
+            received=self._account.received,
+            processes_known=None if found is None else found.processes_known,
+            gpu_unseen=None if found is None else found.unseen,
+            notes=tuple(self._notes),
+        )
+
+    def _request(self, text: str) -> QueryRequest:
+        plan = self._spec.prompt_plan
+        if self._interface == "completions":
+            return raw_request(plan, text)
+        return chat_request(plan, text, prefill=self._prefill)
+
+    def _ask(self, request: QueryRequest, limits: TokenLimits, *, start_s: float) -> StreamedAnswer:
+        body = body_of(
+            request,
+            model=self._model.name,
+            limits=limits,
+            seed=self._spec.generation.seed,
+            exact_length=self._exact_length,
+        )
+        with self._client.stream(f"{self.server.address}{PATHS[request.interface]}", body) as parts:
+            answer = read_answer(parts, elapsed_s=lambda: time.perf_counter() - start_s)
+        self._account.add(prompt=answer.prompt_tokens, completion=answer.completion_tokens)
+        return answer
+
+    def _within_context(self, query: PreparedQuery, limits: TokenLimits) -> TokenLimits:
+        """The limits that the model's context leaves room for, once an answer has told how long the prompt is."""
+        prompt_tokens = self._prompt_tokens.get(query.rendered)
+        if self._model.context_length is None or prompt_tokens is None:
+            return limits
+        room = self._model.context_length - prompt_tokens
+        if room < limits.min_new_tokens:
+            raise QueryError(
+                f"the prompt has {prompt_tokens} tokens and {limits.min_new_tokens} must follow, "
+                f"but the served model's context holds {self._model.context_length}"
+            )
+        return replace(limits, max_new_tokens=min(limits.max_new_tokens, room))
+
+    def _look_at_the_template(self) -> None:
+        """See to it that switches and prefill have their effect, as far as the server shows what it renders."""
+        plan = self._spec.prompt_plan
+        if self._interface == "completions":
+            if plan.chat_template_kwargs:
+                raise PromptRenderError("a raw prompt carries no template variables; valid is a plan without them")
+            return
+        probe = TemplateProbe(self._client, model=self._model.name)
+        if plan.chat_template_kwargs and not probe.refuse_switches_that_go_nowhere(plan):
+            self._note("the server does not show its prompts: whether its template has the switches was not checked")
+        self._prefill = probe.prefill_of(plan)
+
+    def _settle_the_interface(self) -> None:
+        """Find out by a first query whether the model takes chats, and whether the server takes a least length."""
+        try:
+            self._first_answer()
+        except (HttpError, StreamError) as error:
+            if self._interface == "completions" or not _may_lack_a_template(error):
+                raise ModelLoadError(f"the endpoint does not answer a first query: {self._told(error)}") from error
+            self._fall_back_to_raw_prompts(error)
+
+    def _first_answer(self) -> None:
+        limits = TokenLimits(1, 1)
+        try:
+            answer = self._ask(self._request(_PROBE_TEXT), limits, start_s=time.perf_counter())
+        except HttpError as error:
+            if error.status != _UNPROCESSABLE or not self._exact_length:
+                raise
+            self._exact_length = False
+            answer = self._ask(self._request(_PROBE_TEXT), limits, start_s=time.perf_counter())
+            self._note("the server refuses min_tokens and ignore_eos: answers have max_tokens alone")
+        self._account.note_model_name(answer.model)
+
+    def _fall_back_to_raw_prompts(self, refusal: Exception) -> None:
+        plan = self._spec.prompt_plan
+        if plan.chat_template_kwargs or plan.system_prompt is not None or plan.template_fallback == "harmony":
+            raise PromptRenderError(
+                f"the endpoint refuses chats, and a raw prompt cannot carry this row's reasoning state: {refusal}"
+            ) from refusal
+        self._interface, self._prefill = "completions", ""
+        try:
+            self._first_answer()
+        except (HttpError, StreamError) as error:
+            raise ModelLoadError(
+                f"the endpoint answers neither a chat nor a raw prompt: {refusal}; {self._told(error)}"
+            ) from error
+        self._interface_guessed = "template" not in str(refusal)
+        self._note(f"queries are sent as raw prompts, because the server refuses chats: {refusal}")
+
+    def _note(self, text: str) -> None:
+        log.warning("%s", text)
+        self._notes.append(text)
+
+    def _told(self, error: Exception) -> str:
+        """The error in words; of a managed server that has ended, why it did."""
+        gone = self.server.why_gone()
+        return str(error) if gone is None else f"{gone} ({error})"
+
+
+def _may_lack_a_template(error: Exception) -> bool:
+    """Whether a refused chat may be that of a model without a chat template.
+
+    vLLM says so in words (400); ``transformers serve`` fails with a bare 500.
+    """
+    if not isinstance(error, HttpError) or error.status is None:
+        return False
+    return "chat template" in str(error).lower() or error.status == _SERVER_ERROR

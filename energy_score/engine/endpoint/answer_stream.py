@@ -1,0 +1,134 @@
+"""A streamed answer, read as it arrives: server-sent events with a JSON object each, in both dialects.
+
+vLLM: pieces, then an event without choices that has the usage, then ``[DONE]``. ``transformers serve``: pieces, the
+last one with the usage, and the end of the stream. An answer is whole where a finish reason and the usage came.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from energy_score.engine.backends.backend import FinishReason
+
+_DONE = b"[DONE]"
+_FINISHED: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
+_LONGEST_QUOTE = 120
+
+
+class StreamError(Exception):
+    """The stream is not a whole answer; the message says why."""
+
+
+@dataclass(frozen=True)
+class StreamedAnswer:
+    """One whole answer. ``token_times_s`` are when its pieces arrived, by the clock that was given.
+
+    A piece is one token or more; a token that writes no text of its own comes with a later one.
+    """
+
+    text: str
+    token_times_s: tuple[float, ...]
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: FinishReason
+    model: str | None
+
+
+@dataclass
+class _Gathered:
+    """What the events so far have told."""
+
+    texts: list[str] = field(default_factory=list)
+    times_s: list[float] = field(default_factory=list)
+    usage: tuple[int, int] | None = None
+    finish_reason: FinishReason | None = None
+    model: str | None = None
+
+
+def read_answer(parts: Iterable[bytes], *, elapsed_s: Callable[[], float]) -> StreamedAnswer:
+    """The answer in ``parts``, which are timed by ``elapsed_s`` as they come.
+
+    Raises:
+        StreamError: an event is no JSON object or tells an error, or the stream ended before the answer did.
+    """
+    seen = _Gathered()
+    for data in _events(parts):
+        if data == _DONE:
+            break
+        _note(seen, _parsed(data), elapsed_s())
+    if seen.finish_reason is None or seen.usage is None:
+        missing = "usage" if seen.finish_reason is not None else "finish reason"
+        raise StreamError(f"the answer was cut short: the stream ended after {len(seen.times_s)} pieces, no {missing}")
+    prompt_tokens, completion_tokens = seen.usage
+    return StreamedAnswer(
+        text="".join(seen.texts),
+        # A server may first send what its template opened (a think block): more pieces than tokens begin with those.
+        token_times_s=tuple(seen.times_s[max(0, len(seen.times_s) - completion_tokens) :]),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion_tokens,
+        finish_reason=seen.finish_reason,
+        model=seen.model,
+    )
+
+
+def _events(parts: Iterable[bytes]) -> Iterator[bytes]:
+    """The data of each event. Split at line feeds alone: JSON may hold other characters that end lines elsewhere."""
+    rest = b""
+    for part in parts:
+        *lines, rest = (rest + part).split(b"\n")
+        yield from (line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:"))
+    if rest.startswith(b"data:"):
+        yield rest.removeprefix(b"data:").strip()
+
+
+def _parsed(data: bytes) -> dict[str, object]:
+    try:
+        event = json.loads(data)
+    except ValueError as error:
+        raise StreamError(f"an event is not JSON: {_quote(data)}") from error
+    if not isinstance(event, dict):
+        raise StreamError(f"an event is no JSON object: {_quote(data)}")
+    if event.get("error") is not None or event.get("object") == "error":
+        told = event.get("error", event)
+        raise StreamError(f"the server failed: {told.get('message', told) if isinstance(told, dict) else told}")
+    return event
+
+
+def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
+    model, usage, choices = event.get("model"), event.get("usage"), event.get("choices")
+    if isinstance(model, str):
+        seen.model = model
+    if isinstance(usage, dict):
+        seen.usage = _counts(usage)
+    for choice in choices if isinstance(choices, list) else ():
+        if not isinstance(choice, dict):
+            raise StreamError(f"a choice is no JSON object: {choice!r}")
+        if text := _text_of(choice):
+            seen.texts.append(text)
+            seen.times_s.append(time_s)
+        reason = choice.get("finish_reason")
+        if reason is not None:
+            if reason not in _FINISHED:
+                raise StreamError(f"the answer ended with {reason!r}; valid is {' or '.join(_FINISHED)}")
+            seen.finish_reason = _FINISHED[reason]
+
+
+def _text_of(choice: dict[str, object]) -> str:
+    """The text of a completion, or of a chat's thoughts and its answer, under the names that servers use."""
+    delta = choice.get("delta")
+    fields = [choice.get("text")]
+    if isinstance(delta, dict):
+        fields = [delta.get("reasoning_content") or delta.get("reasoning"), delta.get("content")]
+    return "".join(text for text in fields if isinstance(text, str))
+
+
+def _counts(usage: dict[str, object]) -> tuple[int, int]:
+    counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
+    prompt, completion = counts
+    if not isinstance(prompt, int) or not isinstance(completion, int) or min(prompt, completion) < 0:
+        raise StreamError(f"the usage holds no token counts: {usage}")
+    return prompt, completion
+
+
+def _quote(data: bytes) -> str:
+    return data[:_LONGEST_QUOTE].decode("utf-8", errors="replace")

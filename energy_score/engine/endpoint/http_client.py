@@ -1,0 +1,155 @@
+"""HTTP to one server: every failure in words, none of them waited for without end."""
+
+import contextlib
+import json
+import logging
+import os
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+import httpx2
+
+from energy_score.contract.endpoint_address import is_loopback
+
+# The variable under which vLLM's own server reads the key that it asks for.
+_KEY_VARIABLE = "VLLM_API_KEY"
+_CONNECT_TIMEOUT_S = 10.0
+# uvicorn closes idle connections after 5 s: one that is about to be closed must not be used for a request.
+_KEEP_ALIVE_S = 2.0
+# Waits before another try, where the server has not begun to work: nobody listened, or it said to come again.
+_RETRY_WAITS_S = (0.2, 0.5)
+_LONGEST_RETRY_AFTER_S = 30.0
+_BUSY = (429, 503)
+_LONGEST_DETAIL = 300
+# Its line for every request would be one for every query.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+
+class HttpError(Exception):
+    """A request that failed; ``status`` is the HTTP status, None where there was no answer."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class HttpClient:
+    """A client of the server at ``address`` that waits no longer than ``timeout_s`` for its next word."""
+
+    def __init__(self, address: str, *, timeout_s: float) -> None:
+        self.address = address
+        self._timeout_s = timeout_s
+        key = os.environ.get(_KEY_VARIABLE)
+        # Reading all trusted certificates takes a tenth of a second, and only https needs them.
+        trust = True if address.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._http = httpx2.Client(
+            verify=trust,
+            timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
+            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
+            trust_env=not is_loopback(address),  # a proxy's localhost is another one
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._http.close()
+
+    def get_text(self, url: str) -> str:
+        """The body of ``url``; raises HttpError, also for any status but 200."""
+        with self._opened("GET", url, None) as response:
+            return "".join(response.iter_text())
+
+    def post_json(self, url: str, body: Mapping[str, Any]) -> object:
+        """What ``url`` answers to ``body``, parsed; raises HttpError, also where that is not JSON."""
+        with self._opened("POST", url, body) as response:
+            text = "".join(response.iter_text())
+        try:
+            answer: object = json.loads(text)
+        except ValueError as error:
+            raise HttpError(f"{url}: the answer is not JSON: {_shortened(text)}") from error
+        return answer
+
+    @contextlib.contextmanager
+    def stream(self, url: str, body: Mapping[str, Any]) -> Iterator[Iterator[bytes]]:
+        """The parts of the answer of ``url`` to ``body``, as they arrive; whatever fails raises HttpError."""
+        with self._opened("POST", url, body) as response:
+            yield response.iter_raw()
+
+    @contextlib.contextmanager
+    def _opened(self, method: str, url: str, body: Mapping[str, Any] | None) -> Iterator[httpx2.Response]:
+        request = self._http.build_request(method, url, json=body)
+        try:
+            response = self._send(request)
+            try:
+                if response.status_code != httpx2.codes.OK:
+                    response.read()
+                    raise HttpError(_refusal(response), status=response.status_code)
+                yield response
+            finally:
+                response.close()
+        except httpx2.TimeoutException as error:
+            raise HttpError(f"{url}: no word for {self._timeout_s:g} s") from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise HttpError(f"{url}: {_cause(error)}") from error
+
+    def _send(self, request: httpx2.Request) -> httpx2.Response:
+        """The answer, after further tries where the server cannot have begun to work on the request."""
+        for wait_s in (*_RETRY_WAITS_S, None):
+            try:
+                response = self._http.send(request, stream=True)
+            except httpx2.ConnectError:
+                if wait_s is None:
+                    raise
+                time.sleep(wait_s)
+                continue
+            asked_wait_s = _retry_after_s(response)
+            if asked_wait_s is None or wait_s is None:
+                return response
+            response.close()
+            time.sleep(asked_wait_s)
+        raise AssertionError  # the last round returns or raises
+
+
+def _retry_after_s(response: httpx2.Response) -> float | None:
+    """How long a busy server asks to wait; None where it does not, or for longer than is waited for."""
+    if response.status_code not in _BUSY:
+        return None
+    try:
+        asked_s = float(response.headers.get("Retry-After", ""))
+    except ValueError:  # not given, or given as a date
+        return None
+    return asked_s if 0 <= asked_s <= _LONGEST_RETRY_AFTER_S else None
+
+
+def _refusal(response: httpx2.Response) -> str:
+    try:
+        content = response.json()
+    except ValueError:
+        content = None
+    detail: object = response.text
+    if isinstance(content, dict):
+        error = content.get("error", content.get("detail", content.get("message", content)))
+        detail = error.get("message", error) if isinstance(error, dict) else error
+    return f"{response.url}: HTTP {response.status_code}: {_shortened(str(detail)) or response.reason_phrase}"
+
+
+def _cause(error: Exception) -> str:
+    """What went wrong, in the words of the lowest layer that has some."""
+    if isinstance(error, httpx2.ConnectError):
+        return f"nobody listens there ({error})"
+    if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
+        return f"the connection was cut ({str(error) or type(error).__name__})"
+    return str(error) or type(error).__name__
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST_DETAIL else f"{line[:_LONGEST_DETAIL]}…"

@@ -1,0 +1,126 @@
+"""Which of a server's models is the run's, and how its chat template takes a prompt plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from energy_score.contract.endpoint_address import server_root
+from energy_score.contract.errors import ModelLoadError, PromptRenderError
+from energy_score.contract.model_config import ParameterValue
+from energy_score.contract.run_spec import PromptPlan, RunSpec
+from energy_score.contract.server_command import served_name
+from energy_score.engine.endpoint.http_client import HttpClient, HttpError
+from energy_score.engine.endpoint.query_request import chat_request
+
+_PROBE_TEXT = "What is energy?"
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model as ``/v1/models`` lists it; ``context_length`` is None where the server does not tell."""
+
+    name: str
+    context_length: int | None
+
+
+def find_served_model(answer: object, spec: RunSpec) -> ServedModel:
+    """The run's model among those of ``answer``, what ``/v1/models`` said.
+
+    It goes by its Hub id, with ``@REVISION`` or without; a local folder by its path, or by the name in the sheet. A
+    server that says which folder or id a name stands for (vLLM's ``root``) is believed.
+
+    Raises:
+        ModelLoadError: it is not served; the message names what is.
+    """
+    entries = answer.get("data") if isinstance(answer, dict) else None
+    models = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    wanted = _names_of(spec)
+    for known_as in ("id", "root"):
+        for entry in models:
+            name = entry.get(known_as)
+            if isinstance(name, str) and isinstance(entry.get("id"), str) and name in wanted:
+                length = entry.get("max_model_len")
+                return ServedModel(entry["id"], length if isinstance(length, int) else None)
+    served = ", ".join(str(entry.get("id")) for entry in models) or "no model"
+    raise ModelLoadError(f"{spec.model_id} is not served at the endpoint, which serves {served}")
+
+
+def _names_of(spec: RunSpec) -> set[str]:
+    name = served_name(spec)
+    names = {name, f"{name}@{spec.revision or 'main'}"}
+    if spec.model_path is not None:
+        names |= {spec.model_id, spec.model_path, PurePosixPath(spec.model_path).name}
+    return names
+
+
+class TemplateProbe:
+    """Looks at what a server makes of messages, where it offers that (vLLM's ``/tokenize`` and ``/detokenize``)."""
+
+    def __init__(self, client: HttpClient, *, model: str) -> None:
+        self._client = client
+        self._model = model
+        self._root = server_root(client.address)
+
+    def refuse_switches_that_go_nowhere(self, plan: PromptPlan) -> bool:
+        """Whether it was seen that each switch changes the prompt; False where the server does not show prompts.
+
+        Templates accept unknown variables in silence, so each is compared with another value of itself.
+
+        Raises:
+            PromptRenderError: a switch changes nothing.
+        """
+        switches = plan.chat_template_kwargs
+        as_planned = self._tokens(plan)
+        if as_planned is None:
+            return False
+        for name, value in switches.items():
+            other = plan.model_copy(update={"chat_template_kwargs": {**switches, name: _another(value)}})
+            if self._tokens(other) == as_planned:
+                raise PromptRenderError(
+                    f"the served model's chat template has no variable {name!r}, so {name}={value} would have no effect"
+                )
+        return True
+
+    def prefill_of(self, plan: PromptPlan) -> str:
+        """What the answer must be begun with: the plan's prefill, or nothing where the template writes it itself.
+
+        Raises:
+            PromptRenderError: the server does not show what its template writes.
+        """
+        if not plan.assistant_prefill:
+            return ""
+        tokens = self._tokens(plan)
+        shown = None if tokens is None else self._asked("/detokenize", {"tokens": tokens})
+        prompt = shown.get("prompt") if shown is not None else None
+        if not isinstance(prompt, str):
+            raise PromptRenderError(
+                f"the answer must begin with {plan.assistant_prefill.strip()!r}, and this server does not show whether "
+                "its chat template writes that itself; valid is a server with /tokenize and /detokenize (vLLM)"
+            )
+        return "" if prompt.rstrip().endswith(plan.assistant_prefill.strip()) else plan.assistant_prefill
+
+    def _tokens(self, plan: PromptPlan) -> list[Any] | None:
+        content = chat_request(plan, _PROBE_TEXT).content
+        asked: dict[str, Any] = {
+            name: content[name] for name in ("messages", "chat_template_kwargs") if name in content
+        }
+        answer = self._asked("/tokenize", asked)
+        tokens = answer.get("tokens") if answer is not None else None
+        return tokens if isinstance(tokens, list) else None
+
+    def _asked(self, path: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            answer = self._client.post_json(f"{self._root}{path}", {"model": self._model, **question})
+        except HttpError:  # most servers have no such path
+            return None
+        return answer if isinstance(answer, dict) else None
+
+
+def _another(value: ParameterValue) -> ParameterValue:
+    """A value of the same kind that a template would write otherwise."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return "low" if value != "low" else "high"

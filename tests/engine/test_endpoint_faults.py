@@ -1,0 +1,170 @@
+"""Whatever a server does wrong is one failed query, in words, and nothing is counted for it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from energy_score.contract.errors import ModelLoadError, QueryError
+from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.server_use import ServerTokens
+from energy_score.engine.backends.backend import TokenLimits
+from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
+from tests.endpoint_server import MODEL, Script, endpoint_server
+from tests.stand_in_server import silent
+
+MakeSpec = Callable[..., RunSpec]
+Connect = Callable[..., OpenAIEndpointBackend]
+GOOD = '{"model": "m", "choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": null}]}'
+LAST = '{"model": "m", "choices": [{"index": 0, "delta": {"content": "b"}, "finish_reason": "length"}]}'
+USAGE = '{"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 2}}'
+
+
+def stream(*events: str) -> Callable[[Any], None]:
+    def fault(handler: Any) -> None:
+        handler.open_stream()
+        for event in events:
+            handler.event(event)
+        handler.end_stream()
+
+    return fault
+
+
+def killed_in_mid_stream(handler: Any) -> None:
+    handler.open_stream()
+    handler.event(GOOD)
+    handler.cut_connection()
+
+
+def killed_before_a_word(handler: Any) -> None:
+    handler.cut_connection()
+
+
+def silent_in_mid_stream(handler: Any) -> None:
+    handler.open_stream()
+    handler.event(GOOD)
+    threading.Event().wait(0.7)
+
+
+def never_answering(_: Any) -> None:
+    threading.Event().wait(0.7)
+
+
+def status(code: int, content: object, **headers: str) -> Callable[[Any], None]:
+    return lambda handler: handler.json(code, content, **headers)
+
+
+FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
+    "killed in mid-stream": (killed_in_mid_stream, "the connection was cut"),
+    "killed before a word": (killed_before_a_word, "the connection was cut"),
+    "silent in mid-stream": (silent_in_mid_stream, r"no word for 0\.5 s"),
+    "never answering": (never_answering, r"no word for 0\.5 s"),
+    "no usage": (stream(GOOD, LAST, "[DONE]"), "cut short: the stream ended after 2 pieces, no usage"),
+    "no end": (stream(GOOD, USAGE), "cut short: the stream ended after 1 pieces, no finish reason"),
+    "nothing at all": (stream(), "cut short: the stream ended after 0 pieces"),
+    "garbage": (stream(GOOD, '{"choices": [{'), r'an event is not JSON: \{"choices": \[\{'),
+    "no object": (stream("[1, 2]"), r"no JSON object: \[1, 2\]"),
+    "an error in it": (stream(GOOD, '{"error": {"message": "out of memory"}}'), "the server failed: out of memory"),
+    "usage without counts": (stream(LAST, '{"choices": [], "usage": {"prompt_tokens": null}}'), "no token counts"),
+    "an aborted answer": (stream(GOOD.replace("null", '"abort"'), USAGE), "the answer ended with 'abort'"),
+    "400": (status(400, {"error": {"message": "max_tokens=5000 is too large"}}), "HTTP 400: max_tokens=5000 is too"),
+    "404": (status(404, {"error": {"message": "The model `x` does not exist."}}), "HTTP 404: The model `x` does not"),
+    "429": (status(429, {"detail": "too many requests"}), "HTTP 429: too many requests"),
+    "500": (status(500, {"error": "CUDA error"}), "HTTP 500: CUDA error"),
+    "503 for a day": (status(503, {"detail": "loading"}, Retry_After="86400"), "HTTP 503: loading"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def connected(make_spec: MakeSpec) -> Iterator[Connect]:
+    opened: list[OpenAIEndpointBackend] = []
+
+    def connect(address: str, *, timeout_s: float = 0.5) -> OpenAIEndpointBackend:
+        spec = make_spec(model_id=MODEL, backend="vllm", endpoint=address, request_timeout_s=timeout_s)
+        opened.append(OpenAIEndpointBackend(spec))
+        opened[-1].load()
+        return opened[-1]
+
+    yield connect
+    for backend in opened:
+        backend.close()
+
+
+def ask(backend: OpenAIEndpointBackend) -> int | None:
+    return backend.answer(backend.prepare({"text": "hi"}), TokenLimits(10, 10)).completion_tokens
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_fails_its_query_alone_and_counts_nothing(connected: Connect, name: str) -> None:
+    fault, message = FAULTS[name]
+    with endpoint_server() as server:
+        backend = connected(server.address)
+        backend.begin_counting()
+        server.script.faults.append(fault)
+        asked = len(server.queries)
+        with pytest.raises(QueryError, match=message):
+            ask(backend)
+        assert len(server.queries) == asked + 1, "a query that was sent is never sent again"
+        assert backend.server_use().received == ServerTokens(prompt=0, completion=0)
+        assert ask(backend) == 10
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_server_that_says_when_to_come_again_is_asked_again(connected: Connect, code: int) -> None:
+    with endpoint_server() as server:
+        backend = connected(server.address)
+        server.script.faults += [status(code, {}, Retry_After="0.01")] * 2
+        assert ask(backend) == 10
+        server.script.faults += [status(code, {"detail": "busy"}, Retry_After="0.01")] * 3
+        with pytest.raises(QueryError, match=f"HTTP {code}: busy"):
+            ask(backend)
+
+
+def test_a_server_that_has_gone_fails_each_query_at_once(connected: Connect) -> None:
+    with endpoint_server() as server:
+        backend = connected(server.address)
+    with pytest.raises(QueryError, match="nobody listens there"):
+        ask(backend)
+
+
+def test_a_server_that_comes_back_on_its_port_is_asked_again(connected: Connect) -> None:
+    with endpoint_server() as server:
+        backend = connected(server.address, timeout_s=5)
+    port = int(server.address.rpartition(":")[2].partition("/")[0])
+    with endpoint_server(port=port):
+        assert ask(backend) == 10
+
+
+def test_a_server_that_accepts_and_never_answers_does_not_hang_the_run(connected: Connect) -> None:
+    with silent() as address, pytest.raises(ModelLoadError, match=r"does not list its models: .*no word for 0\.3 s"):
+        connected(f"http://{address}/v1", timeout_s=0.3)
+
+
+def test_a_first_query_that_fails_is_a_load_failure(connected: Connect) -> None:
+    refused, broken = status(404, {"error": {"message": "no such model"}}), status(500, {"detail": "broken"})
+    with (
+        endpoint_server(Script(faults=[refused])) as server,
+        pytest.raises(ModelLoadError, match=r"does not answer a first query: .*HTTP 404: no such model"),
+    ):
+        connected(server.address)
+    with (
+        endpoint_server(Script(faults=[broken, broken])) as server,
+        pytest.raises(ModelLoadError, match=r"neither a chat nor a raw prompt: .*HTTP 500: broken"),
+    ):
+        connected(server.address)
+
+
+def test_the_key_of_the_environment_goes_with_every_request(
+    connected: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VLLM_API_KEY", "a-key")
+    seen: list[str] = []
+
+    def note(handler: Any) -> None:
+        seen.append(handler.headers["Authorization"])
+        stream(GOOD, LAST, USAGE)(handler)
+
+    with endpoint_server(Script(faults=[note])) as server:
+        connected(server.address)
+    assert seen == ["Bearer a-key"]
