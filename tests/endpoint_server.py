@@ -96,8 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         plan = self.plan
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if self.path in ("/tokenize", "/detokenize"):
-            self.tokenize(body)
+        if self.path == "/detokenize" or "return_token_ids" in body:
+            self.show_prompt(body)
             return
         with self.guard:
             plan.bodies.append(body)
@@ -167,13 +167,15 @@ class _Handler(BaseHTTPRequestHandler):
         text += "".join(f"{name}={switches[name]}" for name in self.plan.switches if name in switches)
         return list(f"{text}{self.plan.opened_by_template}".encode())
 
-    def tokenize(self, body: dict[str, Any]) -> None:
+    def show_prompt(self, body: dict[str, Any]) -> None:
         if not self.plan.shows_prompts:
-            self.json(404, {"detail": "Not Found"})
+            self.json(422, {"detail": "Unexpected fields in the request: {'return_token_ids'}"})
         elif "tokens" in body:
             self.json(200, {"prompt": bytes(body["tokens"]).decode()})
+        elif not self.plan.has_template:
+            self.refuse_chat()
         else:
-            self.json(200, {"tokens": self.rendered(body)})
+            self.json(200, {"choices": [], "prompt_token_ids": self.rendered(body)})
 
     def refuse_chat(self) -> None:
         if self.plan.dialect == "vllm":

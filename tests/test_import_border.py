@@ -165,6 +165,14 @@ def test_an_import_in_a_function_or_for_types_alone_is_none_at_load(source: str)
     assert list(imports_at_load(ast.parse(source).body)) == []
 
 
+def test_a_run_at_an_endpoint_imports_no_inference_stack() -> None:
+    modules = ["energy_score.engine.run", "energy_score.engine.backends.openai_endpoint"]
+    refused = "torch,transformers,huggingface_hub,datasets,tokenizers"
+    command = [sys.executable, "-c", IMPORTER, refused, *modules]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("side", ["host", "engine"])
 def test_each_side_imports_where_the_other_sides_packages_are_not_there(side: str) -> None:
     refused = NOT_IN_THE_ENGINE if side == "engine" else HEAVY

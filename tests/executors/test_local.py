@@ -1,5 +1,6 @@
 """The local executor with small programs in the engine's place."""
 
+import importlib.util
 import signal
 import sys
 import time
@@ -102,6 +103,16 @@ def test_missing_packages_are_named_with_the_way_to_get_them(monkeypatch: pytest
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(EnvironmentNotReadyError, match=r"torch and transformers.*pip install"):
         LocalExecutor(timeout_s=1).check(backend="pytorch")
+
+
+def test_a_run_at_an_endpoint_needs_a_client_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    stack = ("torch", "transformers")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name in stack else find_spec(name))
+    LocalExecutor(timeout_s=1).check(backend="vllm")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EnvironmentNotReadyError, match=r"needs httpx2.*pip install .*\[endpoint\]"):
+        LocalExecutor(timeout_s=1).check(backend="vllm")
 
 
 def _open_descriptors() -> int:

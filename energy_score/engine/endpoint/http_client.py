@@ -16,8 +16,6 @@ from energy_score.contract.endpoint_address import is_loopback
 # The variable under which vLLM's own server reads the key that it asks for.
 _KEY_VARIABLE = "VLLM_API_KEY"
 _CONNECT_TIMEOUT_S = 10.0
-# uvicorn closes idle connections after 5 s: one that is about to be closed must not be used for a request.
-_KEEP_ALIVE_S = 2.0
 # Waits before another try, where the server has not begun to work: nobody listened, or it said to come again.
 _RETRY_WAITS_S = (0.2, 0.5)
 _LONGEST_RETRY_AFTER_S = 30.0
@@ -47,7 +45,9 @@ class HttpClient:
         self._http = httpx2.Client(
             verify=trust,
             timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S), pool=None),
-            limits=httpx2.Limits(max_connections=None, keepalive_expiry=_KEEP_ALIVE_S),
+            # Each request has a connection of its own: one that a server is about to close (uvicorn does after 5 idle
+            # seconds, and after a failure) would fail the query that is sent on it, and it must not be sent twice.
+            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
             trust_env=not is_loopback(address),  # a proxy's localhost is another one
         )

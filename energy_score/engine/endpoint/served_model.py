@@ -11,7 +11,7 @@ from energy_score.contract.model_config import ParameterValue
 from energy_score.contract.run_spec import PromptPlan, RunSpec
 from energy_score.contract.server_command import served_name
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
-from energy_score.engine.endpoint.query_request import chat_request
+from energy_score.engine.endpoint.query_request import PATHS, chat_request
 
 _PROBE_TEXT = "What is energy?"
 
@@ -55,7 +55,11 @@ def _names_of(spec: RunSpec) -> set[str]:
 
 
 class TemplateProbe:
-    """Looks at what a server makes of messages, where it offers that (vLLM's ``/tokenize`` and ``/detokenize``)."""
+    """Looks at what a server makes of messages, where it tells (vLLM: ``return_token_ids``, and ``/detokenize``).
+
+    The prompt is looked at in the answer to a chat: ``/tokenize`` renders by the template even where chats are rendered
+    by other code (gpt-oss' Harmony in vLLM 0.32.0).
+    """
 
     def __init__(self, client: HttpClient, *, model: str) -> None:
         self._client = client
@@ -91,28 +95,26 @@ class TemplateProbe:
         if not plan.assistant_prefill:
             return ""
         tokens = self._tokens(plan)
-        shown = None if tokens is None else self._asked("/detokenize", {"tokens": tokens})
+        shown = None if tokens is None else self._asked(f"{self._root}/detokenize", {"tokens": tokens})
         prompt = shown.get("prompt") if shown is not None else None
         if not isinstance(prompt, str):
             raise PromptRenderError(
                 f"the answer must begin with {plan.assistant_prefill.strip()!r}, and this server does not show whether "
-                "its chat template writes that itself; valid is a server with /tokenize and /detokenize (vLLM)"
+                "its chat template writes that itself; valid is a server with return_token_ids and /detokenize (vLLM)"
             )
         return "" if prompt.rstrip().endswith(plan.assistant_prefill.strip()) else plan.assistant_prefill
 
     def _tokens(self, plan: PromptPlan) -> list[Any] | None:
-        content = chat_request(plan, _PROBE_TEXT).content
-        asked: dict[str, Any] = {
-            name: content[name] for name in ("messages", "chat_template_kwargs") if name in content
-        }
-        answer = self._asked("/tokenize", asked)
-        tokens = answer.get("tokens") if answer is not None else None
+        request = chat_request(plan, _PROBE_TEXT)
+        question = {**request.content, "max_tokens": 1, "temperature": 0, "return_token_ids": True}
+        answer = self._asked(f"{self._client.address}{PATHS[request.interface]}", question)
+        tokens = answer.get("prompt_token_ids") if answer is not None else None
         return tokens if isinstance(tokens, list) else None
 
-    def _asked(self, path: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
+    def _asked(self, url: str, question: Mapping[str, Any]) -> dict[str, Any] | None:
         try:
-            answer = self._client.post_json(f"{self._root}{path}", {"model": self._model, **question})
-        except HttpError:  # most servers have no such path
+            answer = self._client.post_json(url, {"model": self._model, **question})
+        except HttpError:  # most servers have no such field or path
             return None
         return answer if isinstance(answer, dict) else None
 
