@@ -98,7 +98,7 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
     ("arguments", "words"),
     [
         (["--csv", "nowhere.csv"], "nowhere.csv"),
-        (["--backend", "vllm"], "--backend vllm: not available in this version"),
+        (["--backend", "optimum"], "--backend optimum: not available in this version"),
         (["--region", "mars"], "'mars' is not one of world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
         (["--class", "D"], "'D' is not one of"),
@@ -115,8 +115,8 @@ def test_a_wrong_option_is_a_usage_error_without_a_traceback(arguments: list[str
 
 
 def test_backend_and_endpoint_come_from_the_environment_too() -> None:
-    assert program("list", BENCHMARK_BACKEND="vllm").returncode == 2
-    done = program("list", "--json", "--class", "B", VLLM_ENDPOINT="http://h:8021/v1")
+    assert program("list", BENCHMARK_BACKEND="optimum").returncode == 2
+    done = program("list", "--json", "--class", "B", BENCHMARK_BACKEND="vllm", VLLM_ENDPOINT="http://h:8021/v1")
     spec = json.loads(done.stdout.splitlines()[0])["spec"]
     assert spec["endpoint"] == "http://h:8021/v1"
 

@@ -63,8 +63,8 @@ def container_settings(
     reaches_hub = needs_hub(spec)
     if spec.endpoint is not None and is_loopback(spec.endpoint):
         raise EnvironmentNotReadyError(
-            f"--endpoint {spec.endpoint} is this machine's loopback, which no container reaches: --executor local, or a "
-            "server on 0.0.0.0 and http://host.docker.internal:PORT/v1"
+            f"--endpoint {spec.endpoint} is this machine's loopback, which no container reaches: --executor local, or "
+            "a server on 0.0.0.0 and http://host.docker.internal:PORT/v1"
         )
     environment = {
         name: value

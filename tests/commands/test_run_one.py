@@ -59,10 +59,12 @@ def test_two_numbers_of_queries_are_refused_naming_both() -> None:
 
 
 def test_the_options_of_a_batch_that_hold_for_one_model_hold_here() -> None:
-    spec = spec_of(MODEL, "--repeats", "3", "--seed", "7", "--meter", "none", "--save-text", "-e", "http://h:8021/v1")
+    spec = spec_of(
+        MODEL, "--repeats", "3", "--seed", "7", "--meter", "none", "--save-text", "-b", "vllm", "-e", "http://h:8021/v1"
+    )
     assert (spec["repeat_policy"]["repeats"], spec["generation"]["seed"], spec["meter"]) == (3, 7, "none")
     assert (spec["save_text"], spec["endpoint"]) == (True, "http://h:8021/v1")
-    from_environment = run("run", MODEL, "--dry-run", VLLM_ENDPOINT="http://h:8022/v1")
+    from_environment = run("run", MODEL, "--dry-run", BENCHMARK_BACKEND="vllm", VLLM_ENDPOINT="http://h:8022/v1")
     assert json.loads(from_environment.stdout)["endpoint"] == "http://h:8022/v1"
 
 
