@@ -202,7 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def event(self, data: str) -> None:
-        raw = f"data: {data}\n\n".encode()
+        self.raw(f"data: {data}\n\n".encode())
+
+    def raw(self, raw: bytes) -> None:
         self.wfile.write(f"{len(raw):x}\r\n".encode() + raw + b"\r\n")
 
     def end_stream(self) -> None:

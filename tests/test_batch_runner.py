@@ -99,6 +99,8 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
     [
         (["--csv", "nowhere.csv"], "nowhere.csv"),
         (["--backend", "optimum"], "--backend optimum: not available in this version"),
+        (["--backend", "vllm", "--endpoint", "h:8021"], "valid is http://HOST:PORT/v1"),
+        (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
         (["--region", "mars"], "'mars' is not one of world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
         (["--class", "D"], "'D' is not one of"),
@@ -118,7 +120,7 @@ def test_backend_and_endpoint_come_from_the_environment_too() -> None:
     assert program("list", BENCHMARK_BACKEND="optimum").returncode == 2
     done = program("list", "--json", "--class", "B", BENCHMARK_BACKEND="vllm", VLLM_ENDPOINT="http://h:8021/v1")
     spec = json.loads(done.stdout.splitlines()[0])["spec"]
-    assert spec["endpoint"] == "http://h:8021/v1"
+    assert (spec["backend"], spec["endpoint"]) == ("vllm", "http://h:8021/v1")
 
 
 def test_variables_of_the_environment_never_disturb_a_command_without_that_option(tmp_path: Path) -> None:

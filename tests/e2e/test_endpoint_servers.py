@@ -204,7 +204,7 @@ class TestVllm:
 
     def test_tokens_are_exact_and_equal_the_servers_counters(self, workshop: Workshop, tmp_path: Path) -> None:
         rows = [f"{QWEN3},On,enable_thinking=True", f"{QWEN3},Off,enable_thinking=False", f"{BASE},Off (N/A),"]
-        base, off, on = self.run(workshop, tmp_path, rows)
+        off, on, base = self.run(workshop, tmp_path, rows)
         assert off.tokens.prompt == (on.tokens.prompt or 0) + 6 * len(PROMPTS)
         for report in (base, off, on):
             assert report.server is not None

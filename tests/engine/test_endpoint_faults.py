@@ -47,6 +47,14 @@ def silent_in_mid_stream(handler: Any) -> None:
     threading.Event().wait(0.7)
 
 
+def comments_alone(handler: Any) -> None:
+    handler.open_stream()
+    handler.event(GOOD)
+    for _ in range(12):
+        handler.raw(b": still here\n\n")
+        threading.Event().wait(0.1)
+
+
 def never_answering(_: Any) -> None:
     threading.Event().wait(0.7)
 
@@ -59,6 +67,7 @@ FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
     "killed in mid-stream": (killed_in_mid_stream, "the connection was cut"),
     "killed before a word": (killed_before_a_word, "the connection was cut"),
     "silent in mid-stream": (silent_in_mid_stream, r"no word for 0\.5 s"),
+    "comments alone": (comments_alone, r"no part of an answer for 0\.5 s"),
     "never answering": (never_answering, r"no word for 0\.5 s"),
     "no usage": (stream(GOOD, LAST, "[DONE]"), "cut short: the stream ended after 2 pieces, no usage"),
     "no end": (stream(GOOD, USAGE), "cut short: the stream ended after 1 pieces, no finish reason"),

@@ -167,7 +167,11 @@ class OpenAIEndpointBackend:
             exact_length=self._exact_length,
         )
         with self._client.stream(f"{self.server.address}{PATHS[request.interface]}", body) as parts:
-            answer = read_answer(parts, elapsed_s=lambda: time.perf_counter() - start_s)
+            answer = read_answer(
+                parts,
+                elapsed_s=lambda: time.perf_counter() - start_s,
+                patience_s=self._spec.request_timeout_s,
+            )
         self._account.add(prompt=answer.prompt_tokens, completion=answer.completion_tokens)
         return answer
 

@@ -45,14 +45,15 @@ class _Gathered:
     model: str | None = None
 
 
-def read_answer(parts: Iterable[bytes], *, elapsed_s: Callable[[], float]) -> StreamedAnswer:
+def read_answer(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_s: float) -> StreamedAnswer:
     """The answer in ``parts``, which are timed by ``elapsed_s`` as they come.
 
     Raises:
-        StreamError: an event is no JSON object or tells an error, or the stream ended before the answer did.
+        StreamError: an event is no JSON object or tells an error, the stream ended before the answer did, or it held no
+            event for longer than ``patience_s`` (a server may keep a connection open by comments for ever).
     """
     seen = _Gathered()
-    for data in _events(parts):
+    for data in _events(parts, elapsed_s=elapsed_s, patience_s=patience_s):
         if data == _DONE:
             break
         _note(seen, _parsed(data), elapsed_s())
@@ -71,12 +72,17 @@ def read_answer(parts: Iterable[bytes], *, elapsed_s: Callable[[], float]) -> St
     )
 
 
-def _events(parts: Iterable[bytes]) -> Iterator[bytes]:
+def _events(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_s: float) -> Iterator[bytes]:
     """The data of each event. Split at line feeds alone: JSON may hold other characters that end lines elsewhere."""
-    rest = b""
+    rest, last_s = b"", elapsed_s()
     for part in parts:
         *lines, rest = (rest + part).split(b"\n")
-        yield from (line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:"))
+        events = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
+        if events:
+            last_s = elapsed_s()
+        elif elapsed_s() - last_s > patience_s:
+            raise StreamError(f"the stream held no part of an answer for {patience_s:g} s")
+        yield from events
     if rest.startswith(b"data:"):
         yield rest.removeprefix(b"data:").strip()
 
