@@ -82,6 +82,19 @@ def containers(workplace: Workplace, engine: docker.DockerClient, image: str) ->
     return replace(workplace, executor="docker")
 
 
+def accepts_gpu_requests(engine: docker.DockerClient, image: str) -> bool:
+    """Whether the engine starts a container that asks for a GPU."""
+    request = docker.types.DeviceRequest(device_ids=["GPU-0"], capabilities=[["gpu"]])
+    container = engine.containers.create(image, ["--version"], device_requests=[request], network_mode="none")
+    try:
+        container.start()
+    except docker.errors.APIError:
+        return False
+    finally:
+        container.remove(force=True)
+    return True
+
+
 @dataclass(frozen=True)
 class DemoBatch:
     """The demo batch after its first run."""

@@ -17,7 +17,7 @@ import pytest
 from energy_score import __version__
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource, RunReport
-from tests.e2e.conftest import Workplace
+from tests.e2e.conftest import Workplace, accepts_gpu_requests
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
@@ -31,14 +31,8 @@ TELL = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[sys.argv
 @pytest.fixture(scope="module")
 def accepting(engine: docker.DockerClient, image: str) -> docker.DockerClient:
     """An engine that accepts a request for a GPU."""
-    request = docker.types.DeviceRequest(device_ids=[UUIDS[0]], capabilities=[["gpu"]])
-    container = engine.containers.create(image, ["--version"], device_requests=[request], network_mode="none")
-    try:
-        container.start()
-    except docker.errors.APIError as error:
-        pytest.skip(f"this engine accepts no request for a GPU (tests/gpu_hook was not on its PATH): {error}")
-    finally:
-        container.remove(force=True)
+    if not accepts_gpu_requests(engine, image):
+        pytest.skip("this engine accepts no request for a GPU (tests/gpu_hook was not on its PATH)")
     if "nvidia" in engine.info()["Runtimes"]:
         pytest.skip("this engine hands out real GPUs")
     return engine

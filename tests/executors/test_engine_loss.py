@@ -3,6 +3,7 @@
 The image holds a small program in the engine's place, so that a run takes seconds.
 """
 
+import contextlib
 import gc
 import io
 import os
@@ -22,8 +23,11 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.executors import container
+from energy_score.executors.container_settings import container_settings
+from energy_score.executors.container_stream import ContainerStream
 from energy_score.executors.docker import RUN_LABEL, DockerExecutor
 from energy_score.executors.executor import Execution
+from tests.nvml_simulator.simulator import UUIDS
 from tests.private_engine import PrivateEngine
 from tests.record_factory import make_spec
 
@@ -75,7 +79,7 @@ def private(
         private.stop()
         pytest.skip(f"a second engine does not start here: {error}")
     client = private.client()
-    client.images.load(b"".join(engine.images.get(SMALL_IMAGE).save(named=True)))
+    client.images.load(b"".join(engine.images.get(SMALL_IMAGE).save(named=SMALL_IMAGE)))
     client.images.build(fileobj=build_context(), custom_context=True, tag="stand-in")
     client.close()
     yield private
@@ -181,3 +185,23 @@ def test_an_engine_that_does_not_return_ends_the_run_and_the_next_one_says_so(
     private.start()
     for orphan in left(private):
         orphan.remove(force=True)
+
+
+def test_an_engine_that_cannot_hand_out_gpus_says_what_is_missing(private: PrivateEngine, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "model").mkdir()
+    dataset = DatasetRef(path=str(tmp_path / "model" / "prompts.txt"), sha256="0" * 64, columns=("text",))
+    (tmp_path / "model" / "prompts.txt").write_text("a prompt")
+    settings = container_settings(
+        make_spec(model_path=str(tmp_path / "model"), dataset=dataset),
+        directory=RunDirectory(tmp_path / "run"), gpu_uuids=(UUIDS[0],), memory=None, token_file=None,
+    )  # fmt: skip
+    with contextlib.closing(private.client()) as client:
+        stream = ContainerStream(lambda _: None, lambda _: None)
+        asking = container.Container(client.api, name="asks-for-a-gpu", stream=stream)
+        with (
+            pytest.raises(EnvironmentNotReadyError, match=r"could not select device driver.*NVIDIA Container Toolkit"),
+            asking.created("stand-in", settings, labels={RUN_LABEL: "asks"}, user="0:0"),
+        ):
+            asking.run(5)
+    assert not left(private)
