@@ -56,30 +56,31 @@ class Run:
             go_offline_if_unreachable()
         self._enter("data")
         queries = load_queries(self.spec.dataset, query_count=self.spec.query_count)
-        backend = open_backend(self.spec)
-        server = None
         with contextlib.ExitStack() as open_parts:
-            model = None
-            if isinstance(backend, Served):
-                server = open_parts.enter_context(backend.server)
-                open_parts.callback(backend.close)
-                if not server.managed:
-                    # It has loaded its model before, and holds its GPUs once it has answered: no window, then meters.
-                    self._enter("load")
-                    model = backend.load()
+            backend: Backend | None = None
+            server, model = None, None
+            if self.spec.endpoint is not None or self.spec.server_command is not None:
+                self._enter("load")
+                backend = open_backend(self.spec)
+                if isinstance(backend, Served):
+                    server = open_parts.enter_context(backend.server)
+                    open_parts.callback(backend.close)
+                    # A running one has loaded its model before, which is no window of this run's, and is known to hold
+                    # its GPUs once it has answered.
+                    model = None if server.managed else backend.load()
             if server is None:
                 meters = open_meters(self.spec.meter)
             else:
                 meters = open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
             for meter in meters:
                 open_parts.callback(meter.close)
+            own_process_ids = frozenset if server is None else server.process_ids
             watch = open_parts.enter_context(
-                GpuWatch(
-                    meters,
-                    seed=self.spec.generation.seed,
-                    own_process_ids=frozenset if server is None else server.process_ids,
-                )
+                GpuWatch(meters, seed=self.spec.generation.seed, own_process_ids=own_process_ids)
             )
+            if backend is None:  # opened once its GPUs are watched: what is on them by then is another's
+                self._enter("load")
+                backend = open_backend(self.spec)
             return self._measure(
                 queries, backend=backend, model=model, meters=meters, watch=watch, started_at=started_at
             )
@@ -96,7 +97,6 @@ class Run:
     ) -> RunReport:
         measurement = Measurement(meters, synchronise=backend.synchronise, integral=watch.integral)
         if model is None:
-            self._enter("load")
             loaded: list[LoadedModel] = []
             measurement.measure("load", lambda: loaded.append(backend.load()))
             model = loaded[0]

@@ -175,17 +175,6 @@ def test_a_managed_server_is_started_for_the_row_and_gone_afterwards(
     assert "server stopped" in log
 
 
-def test_a_managed_server_that_cannot_start_fails_its_row_with_its_last_words(
-    workshop: Workshop, serving: None, tmp_path: Path
-) -> None:
-    command = f"'{TRANSFORMERS}' serve --host 127.0.0.1 --port {{port}} --no-such-option"
-    with pytest.raises(AssertionError, match="1 failed"):
-        workshop.run(tmp_path, [f"{QWEN3},Off,"], "--managed", "--server-command", command)
-    failure = json.loads(next(tmp_path.rglob("run_failure.json")).read_text())
-    assert failure["stage"] == "load"
-    assert "exit code 2; its last words: " in failure["message"]
-
-
 @pytest.mark.skipif(VLLM is None, reason="ENERGY_SCORE_VLLM does not name a vllm program")
 @pytest.mark.timeout(900)
 class TestVllm:

@@ -6,7 +6,13 @@ from contextlib import ExitStack
 
 import pytest
 
-from energy_score.contract.errors import EnvironmentNotReadyError, ModelLoadError, PromptRenderError, QueryError
+from energy_score.contract.errors import (
+    EnvironmentNotReadyError,
+    ModelLoadError,
+    PromptRenderError,
+    QueryError,
+    UsageError,
+)
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
 from energy_score.contract.server_use import ServerTokens
@@ -101,6 +107,11 @@ def test_the_registry_opens_it_as_a_served_backend(make_spec: MakeSpec) -> None:
     backend = open_backend(make_spec(backend="vllm", endpoint="http://127.0.0.1:1/v1"))
     assert isinstance(backend, Served)
     backend.close()
+
+
+def test_a_backend_of_one_query_at_a_time_refuses_more_by_name(make_spec: MakeSpec) -> None:
+    with pytest.raises(UsageError, match="'pytorch' answers one query at a time; concurrency 2 is valid with vllm"):
+        open_backend(make_spec(concurrency=2))
 
 
 def test_a_server_without_min_tokens_gets_max_tokens_alone_and_that_is_told(serve: Serve, connect: Connect) -> None:

@@ -15,12 +15,22 @@ BACKENDS = {
 }
 
 
+# Those that answer several queries at a time.
+_CONCURRENT = frozenset({"vllm"})
+
+
 def open_backend(spec: RunSpec) -> Backend:
     """The backend that ``spec`` names, nothing loaded yet.
 
     Raises:
-        UsageError: neither this version nor another package has such a backend.
+        UsageError: neither this version nor another package has such a backend, or it answers one query at a time and the
+            spec asks for more.
     """
+    if spec.concurrency > 1 and spec.backend not in _CONCURRENT:
+        raise UsageError(
+            f"backend {spec.backend!r} answers one query at a time; concurrency {spec.concurrency} is valid with "
+            f"{', '.join(sorted(_CONCURRENT))}"
+        )
     if spec.backend not in BACKENDS:
         added = load_extension(extensions.BACKENDS, spec.backend)
         if added is None:

@@ -111,12 +111,12 @@ def interface_was_guessed(facts: Facts) -> VerdictReason | None:
 
 
 def model_was_not_read_back(facts: Facts) -> VerdictReason | None:
-    """Warning: precision, parameters and place of the weights are nobody's reading."""
+    """Warning: commit, precision, parameters and place of the weights are nobody's reading."""
     if facts.server is None or facts.model.dtype is not None:
         return None
     return warning(
         "model_not_read_back",
-        "a server does not say in which precision, where, and whether trained its weights are",
+        "a server does not say of which commit, in which precision, where, and whether trained its weights are",
         observed="unknown",
         threshold="read back from the loaded model",
     )
