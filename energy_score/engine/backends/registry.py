@@ -23,8 +23,8 @@ def open_backend(spec: RunSpec) -> Backend:
     """The backend that ``spec`` names, nothing loaded yet.
 
     Raises:
-        UsageError: neither this version nor another package has such a backend, or it answers one query at a time and the
-            spec asks for more.
+        UsageError: neither this version nor another package has such a backend, or it answers one query at a time and
+            the spec asks for more.
     """
     if spec.concurrency > 1 and spec.backend not in _CONCURRENT:
         raise UsageError(
