@@ -23,7 +23,7 @@ def start(*arguments: str, **environment: str) -> subprocess.CompletedProcess[st
 
 
 def test_a_specification_makes_it_the_engine(tmp_path: Path) -> None:
-    done = start("--end-with-stdin", "--spec", str(tmp_path / "nowhere.json"), "--output", str(tmp_path))
+    done = start("--spec", str(tmp_path / "nowhere.json"), "--output", str(tmp_path))
     assert done.returncode == 2
     assert "nowhere.json: cannot be read" in done.stderr
     assert "python -m energy_score.engine" in start("--spec=x", "--help").stdout

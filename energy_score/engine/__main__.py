@@ -101,7 +101,8 @@ def _die_with_stdin() -> None:
     """End the whole process group when the owner is gone: an orphan would spoil the next run's energy."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    os.killpg(0, signal.SIGKILL)
+    if os.getpgrp() == os.getpid():  # a group of the engine's own, as every executor gives it
+        os.killpg(0, signal.SIGKILL)
     os._exit(128 + signal.SIGKILL)  # as the first process of a container it cannot kill itself
 
 
