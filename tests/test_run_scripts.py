@@ -71,7 +71,7 @@ def test_batch_takes_the_flags_of_a_batch_and_ten_queries_by_default(name: str) 
 
 def test_batch_takes_short_flags_and_another_sheet(tmp_path: Path) -> None:
     shutil.copy(ROOT / "models.csv", tmp_path / "my sheet.csv")
-    done = script("run_non_docker.sh", "--batch", "--csv", "my sheet.csv", "-b", "pytorch", "-e", "http://h:8021/v1",
+    done = script("run_non_docker.sh", "--batch", "--csv", "my sheet.csv", "-b", "vllm", "-e", "http://h:8021/v1",
                   "--model-name", "SmolLM3", "--reasoning-state", "Off", "--json", "--dry-run",
                   folder=tmp_path)  # fmt: skip
     assert resolved(done)["spec"]["endpoint"] == "http://h:8021/v1"
