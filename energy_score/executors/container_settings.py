@@ -15,7 +15,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.hub_cache import datasets_cache, hub_cache, is_dataset_cached, is_model_cached
-from energy_score.preflight.files import hub_token
+from energy_score.preflight.files import hub_is_offline, hub_token
 
 _HOME = "/home/user"
 _HUB_HOME = f"{_HOME}/.cache/huggingface"
@@ -112,7 +112,7 @@ def container_settings(
 
 def needs_hub(spec: RunSpec) -> bool:
     """Whether the run must reach the Hub: something of it is neither local nor in the cache, and we are not offline."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if hub_is_offline():
         return False
     model_is_here = (
         spec.endpoint is not None or spec.model_path is not None or is_model_cached(spec.model_id, spec.revision)

@@ -24,6 +24,11 @@ def hub_home() -> Path:
     return Path(cache).expanduser() / "huggingface"
 
 
+def hub_is_offline() -> bool:
+    """Whether the user asked for no Hub, as the Hugging Face libraries read HF_HUB_OFFLINE."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
 class HubToken(NamedTuple):
     """A Hub token and where it was found: ``file`` is None for one of the environment. Never to be printed whole."""
 

@@ -10,6 +10,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from energy_score.contract.endpoint_address import is_loopback
 from energy_score.preflight.check import Check
+from energy_score.preflight.files import hub_is_offline
 
 _ENGINE_TIMEOUT_S = 3
 _SERVER_TIMEOUT_S = 3.0
@@ -70,7 +71,7 @@ def endpoint_checks(endpoint: str) -> list[Check]:
 
 def hub_checks() -> list[Check]:
     """Whether the Hugging Face Hub can be reached."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
+    if hub_is_offline():
         remedy = "only models and data sets in the cache can be used; unset HF_HUB_OFFLINE to download"
         return [Check("hub", "warning", "offline, as HF_HUB_OFFLINE asks", remedy)]
     hub = os.environ.get("HF_ENDPOINT") or _HUB
