@@ -84,7 +84,10 @@ class Run:
                     # A running one has loaded its model before, which is no window of this run's, and is known to hold
                     # its GPUs once it has answered.
                     model = None if server.managed else backend.load()
-            if server is None:
+            if self.spec.backend == "optimum":
+                # The run's own GPUs; of the CPU side what sees another process than this one.
+                meters = open_meters(self.spec.meter, cpu_meters=("rapl",))
+            elif server is None:
                 meters = open_meters(self.spec.meter)
             else:
                 meters = open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
@@ -149,7 +152,7 @@ class Run:
         benchmark.measure()
         return self._report(
             benchmark=benchmark, model=benchmark.model, queries=queries, measurement=measurement, meters=meters,
-            watch=watch, software=read_software() | benchmark.versions,
+            watch=watch, software=read_software(packages=()) | benchmark.versions,
             optimum=benchmark.use(phase_statistics(measurement.windows)), started_at=started_at,
         )  # fmt: skip
 

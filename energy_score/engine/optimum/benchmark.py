@@ -117,9 +117,13 @@ class OptimumBenchmark:
     def _run(self, repeat: int, *, counted: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="optimum-") as name:
             folder = Path(name)
-            self._write_job(folder)
+            gpu_indices = job.gpu_indices_of(self._spec)
+            self._write_job(folder, device_ids=gpu_indices if self._environment["cuda"] else None)
             process = OptimumProcess(
-                self._python, folder=folder, configuration=job.CONFIGURATION, variables=job.variables_of(folder)
+                self._python,
+                folder=folder,
+                configuration=job.CONFIGURATION,
+                variables=job.variables_of(folder, gpu_indices=gpu_indices),
             )
             if repeat == 1:
                 self._enter("load")
@@ -132,7 +136,7 @@ class OptimumBenchmark:
                 job.keep(folder, "benchmark_config.json", kept / f"run_{repeat:02}_benchmark_config.json")
             self._read(folder, repeat, counted=counted)
 
-    def _write_job(self, folder: Path) -> None:
+    def _write_job(self, folder: Path, *, device_ids: str | None) -> None:
         processor, note = job.processor_for_4(self._spec, self._prepared.tokenizer, folder / job.PROCESSOR)
         self._notes = (note,) if note else ()
         self._prepared.queries.write(folder / job.QUERIES)
@@ -143,7 +147,7 @@ class OptimumBenchmark:
             model_type=self._prepared.model_type,
             processor=processor,
             query_count=len(self._prepared.queries.prepared),
-            device_ids=job.device_ids_of(self._spec, cuda=self._environment["cuda"]),
+            device_ids=device_ids,
         )
 
     def _follow(self, process: OptimumProcess, repeat: int, *, counted: bool) -> None:

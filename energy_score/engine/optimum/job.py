@@ -1,6 +1,7 @@
 """The configuration of one run of optimum-benchmark: every setting of ours, in its words."""
 
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -10,6 +11,8 @@ from energy_score.contract.errors import MeterError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.gpu.nvml_devices import open_nvml_devices
 from energy_score.tasks.registry import task_of
+
+log = logging.getLogger(__name__)
 
 CONFIGURATION = "energy_score_job"
 QUERIES = "queries"
@@ -102,34 +105,36 @@ def processor_for_4(spec: RunSpec, tokenizer: Any, folder: Path) -> tuple[str | 
     return str(folder), f"tokenizer saved by transformers 5, read by version 4 as {_CLASS_OF_4_AND_5}"
 
 
-def device_ids_of(spec: RunSpec, *, cuda: bool) -> str | None:
-    """The run's GPUs by NVML's index, as optimum-benchmark names them; None where it runs on the CPU.
+def gpu_indices_of(spec: RunSpec) -> str | None:
+    """The run's GPUs by NVML's index, as optimum-benchmark and codecarbon name them; None where it has none.
 
-    It sets CUDA_VISIBLE_DEVICES to them itself, by bus order, and reads their energy by the same numbers.
+    By UUID, as a run's executor names them, codecarbon 3.3.2 finds none: it cuts the G off.
     """
-    if not cuda or spec.gpu_requirement.count == 0:
+    if spec.gpu_requirement.count == 0:
         return None
     try:
         with open_nvml_devices(count=spec.gpu_requirement.count) as shown, open_nvml_devices(all_gpus=True) as every:
             return ",".join(str(every.uuids.index(uuid)) for uuid in shown.uuids)
-    except MeterError:
+    except MeterError as error:
+        log.info("optimum-benchmark is given no GPU: %s", error)
         return None
 
 
-def variables_of(folder: Path) -> dict[str, str]:
+def variables_of(folder: Path, *, gpu_indices: str | None) -> dict[str, str]:
     """What its process finds in its environment, beside this one's.
 
     A cache of its own: data sets that an earlier run tokenized would be read from there, and measured as no work.
     """
-    offline = {name: "1" for name in ("HF_HUB_OFFLINE",) if os.environ.get(name)}
-    return {
+    variables = {
         "HF_DATASETS_CACHE": str(folder / "datasets_cache"),
-        "HF_DATASETS_OFFLINE": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
         "HYDRA_FULL_ERROR": "1",
         "PYTHONUNBUFFERED": "1",
-        **offline,
+        # It would set both itself for a model on a GPU.
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": gpu_indices or "",
     }
+    return variables | {name: "1" for name in ("HF_HUB_OFFLINE",) if os.environ.get(name)}
 
 
 def keep(folder: Path, name: str, target: Path) -> None:
