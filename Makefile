@@ -2,10 +2,12 @@
 VENV ?= .venv
 PYTHON_BIN ?= python3
 PYTHON = $(VENV)/bin/python
+# What optimum-benchmark's energy_star scenario needs; pillow and codecarbon it does not say itself.
+OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas image benchmarks benchmarks-meters benchmarks-containers clean
+.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-containers clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -34,6 +36,14 @@ types: $(VENV)/.installed-dev
 
 schemas: $(VENV)/.installed-dev
 	$(PYTHON) -m energy_score.contract.schemas
+
+# The environment of --backend optimum, which needs older packages than ours. Two to three minutes.
+optimum-env: .venv-optimum/.installed
+
+.venv-optimum/.installed: constraints-optimum.txt
+	$(PYTHON_BIN) -m venv .venv-optimum
+	.venv-optimum/bin/python -m pip install --quiet --constraint constraints-optimum.txt $(OPTIMUM_PACKAGES)
+	touch $@
 
 # The image of the docker executor; needs a container engine.
 image:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _GRACE_S = 10.0
 _PROBE_S = 120.0
-_LAST_WORDS = 12
+_LAST_WORDS = 4
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Imports what a run needs, so that an environment that lacks it is found before anything is loaded.
 _PROBE = """
@@ -40,7 +40,7 @@ _MEANINGS = {
     r"does not recognize this architecture|Unrecognized model": "the model's architecture is not known to transformers "
     "4.57.6 of optimum-benchmark's environment; valid is an older model, or --backend pytorch",
     r"not a local folder|RepositoryNotFound|LocalEntryNotFound|no file named|not appear to have a file|"
-    r"couldn't connect to|proper library name": "the model, or a file of it, cannot be found; valid is a folder with a "
+    r"couldn't connect to|Can't load the configuration|proper library name": "the model, or a file of it, cannot be found; valid is a folder with a "
     "model, or a Hub id that is cached or can be downloaded",
     r"OutOfMemoryError|DefaultCPUAllocator: (can't|not enough)|MemoryError": "out of memory",
     r"No space left on device": "no room on the disk",
@@ -151,7 +151,7 @@ class OptimumProcess:
         for raw in self._process.stdout or ():
             # A progress bar rewrites its line; what it said last is left.
             line = _COLOUR.sub("", raw.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2])
-            if line.strip():
+            if line.strip(" ^~"):  # else what underlines a line of a traceback
                 self._last_words.append(line.strip())
                 log.info("optimum: %s", line)
 
