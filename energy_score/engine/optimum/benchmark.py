@@ -137,7 +137,7 @@ class OptimumBenchmark:
             self._read(folder, repeat, counted=counted)
 
     def _write_job(self, folder: Path, *, device_ids: str | None) -> None:
-        processor, note = job.processor_for_4(self._spec, self._prepared.tokenizer, folder / job.PROCESSOR)
+        processor, note = job.processor_for_4(self._spec, self._prepared, folder / job.PROCESSOR)
         self._notes = (note,) if note else ()
         self._prepared.queries.write(folder / job.QUERIES)
         self._settings = job.write_job(

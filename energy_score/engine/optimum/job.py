@@ -9,6 +9,7 @@ from typing import Any
 
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.optimum.queries import PreparedModel
 from energy_score.gpu.nvml_devices import open_nvml_devices
 from energy_score.tasks.registry import task_of
 
@@ -89,16 +90,15 @@ def write_job(
     return settings
 
 
-def processor_for_4(spec: RunSpec, tokenizer: Any, folder: Path) -> tuple[str | None, str | None]:  # noqa: ANN401 - untyped
+def processor_for_4(spec: RunSpec, model: PreparedModel, folder: Path) -> tuple[str | None, str | None]:
     """Where its transformers loads the tokenizer from, None for the model itself; and what must be noted of that.
 
     A tokenizer saved by transformers 5 is written once more, with a class that version 4 knows as well.
     """
-    source = Path(spec.processor or spec.model_path or str(tokenizer.name_or_path))
-    if _named_class(source) != _CLASS_OF_5:
+    if model.tokenizer_class != _CLASS_OF_5:
         return spec.processor, None
     folder.mkdir()
-    tokenizer.save_pretrained(folder)
+    model.tokenizer.save_pretrained(folder)
     file = folder / "tokenizer_config.json"
     config = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps(config | {"tokenizer_class": _CLASS_OF_4_AND_5}, indent=1), encoding="utf-8")
@@ -143,12 +143,3 @@ def keep(folder: Path, name: str, target: Path) -> None:
     if file.exists():
         target.parent.mkdir(exist_ok=True)
         shutil.copyfile(file, target)
-
-
-def _named_class(source: Path) -> str | None:
-    """The class that the tokenizer's files name; None where they are not a folder here or name none."""
-    try:
-        named = json.loads((source / "tokenizer_config.json").read_text(encoding="utf-8")).get("tokenizer_class")
-    except (OSError, ValueError):
-        return None
-    return str(named)

@@ -33,15 +33,18 @@ versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) fo
 print(json.dumps({"versions": versions, "cuda": torch.cuda.is_available()}))
 """
 # What its last words mean, where they do not say it themselves.
+_NOT_THERE = (
+    r"not a local folder|RepositoryNotFound|LocalEntryNotFound|no file named|not appear to have a file|"
+    r"couldn't connect to|Can't load the configuration|proper library name"
+)
 _MEANINGS = {
     r"'NoneType' object has no attribute '(eos_token|pad_token)'": "the tokenizer could not be loaded "
     "(optimum-benchmark keeps the reason to itself); valid is one that transformers 4.57.6 reads, whose "
     "tokenizer_config.json names PreTrainedTokenizerFast for example",
     r"does not recognize this architecture|Unrecognized model": "the model's architecture is not known to transformers "
     "4.57.6 of optimum-benchmark's environment; valid is an older model, or --backend pytorch",
-    r"not a local folder|RepositoryNotFound|LocalEntryNotFound|no file named|not appear to have a file|"
-    r"couldn't connect to|Can't load the configuration|proper library name": "the model, or a file of it, cannot be found; valid is a folder with a "
-    "model, or a Hub id that is cached or can be downloaded",
+    _NOT_THERE: "the model, or a file of it, cannot be found; valid is a folder with a model, or a Hub id that is "
+    "cached or can be downloaded",
     r"OutOfMemoryError|DefaultCPUAllocator: (can't|not enough)|MemoryError": "out of memory",
     r"No space left on device": "no room on the disk",
 }

@@ -1,5 +1,6 @@
 """The queries as optimum-benchmark gets them: texts of a data set that its own tokenizer is to read exactly as ours."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,11 +38,15 @@ class OptimumQueries:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """What is known of the model before it is loaded: its ``commit``, its architecture's name, its own tokenizer."""
+    """What is known of the model before it is loaded: its ``commit``, its architecture's name, its own tokenizer.
+
+    ``tokenizer_class`` is the class that the tokenizer's files name; None where they name none.
+    """
 
     commit: str | None
     model_type: str
     tokenizer: Any
+    tokenizer_class: str | None
     queries: OptimumQueries
 
 
@@ -60,6 +65,7 @@ def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
     with failing_load(spec.model_id):
         source = ModelSource.of(spec)
         tokenizer = source.tokenizer()
+        named_class = _named_class(spec.processor or source.location, None if spec.processor else source.commit)
         way = way_of(spec.task)
         to_query = (
             _text_generation(spec, source.config, tokenizer)
@@ -79,7 +85,15 @@ def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
             queries.columns.setdefault(name, []).append(cell)
     if not queries.prepared:
         raise QueryError(f"no query can be prepared; the first says: {queries.errors[0]}")
-    return PreparedModel(source.commit, str(source.config.model_type), tokenizer, queries)
+    return PreparedModel(source.commit, str(source.config.model_type), tokenizer, named_class, queries)
+
+
+def _named_class(location: str, commit: str | None) -> str | None:
+    from transformers.utils.hub import cached_file  # noqa: PLC0415 - heavy
+
+    file = cached_file(location, "tokenizer_config.json", revision=commit, _raise_exceptions_for_missing_entries=False)
+    named = None if file is None else json.loads(Path(file).read_text(encoding="utf-8")).get("tokenizer_class")
+    return None if named is None else str(named)
 
 
 _ToQuery = Callable[[Row], tuple[PreparedQuery, dict[str, str], list[int]]]

@@ -19,7 +19,8 @@ MakeSpec = Callable[..., RunSpec]
 
 def beginning_with(token: str, folder: Path) -> PreTrainedTokenizerFast:
     """A tokenizer that puts ``token`` before every text, as Llama's does."""
-    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(tokenizer, PreTrainedTokenizerFast)
     number = tokenizer.convert_tokens_to_ids(token)
     tokenizer.bos_token = token
     core = tokenizer.backend_tokenizer
@@ -63,12 +64,11 @@ def test_no_text_is_changed_on_its_way_into_the_data_set(tmp_path: Path) -> None
 def test_a_tokenizer_saved_by_transformers_5_is_written_once_more_for_version_4(
     make_spec: MakeSpec, tiny_models: Path, tmp_path: Path
 ) -> None:
-    folder = tiny_models / "base-tiny"
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    spec = make_spec(model_path=str(folder))
-    given, note = processor_for_4(spec, tokenizer, tmp_path / "processor")
+    spec = make_spec(backend="optimum", model_path=str(tiny_models / "base-tiny"), revision=None)
+    given, note = processor_for_4(spec, prepare(spec, [{"text": "Why?"}]), tmp_path / "processor")
     assert given == str(tmp_path / "processor")
     assert note is not None
     assert '"PreTrainedTokenizerFast"' in (tmp_path / "processor" / "tokenizer_config.json").read_text()
     # One that names what both know is left where it is.
-    assert processor_for_4(make_spec(model_path=given), tokenizer, tmp_path / "again") == (None, None)
+    known = spec.model_copy(update={"processor": given})
+    assert processor_for_4(known, prepare(known, [{"text": "Why?"}]), tmp_path / "again") == (given, None)

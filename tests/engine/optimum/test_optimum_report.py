@@ -49,7 +49,7 @@ def test_its_own_name_of_the_preprocessing_is_understood(tmp_path: Path) -> None
     assert use_of(written(tmp_path, preprocess_dataset=0.0002, forward=0.001)).mean_j("gpu") == pytest.approx(4320)
 
 
-def test_a_domain_that_codecarbon_did_not_measure_is_unknown_and_a_short_phase_is_a_reading_of_0(
+def test_a_domain_without_a_meter_is_unknown_and_a_short_phase_is_a_reading_of_0(
     tmp_path: Path,
 ) -> None:
     use = use_of(written(tmp_path, load_model=0.1, preprocess_dataset=0.0, prefill=0.0, decode=0.01))
