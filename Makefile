@@ -7,7 +7,7 @@ OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-containers clean
+.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-loops benchmarks-containers clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -58,6 +58,10 @@ benchmarks: $(VENV)/.installed-dev
 # Three minutes, and needs gcc and the package index: Zeus and CodeCarbon are installed beside ours.
 benchmarks-meters: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.meters_side_by_side
+
+# Four minutes, and needs make optimum-env: our loop beside a bare one and beside optimum-benchmark's.
+benchmarks-loops: $(VENV)/.installed-dev .venv-optimum/.installed
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.loop_side_by_side
 
 # Needs a container engine and the image.
 benchmarks-containers: $(VENV)/.installed-dev

@@ -44,14 +44,11 @@ def optimum_checks() -> list[Check]:
     remedy = f"{how_to_have_it(os.environ)} (only --backend optimum needs it)"
     if not python.exists():
         return [Check("optimum environment", "warning", f"{python} is not there", remedy)]
-    installed = {
-        dist.name: dist.version
-        for folder in python.parent.parent.glob("lib/python*/site-packages")
-        for dist in metadata.distributions(name="optimum-benchmark", path=[str(folder)])
-    }
-    if not installed:
+    folders = [str(folder) for folder in python.parent.parent.glob("lib/python*/site-packages")]
+    found = next(iter(metadata.distributions(name="optimum-benchmark", path=folders)), None)
+    if found is None:
         return [Check("optimum environment", "warning", f"{python} has no optimum-benchmark", remedy)]
-    return [Check("optimum environment", "ok", f"optimum-benchmark {installed['optimum-benchmark']} in {python}", "")]
+    return [Check("optimum environment", "ok", f"optimum-benchmark {found.version} in {python}", "")]
 
 
 def package_checks() -> list[Check]:
