@@ -1,6 +1,7 @@
 # One run of the AI Energy Score: model, meter and report in one container.
 #
 #   ./build.sh                       builds ai_energy_score; plain `docker build .` does too, with or without BuildKit
+#   --build-arg WITH_OPTIMUM=0       leaves out the environment of --backend optimum
 #   --build-arg BASE_IMAGE=…         another base with Python 3.11 or later; a torch that it has is kept if it fits
 #
 # The base brings CUDA and torch. Its tag is pinned here, everything above it in constraints.txt.
@@ -19,8 +20,20 @@ COPY README.md LICENSE *.py ./
 COPY energy_score energy_score
 RUN /opt/energy-score/bin/python -m pip install --no-cache-dir --no-deps .
 
+# optimum-benchmark needs older packages: an environment of its own, on the same torch of the base.
+FROM ${BASE_IMAGE} AS optimum
+ARG WITH_OPTIMUM=1
+RUN mkdir -p /opt/energy-score-optimum
+COPY constraints-optimum.txt ./
+RUN if [ "${WITH_OPTIMUM}" = 1 ]; then \
+        python3 -m venv --without-pip --system-site-packages /opt/energy-score-optimum \
+        && /opt/energy-score-optimum/bin/python -m pip install --no-cache-dir --constraint constraints-optimum.txt \
+            optimum-benchmark codecarbon pillow; \
+    fi
+
 FROM ${BASE_IMAGE}
 COPY --from=build /opt/energy-score /opt/energy-score
+COPY --from=optimum /opt/energy-score-optimum /opt/energy-score-optimum
 # Any user may run it: the caller's number is none that the image knows.
 RUN mkdir -p /results /home/user/.cache/huggingface && chmod -R 1777 /results /home/user
 ARG VERSION=unknown
@@ -34,6 +47,7 @@ ENV PATH=/opt/energy-score/bin:${PATH} \
     HOME=/home/user USER=user LOGNAME=user \
     PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     NVIDIA_VISIBLE_DEVICES=void NVIDIA_DRIVER_CAPABILITIES=compute,utility \
+    ENERGY_SCORE_OPTIMUM_PYTHON=/opt/energy-score-optimum/bin/python \
     RESULTS_DIR=/results ENERGY_SCORE_REVISION="${REVISION}"
 USER 1000:1000
 WORKDIR /home/user

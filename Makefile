@@ -2,10 +2,12 @@
 VENV ?= .venv
 PYTHON_BIN ?= python3
 PYTHON = $(VENV)/bin/python
+# What optimum-benchmark's energy_star scenario needs; pillow and codecarbon it does not say itself.
+OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas image benchmarks benchmarks-meters benchmarks-containers clean
+.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-loops benchmarks-containers clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -35,6 +37,14 @@ types: $(VENV)/.installed-dev
 schemas: $(VENV)/.installed-dev
 	$(PYTHON) -m energy_score.contract.schemas
 
+# The environment of --backend optimum, which needs older packages than ours. Two to three minutes.
+optimum-env: .venv-optimum/.installed
+
+.venv-optimum/.installed: constraints-optimum.txt
+	$(PYTHON_BIN) -m venv .venv-optimum
+	.venv-optimum/bin/python -m pip install --quiet --constraint constraints-optimum.txt $(OPTIMUM_PACKAGES)
+	touch $@
+
 # The image of the docker executor; needs a container engine.
 image:
 	./build.sh
@@ -48,6 +58,10 @@ benchmarks: $(VENV)/.installed-dev
 # Three minutes, and needs gcc and the package index: Zeus and CodeCarbon are installed beside ours.
 benchmarks-meters: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.meters_side_by_side
+
+# Four minutes, and needs make optimum-env: our loop beside a bare one and beside optimum-benchmark's.
+benchmarks-loops: $(VENV)/.installed-dev .venv-optimum/.installed
+	OMP_NUM_THREADS=1 $(PYTHON) -m benchmarks.loop_side_by_side
 
 # Needs a container engine and the image.
 benchmarks-containers: $(VENV)/.installed-dev

@@ -26,11 +26,17 @@ from energy_score.data_files.named_paths import processor_location, prompts_path
 from energy_score.data_files.pinning import folder_digest, pinned
 from energy_score.endpoint_order import endpoint_order_of
 from energy_score.families.row_plan import RowPlan, plan_of
+from energy_score.optimum_order import optimum_order_of, refuse_what_optimum_cannot
 from energy_score.tasks.registry import TASKS, task_of
 from energy_score.tasks.task import Task
 
 # What each backend can run today.
-RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {"pytorch": tuple(TASKS), "vllm": ("text_gen",)}
+RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {
+    "pytorch": tuple(TASKS),
+    "vllm": ("text_gen",),
+    # Its other tasks are not the method's work: it reads two sentences as one, leaves out the decoding of speech.
+    "optimum": ("text_gen", "extractive_qa", "text_classification"),
+}
 
 # Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
 # energy at a counter period of 100 ms), an idle baseline of at least 30 s.
@@ -117,6 +123,9 @@ class ParameterHandler:
                 "device_map": options.device_map is not None,
             },
         )
+        refuse_what_optimum_cannot(
+            options.backend, {"--save-text": options.save_text, "--no-weights": options.no_weights}
+        )
         self._options = options
         self._sheet_directory = sheet_directory
         self._sheet_name = sheet_name
@@ -142,6 +151,13 @@ class ParameterHandler:
         options, task = self._options, self._task_of(config)
         row_plan = self._row_plan(config, task)
         policy, policy_notes = self._repeat_policy()
+        generation = self._generation(config, task)
+        if options.backend == "optimum":
+            try:
+                policy, optimum_notes = optimum_order_of(generation, policy)
+            except RowRefusedError as error:
+                raise RowRefusedError(f"{self._where(config)}: {error}") from error
+            policy_notes = (*policy_notes, *optimum_notes)
         folder = self._folder_of(config)
         return RunSpec(
             run_id=run_id,
@@ -157,7 +173,7 @@ class ParameterHandler:
             reasoning_state=config.reasoning_state,
             reasoning=config.reasoning_mode,
             prompt_plan=row_plan.prompt_plan,
-            generation=self._generation(config, task),
+            generation=generation,
             backend=options.backend,
             endpoint=self._endpoint.endpoint,
             server_command=self._endpoint.server_command_for(config),

@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from energy_score import __version__
+from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
 from tests.nvml_simulator.simulator import NvmlSimulator
 
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
@@ -33,6 +34,15 @@ def all_tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("all tasks")
     write_all_tasks(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def optimum_environment() -> Path:
+    """The Python of optimum-benchmark's own environment."""
+    python = optimum_python(os.environ)
+    if not python.exists():
+        pytest.skip(f"optimum-benchmark's environment is not there: {how_to_have_it(os.environ)}")
+    return python
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
     ("arguments", "words"),
     [
         (["--csv", "nowhere.csv"], "nowhere.csv"),
-        (["--backend", "optimum"], "--backend optimum: not available in this version"),
+        (["--backend", "onnx"], "--backend onnx: not available in this version"),
         (["--backend", "vllm", "--endpoint", "h:8021"], "valid is http://HOST:PORT/v1"),
         (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
         (["--region", "mars"], "'mars' is not one of world"),
@@ -117,7 +117,7 @@ def test_a_wrong_option_is_a_usage_error_without_a_traceback(arguments: list[str
 
 
 def test_backend_and_endpoint_come_from_the_environment_too() -> None:
-    assert program("list", BENCHMARK_BACKEND="optimum").returncode == 2
+    assert program("list", BENCHMARK_BACKEND="onnx").returncode == 2
     done = program("list", "--json", "--class", "B", BENCHMARK_BACKEND="vllm", VLLM_ENDPOINT="http://h:8021/v1")
     spec = json.loads(done.stdout.splitlines()[0])["spec"]
     assert (spec["backend"], spec["endpoint"]) == ("vllm", "http://h:8021/v1")

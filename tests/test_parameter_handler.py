@@ -206,8 +206,8 @@ def test_an_interval_without_adaptive_repeats_is_refused(repeats: int | None) ->
 
 
 def test_a_backend_that_is_not_there_is_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="--backend optimum: not available in this version; pytorch, vllm is"):
-        handler(backend="optimum")
+    with pytest.raises(UsageError, match="--backend onnx: not available in this version; pytorch, vllm, optimum is"):
+        handler(backend="onnx")
 
 
 def test_a_task_that_the_backend_cannot_run_is_refused_for_its_row(monkeypatch: pytest.MonkeyPatch) -> None:

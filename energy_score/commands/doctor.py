@@ -21,6 +21,7 @@ def checks(*, csv: Path, output_dir: Path, endpoint: str, image: str) -> Iterato
     probes: dict[str, Probe] = {
         "python": software.python_checks,
         "packages": software.package_checks,
+        "optimum environment": software.optimum_checks,
         "torch build": software.torch_build_checks,
         "gpu": devices.gpu_checks,
         "cpu energy counter": devices.cpu_counter_checks,

@@ -62,6 +62,10 @@ class PromptRenderError(EnergyScoreError):
     """The prompt plan cannot be carried by the loaded model's chat template."""
 
 
+class BenchmarkProcessError(EnergyScoreError):
+    """Another benchmark's process, which carries out a whole run, gave no result."""
+
+
 class QueryError(EnergyScoreError):
     """One query failed; the run goes on."""
 

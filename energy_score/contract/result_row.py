@@ -39,7 +39,10 @@ class ResultRow(Record):
     ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
     tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. ``image`` is the digest of the
     container image that the run happened in, empty for a run without a container. Token, image and audio columns are
-    empty where the task has none of them; ``truncated_prompts`` were cut to fit the model's context.
+    empty where the task has none of them; ``truncated_prompts`` were cut to fit the model's context. ``server`` is the
+    name and version of what answered, where that was a server; ``concurrency`` is how many queries were under way at a
+    time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
+    ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
     """
 
     model_name: str
@@ -107,3 +110,7 @@ class ResultRow(Record):
     total_output_images: int | None = None
     truncated_prompts: int | None = None
     quantization: str | None = None
+    server: str | None = None
+    concurrency: int | None = None
+    optimum_gpu_energy_wh: float | None = None
+    optimum_difference_percent: float | None = None

@@ -83,6 +83,11 @@ class RunDirectory:
         return self.path / "emissions" / "emissions.csv"
 
     @property
+    def optimum_folder(self) -> Path:
+        """The reports, configurations and logs of optimum-benchmark as they came, with the backend optimum only."""
+        return self.path / "optimum_benchmark"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Every file that a run may leave here: all that a name ending in ``_file`` stands for."""
         names = (name for name in vars(type(self)) if name.endswith("_file"))

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -237,7 +238,8 @@ class Verdict(Record):
 class RunReport(Record):
     """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself.
 
-    ``server`` is what answered the queries, where that was another process than the engine.
+    ``server`` is what answered the queries, where that was another process than the engine. ``optimum`` is what
+    optimum-benchmark says of the same run, where it carried that out.
     """
 
     schema_version: Literal[1] = 1
@@ -259,4 +261,5 @@ class RunReport(Record):
     meters: tuple[str, ...]
     conditions: tuple[GpuConditions, ...] = ()
     server: ServerUse | None = None
+    optimum: OptimumUse | None = None
     verdict: Verdict

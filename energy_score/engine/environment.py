@@ -60,15 +60,18 @@ def warn_of_other_hardware(hardware: Hardware) -> None:
         log.warning("not an NVIDIA H100 80 GB, so the figures compare with no published score: found=%s", found)
 
 
-def read_software(server: ServerUse | None = None) -> dict[str, str]:
+def read_software(server: ServerUse | None = None, *, packages: Sequence[str] | None = None) -> dict[str, str]:
     """Versions by name: python, platform, energy_score, the installed ones of the inference stack, the NVIDIA driver.
 
-    What is not there has no entry. Behind an endpoint the stack is the server's, and what it tells is ``server``.
+    What is not there has no entry. Behind an endpoint the stack is the server's, and what it tells is ``server``;
+    ``packages`` are in place of this environment's stack, where the work is done in another.
     """
     versions = {"python": platform.python_version(), "platform": platform.platform(), "energy_score": __version__}
     if server is not None:
         versions["server"] = f"{server.name or 'unknown'} {server.version or '(version unknown)'}"
-    for package in _PACKAGES if server is None else _PACKAGES_OF_A_CLIENT:
+    if packages is None:
+        packages = _PACKAGES if server is None else _PACKAGES_OF_A_CLIENT
+    for package in packages:
         try:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
+from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_report import Gpu, GpuConditions, LoadedModel, RunReport
@@ -14,7 +16,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
 from energy_score.engine.backends.backend import Backend, Served
 from energy_score.engine.backends.registry import open_backend
-from energy_score.engine.benchmark import Benchmark
+from energy_score.engine.benchmark import Answer, Benchmark
 from energy_score.engine.datasets import Queries, load_queries
 from energy_score.engine.environment import read_hardware, read_software, require_gpus, warn_of_other_hardware
 from energy_score.engine.events import EventStream
@@ -23,11 +25,25 @@ from energy_score.engine.hub import go_offline_if_unreachable
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.meter import Meter
 from energy_score.engine.meters.registry import open_meters
+from energy_score.engine.optimum.order import open_optimum
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
+from energy_score.engine.query_log import QueryLog
 from energy_score.engine.statistics import phase_statistics
 from energy_score.engine.verdict import judge
 
 log = logging.getLogger(__name__)
+
+
+class Measured(Protocol):
+    """What is left of a benchmark once it has measured: ours, which asks a backend, or another's whole job."""
+
+    log: QueryLog
+
+    def first_prompt(self) -> str:
+        """The first query that was asked, as rendered."""
+
+    def answers(self) -> list[Answer]:
+        """Prompts and answers as text, where the spec asks to keep them."""
 
 
 @dataclass
@@ -68,7 +84,10 @@ class Run:
                     # A running one has loaded its model before, which is no window of this run's, and is known to hold
                     # its GPUs once it has answered.
                     model = None if server.managed else backend.load()
-            if server is None:
+            if self.spec.backend == "optimum":
+                # The run's own GPUs; of the CPU side what sees another process than this one.
+                meters = open_meters(self.spec.meter, cpu_meters=("rapl",))
+            elif server is None:
                 meters = open_meters(self.spec.meter)
             else:
                 meters = open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
@@ -78,6 +97,8 @@ class Run:
             watch = open_parts.enter_context(
                 GpuWatch(meters, seed=self.spec.generation.seed, own_process_ids=own_process_ids)
             )
+            if self.spec.backend == "optimum":
+                return self._measure_whole_job(queries, meters=meters, watch=watch, started_at=started_at)
             if backend is None:  # opened once its GPUs are watched: what is on them by then is another's
                 self._enter("load")
                 backend = open_backend(self.spec)
@@ -113,10 +134,48 @@ class Run:
         benchmark.measure()
         server_use = backend.server_use() if isinstance(backend, Served) else None
 
+        return self._report(
+            benchmark=benchmark, model=model, queries=queries, measurement=measurement, meters=meters, watch=watch,
+            software=read_software(server_use), server_use=server_use, started_at=started_at,
+        )  # fmt: skip
+
+    def _measure_whole_job(
+        self, queries: Queries, *, meters: Sequence[Meter], watch: GpuWatch, started_at: datetime
+    ) -> RunReport:
+        """The run carried out by optimum-benchmark, its phases read by the same meters."""
+        self._enter("start")
+        measurement = Measurement(meters, synchronise=lambda: None, integral=watch.integral)
+        benchmark = open_optimum(
+            self.spec, queries.rows, directory=self.directory, measurement=measurement, events=self.events,
+            enter=self._enter,
+        )  # fmt: skip
+        benchmark.measure()
+        return self._report(
+            benchmark=benchmark, model=benchmark.model, queries=queries, measurement=measurement, meters=meters,
+            watch=watch, software=read_software(packages=()) | benchmark.versions,
+            optimum=benchmark.use(phase_statistics(measurement.windows)), started_at=started_at,
+        )  # fmt: skip
+
+    def _report(
+        self,
+        *,
+        benchmark: Measured,
+        model: LoadedModel,
+        queries: Queries,
+        measurement: Measurement,
+        meters: Sequence[Meter],
+        watch: GpuWatch,
+        software: dict[str, str],
+        started_at: datetime,
+        server_use: ServerUse | None = None,
+        optimum: OptimumUse | None = None,
+    ) -> RunReport:
+        """The report, written last of all files."""
         self._enter("report")
-        report = self._report(
+        report = self._made_report(
             benchmark=benchmark, model=model, queries=queries, measurement=measurement, meters=meters,
-            conditions=watch.conditions(measurement), server_use=server_use, started_at=started_at,
+            conditions=watch.conditions(measurement), software=software, server_use=server_use, optimum=optimum,
+            started_at=started_at,
         )  # fmt: skip
         write_queries(self.directory, benchmark.log.records)
         if self.spec.save_text:
@@ -126,16 +185,18 @@ class Run:
         report.write(self.directory.report_file)
         return report
 
-    def _report(
+    def _made_report(
         self,
         *,
-        benchmark: Benchmark,
+        benchmark: Measured,
         model: LoadedModel,
         queries: Queries,
         measurement: Measurement,
         meters: Sequence[Meter],
         conditions: tuple[GpuConditions, ...],
+        software: dict[str, str],
         server_use: ServerUse | None,
+        optimum: OptimumUse | None,
         started_at: datetime,
     ) -> RunReport:
         gpus: list[Gpu] = [gpu for meter in meters for gpu in meter.gpus]
@@ -157,10 +218,11 @@ class Run:
             media=benchmark.log.media(),
             first_prompt_sha256=hashlib.sha256(benchmark.first_prompt().encode()).hexdigest(),
             hardware=hardware,
-            software=read_software(server_use),
+            software=software,
             meters=tuple(meter.description for meter in meters),
             conditions=conditions,
             server=server_use,
+            optimum=optimum,
             verdict=judge(
                 spec=self.spec,
                 windows=measurement.windows,

@@ -14,6 +14,7 @@ from typing import IO
 
 import energy_score
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
+from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, optimum_python
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.engine_output import OnEvent, OnLogLine, dispatch
@@ -24,7 +25,7 @@ from energy_score.executors.witness import open_witness
 _PASSED_ON = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD",
     "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "TIKTOKEN_ENCODINGS_BASE",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "TIKTOKEN_ENCODINGS_BASE", VARIABLE,
 }  # fmt: skip
 _PASSED_ON_PREFIXES = (
     "HF_",
@@ -58,13 +59,18 @@ class LocalExecutor:
         self._timeout_s = timeout_s
 
     def check(self, *, backend: str) -> None:
-        """As the protocol says: the packages of the backend must be installed here."""
+        """As the protocol says: the packages of the backend, or its own environment, must be installed here."""
         extra, packages = _PACKAGES.get(backend, ("pytorch", ()))  # of another package: its own affair
         absent = [name for name in packages if importlib.util.find_spec(name) is None]
         if absent:
             raise EnvironmentNotReadyError(
                 f"the local executor needs {' and '.join(absent)}, not installed in {sys.prefix}: "
                 f"pip install -c constraints.txt -e '.[{extra}]'"
+            )
+        if backend == "optimum" and not (python := optimum_python(os.environ)).exists():
+            raise EnvironmentNotReadyError(
+                f"--backend optimum needs optimum-benchmark's own environment, and {python} is not there: "
+                f"{how_to_have_it(os.environ)}"
             )
 
     def execute(

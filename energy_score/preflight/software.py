@@ -1,5 +1,6 @@
 """The Python packages a run needs, told from what is installed without importing any of it."""
 
+import os
 import platform
 import re
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import energy_score
+from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
 from energy_score.preflight.check import Check
 
 _DISTRIBUTION = "ai-energy-score-batch-runner"
@@ -34,6 +36,19 @@ def python_checks() -> list[Check]:
     if sys.version_info >= _PYTHON_MIN:
         return [Check("python", "ok", found, "")]
     return [Check("python", "missing", found, f"make the virtual environment with Python {asked} or later")]
+
+
+def optimum_checks() -> list[Check]:
+    """Whether the environment of --backend optimum is there; no other backend needs it."""
+    python = optimum_python(os.environ)
+    remedy = f"{how_to_have_it(os.environ)} (only --backend optimum needs it)"
+    if not python.exists():
+        return [Check("optimum environment", "warning", f"{python} is not there", remedy)]
+    folders = [str(folder) for folder in python.parent.parent.glob("lib/python*/site-packages")]
+    found = next(iter(metadata.distributions(name="optimum-benchmark", path=folders)), None)
+    if found is None:
+        return [Check("optimum environment", "warning", f"{python} has no optimum-benchmark", remedy)]
+    return [Check("optimum environment", "ok", f"optimum-benchmark {found.version} in {python}", "")]
 
 
 def package_checks() -> list[Check]:

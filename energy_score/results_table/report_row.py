@@ -5,8 +5,10 @@ from collections import Counter
 from energy_score.contract.errors import UsageError
 from energy_score.contract.grid import GridFactor, grid_factor
 from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_report import Domain, EnergySource, Hardware, PhaseStatistics, QueryStatistics, RunReport
+from energy_score.contract.server_use import ServerUse
 from energy_score.contract.units import JOULES_PER_WH, watt_hours
 from energy_score.results_table.gpu_figures import gpu_figures, quotient
 from energy_score.results_table.witness_rules import reconcile
@@ -96,6 +98,10 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         total_output_images=report.media.output_images,
         truncated_prompts=queries.truncated,
         quantization=report.model.quantization,
+        server=_server_name(report.server),
+        concurrency=spec.concurrency,
+        optimum_gpu_energy_wh=watt_hours(report.optimum.mean_j("gpu")) if report.optimum else None,
+        optimum_difference_percent=_optimum_difference_percent(report.optimum),
     )
 
 
@@ -140,6 +146,21 @@ def _partial_failure(queries: QueryStatistics) -> str | None:
         return None
     share = f"{queries.failed}/{queries.asked} prompts failed ({queries.failed / queries.asked:.1%})"
     return f"PARTIAL FAILURE: {share}{': ' + queries.first_error if queries.first_error else ''}"
+
+
+def _server_name(server: ServerUse | None) -> str | None:
+    """The server's name and version, as far as it tells them; None where no server answered."""
+    if server is None:
+        return None
+    return " ".join(part for part in (server.name or "unknown", server.version) if part)
+
+
+def _optimum_difference_percent(optimum: OptimumUse | None) -> float | None:
+    """How far optimum-benchmark's GPU energy of the whole work is from our meter's."""
+    of_total = (
+        [entry for entry in optimum.differences if (entry.phase, entry.domain) == ("total", "gpu")] if optimum else []
+    )
+    return of_total[0].difference_percent if of_total else None
 
 
 def _hardware_name(hardware: Hardware) -> str:

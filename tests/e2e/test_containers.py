@@ -17,7 +17,7 @@ import pytest
 from docker.models.containers import Container
 
 from energy_score.executors.docker import RUN_LABEL
-from tests.e2e.conftest import DemoBatch, Workplace, accepts_gpu_requests
+from tests.e2e.conftest import ROOT, DemoBatch, Workplace, accepts_gpu_requests
 from tests.nvml_simulator.simulator import NvmlSimulator
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
@@ -82,6 +82,60 @@ def test_the_demo_sheet_in_containers_gives_the_same_table(
 
     again = containers.run(containers.folder / "models.csv", output, "--save-text")
     assert "6 skipped" in again.stderr
+
+
+def test_optimum_benchmark_runs_in_the_images_second_environment(containers: Workplace, tmp_path: Path) -> None:
+    done = containers.run(
+        containers.sheet("optimum.csv", [QWEN]), tmp_path, "--backend", "optimum", "--dtype", "float32"
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path)
+    assert (row["backend"], row["total_completion_tokens"]) == ("optimum", str(10 * int(row["total_prompts"])))
+    (report,) = tmp_path.glob("individual_runs/*/benchmark_report.json")
+    assert json.loads(report.read_text())["optimum"]["versions"]["optimum-benchmark"] == "0.6.0"
+    assert (report.parent / "optimum_benchmark" / "run_01_benchmark_report.json").exists()
+
+
+# A server that lies in the model's folder, which is all that a container sees of this machine.
+SERVER = """
+import sys, time
+sys.path.insert(0, sys.argv[3])
+from endpoint_server import Script, endpoint_server
+with endpoint_server(Script(models=(sys.argv[2],)), port=int(sys.argv[1])):
+    time.sleep(600)
+"""
+
+
+def test_a_managed_server_runs_inside_the_runs_own_container(
+    containers: Workplace, engine: docker.DockerClient, tmp_path: Path
+) -> None:
+    folder = containers.folder / "models" / "served-tiny"
+    folder.mkdir(exist_ok=True)
+    for file in (containers.folder / "models" / "base-tiny").iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    (folder / "endpoint_server.py").write_bytes(Path(ROOT / "tests" / "endpoint_server.py").read_bytes())
+    (folder / "server.py").write_text(SERVER)
+    sheet = containers.sheet("served.csv", ["./models/served-tiny,Off (N/A),"])
+    command = "python {model}/server.py {port} {name} {model}"
+    done = containers.run(
+        sheet, tmp_path / "out", "--backend", "vllm", "--managed", "--server-command", command, "--num-prompts", "2"
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = rows_of(tmp_path / "out")
+    assert row["image"]
+    assert row["server"]
+    (report,) = (tmp_path / "out").glob("individual_runs/*/benchmark_report.json")
+    assert json.loads(report.read_text())["server"]["managed"] is True
+    assert not ours(engine)
+
+
+def test_a_managed_server_that_the_image_has_not_is_told_by_its_name(containers: Workplace, tmp_path: Path) -> None:
+    sheet = containers.sheet("unserved.csv", [BASE])
+    done = containers.run(sheet, tmp_path, "--backend", "vllm", "--managed")
+    assert done.returncode == 1
+    message = rows_of(tmp_path)[0]["error_message"]
+    assert "the server cannot be started: vllm: No such file or directory; valid is" in message
+    assert "in the image" in message
 
 
 def test_a_run_is_locked_in_and_told_no_secret(

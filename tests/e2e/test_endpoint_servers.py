@@ -158,21 +158,44 @@ def test_the_rows_of_a_server_have_the_tokens_that_the_model_has_on_the_local_de
     assert [int(row["prompt_tokens"]) for row in query_rows(tmp_path, "tiny_Qwen3-tiny_Off")] == expected
 
 
-def test_a_managed_server_is_started_for_the_row_and_gone_afterwards(
+def token_counts(output: Path, name: str) -> list[tuple[str, str]]:
+    return [(row["prompt_tokens"], row["completion_tokens"]) for row in query_rows(output, name)]
+
+
+def test_the_three_backends_count_the_same_tokens_of_every_query(
+    workshop: Workshop, transformers_serve: str, optimum_environment: Path, tmp_path: Path
+) -> None:
+    rows = [f"{QWEN3},Off,enable_thinking=False"]
+    for backend in ("pytorch", "optimum", "vllm"):  # the endpoint is one that only the last looks at
+        workshop.run(tmp_path / backend, rows, "--backend", backend, "--endpoint", transformers_serve)
+    counts = {name: token_counts(tmp_path / name, "tiny_Qwen3-tiny_Off") for name in ("pytorch", "optimum", "vllm")}
+    assert counts["pytorch"] == counts["optimum"] == counts["vllm"]
+    assert [completion for _, completion in counts["pytorch"]] == ["10"] * len(PROMPTS)
+
+
+def test_one_command_runs_a_sheet_of_three_rows_on_a_server_of_its_own_for_each(
     workshop: Workshop, serving: None, tmp_path: Path
 ) -> None:
+    rows = [f"{QWEN3},On,enable_thinking=True", f"{QWEN3},Off,enable_thinking=False", f"{BASE},Off (N/A),"]
     command = f"'{TRANSFORMERS}' serve --host 127.0.0.1 --port {{port}} --dtype {{dtype}}"
-    reports = workshop.run(tmp_path, [f"{QWEN3},Off,enable_thinking=False"], "--managed", "--server-command", command)
-    (report,) = reports.values()
-    assert report.server is not None
-    assert report.server.managed
-    assert any(window.phase == "load" for window in report.phases)
-    port = report.server.address.rpartition(":")[2].removesuffix("/v1")
-    left = [process for process in psutil.process_iter(["cmdline"]) if port in (process.info["cmdline"] or [])]
+    reports = workshop.run(tmp_path, rows, "--managed", "--server-command", command)
+    assert len(reports) == len(rows)
+    ports = []
+    for report in reports.values():
+        assert report.server is not None
+        assert report.server.managed
+        assert any(window.phase == "load" for window in report.phases)
+        ports.append(report.server.address.rpartition(":")[2].removesuffix("/v1"))
+    left = [process for process in psutil.process_iter(["cmdline"]) if {*ports} & {*(process.info["cmdline"] or [])}]
     assert not left
-    log = next((tmp_path / "logs").glob("*.log")).read_text()
-    assert "server ready" in log
-    assert "server stopped" in log
+    for log in (tmp_path / "logs").glob("*.log"):
+        words = log.read_text()
+        assert "server ready" in words
+        assert "server stopped" in words
+    with (tmp_path / "master_results.csv").open(newline="") as stream:
+        table = list(csv.DictReader(stream))
+    assert [row["server"].startswith("transformers serve") for row in table] == [True] * len(rows)
+    assert [row["concurrency"] for row in table] == ["1"] * len(rows)
 
 
 @pytest.mark.skipif(VLLM is None, reason="ENERGY_SCORE_VLLM does not name a vllm program")
@@ -204,6 +227,16 @@ class TestVllm:
         assert (off.tokens.completion_min, off.tokens.completion_max) == (10, 10)
         assert base.server is not None
         assert (base.server.interface, base.server.interface_guessed) == ("completions", False)
+
+    def test_pytorch_and_optimum_count_the_tokens_that_it_counts(
+        self, workshop: Workshop, optimum_environment: Path, tmp_path: Path
+    ) -> None:
+        rows = [f"{QWEN3},Off,enable_thinking=False", f"{BASE},Off (N/A),"]
+        self.run(workshop, tmp_path / "vllm", rows)
+        for backend in ("pytorch", "optimum"):
+            workshop.run(tmp_path / backend, rows, "--backend", backend)
+            for name in ("tiny_Qwen3-tiny_Off", "tiny_base-tiny_Off_N_A"):
+                assert token_counts(tmp_path / backend, name) == token_counts(tmp_path / "vllm", name)
 
     def test_prefix_caching_is_seen(self, workshop: Workshop, tmp_path: Path) -> None:
         rows = [f"{QWEN3},Off,enable_thinking=False"]

@@ -90,3 +90,22 @@ def test_the_build_of_torch_is_read_from_its_version_file(
     monkeypatch.setattr("energy_score.preflight.software.metadata.distribution", lambda _: Torch())
     (check,) = software.torch_build_checks()
     assert (check.status, check.found) == (status, found)
+
+
+def test_the_environment_of_optimum_is_told_with_its_version_or_how_to_have_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    python = tmp_path / "bin" / "python"
+    monkeypatch.setenv("ENERGY_SCORE_OPTIMUM_PYTHON", str(python))
+    (absent,) = software.optimum_checks()
+    assert (absent.status, absent.found) == ("warning", f"{python} is not there")
+    assert "make optimum-env" in absent.remedy
+    python.parent.mkdir()
+    python.touch()
+    (empty,) = software.optimum_checks()
+    assert (empty.status, empty.found) == ("warning", f"{python} has no optimum-benchmark")
+    installed = tmp_path / "lib/python3.11/site-packages/optimum_benchmark-0.6.0.dist-info"
+    installed.mkdir(parents=True)
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: optimum-benchmark\nVersion: 0.6.0\n")
+    (there,) = software.optimum_checks()
+    assert (there.status, there.found) == ("ok", f"optimum-benchmark 0.6.0 in {python}")

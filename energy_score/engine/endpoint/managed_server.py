@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import threading
@@ -15,8 +14,8 @@ from typing import Self
 from energy_score.contract.errors import ModelLoadError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_command import filled_in
+from energy_score.engine.child_process import end_with_all_it_started, environment_of_its_own
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
-from energy_score.gpu.compute_processes import with_descendants
 from energy_score.gpu.endpoint_gpus import EndpointGpus
 
 log = logging.getLogger(__name__)
@@ -64,12 +63,12 @@ class ManagedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=_environment(),
+                env=environment_of_its_own(),
             )
         except OSError as error:
             raise ModelLoadError(
                 f"the server cannot be started: {command[0]}: {error.strerror}; valid is a --server-command whose "
-                "program is on the PATH"
+                "program is on the PATH, of a run in a container in the image"
             ) from error
         self._reader = threading.Thread(target=self._read_log, name="server-log", daemon=True)
         self._reader.start()
@@ -123,17 +122,7 @@ class ManagedServer:
         process = self._process
         if process is None:
             return
-        tree = with_descendants({process.pid})
-        process.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
-        # Those that it started meanwhile, and those that lost their parent by its end.
-        for process_id in with_descendants({process.pid}) | tree:
-            if process_id != process.pid and _is_of_this_group(process_id):
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(process_id, signal.SIGKILL)
-        process.kill()
-        process.wait()
+        end_with_all_it_started(process, grace_s=_GRACE_S)
         if self._reader is not None:
             self._reader.join(_GRACE_S)
         if process.stdout is not None and (self._reader is None or not self._reader.is_alive()):
@@ -141,20 +130,7 @@ class ManagedServer:
         log.info("server stopped: exit_code=%s", process.returncode)
 
 
-def _environment() -> dict[str, str]:
-    """This process's environment without the module path that it needs itself: the server's packages are its own."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-
-
 def _free_port() -> int:
     """A port of the loopback address on which nobody listens now."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def _is_of_this_group(process_id: int) -> bool:
-    """Whether the id is still a process of the server's: all of them are of this group, and ids are used again."""
-    try:
-        return os.getpgid(process_id) == os.getpgrp()
-    except ProcessLookupError:
-        return False

@@ -41,7 +41,7 @@ def open_meters(
 
     def opened(name: str, *arguments: Path | str) -> Meter:
         if name in _AUTO["cpu"] and name not in cpu_meters:
-            raise MeterError(f"meter {name}: it cannot see the CPU side of a server")
+            raise MeterError(f"meter {name}: it sees this process alone, and the work is done in another")
         if name in _AUTO["gpu"] and gpus is not None:
             if not gpus:
                 raise MeterError(f"meter {name}: the server's GPUs are not known; name them with --meter-gpu")

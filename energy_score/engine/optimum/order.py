@@ -1,0 +1,52 @@
+"""A run by optimum-benchmark made ready: its environment looked at, every query prepared, nothing measured yet."""
+
+import os
+from collections.abc import Callable, Sequence
+
+from energy_score.contract.errors import EnvironmentNotReadyError
+from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_failure import Stage
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.backend import Row
+from energy_score.engine.events import EventStream
+from energy_score.engine.measurement import Measurement
+from energy_score.engine.optimum.benchmark import OptimumBenchmark
+from energy_score.engine.optimum.process import probe
+from energy_score.engine.optimum.queries import prepare
+
+
+def open_optimum(
+    spec: RunSpec,
+    rows: Sequence[Row],
+    *,
+    directory: RunDirectory,
+    measurement: Measurement,
+    events: EventStream,
+    enter: Callable[[Stage], None],
+) -> OptimumBenchmark:
+    """The benchmark of ``spec``; ``enter`` is told how far the run came.
+
+    Raises:
+        EnvironmentNotReadyError: optimum-benchmark's environment is not there or lacks something.
+        ModelLoadError, PromptRenderError, QueryError: the queries cannot be prepared.
+    """
+    python = optimum_python(os.environ)
+    if not python.exists():
+        raise EnvironmentNotReadyError(
+            f"the optimum backend needs optimum-benchmark's own environment, and {python} is not there: "
+            f"{how_to_have_it(os.environ)}"
+        )
+    environment = probe(python)
+    enter("render")
+    return OptimumBenchmark(
+        spec=spec,
+        rows=rows,
+        prepared=prepare(spec, rows),
+        python=python,
+        environment=environment,
+        directory=directory,
+        measurement=measurement,
+        events=events,
+        enter=enter,
+    )

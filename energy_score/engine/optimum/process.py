@@ -1,0 +1,164 @@
+"""One run of optimum-benchmark: its process, the marks that it sends, and its last words."""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from energy_score.contract.errors import BenchmarkProcessError, EnvironmentNotReadyError
+from energy_score.engine.child_process import end_with_all_it_started, environment_of_its_own
+
+log = logging.getLogger(__name__)
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_GRACE_S = 10.0
+_PROBE_S = 120.0
+_LAST_WORDS = 4
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Imports what a run needs, so that an environment that lacks it is found before anything is loaded.
+_PROBE = """
+import json, sys
+from importlib import metadata
+import optimum_benchmark, codecarbon, torch, transformers
+names = ("optimum-benchmark", "transformers", "tokenizers", "torch", "codecarbon", "datasets", "accelerate")
+versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in names}
+print(json.dumps({"versions": versions, "cuda": torch.cuda.is_available()}))
+"""
+# What its last words mean, where they do not say it themselves.
+_NOT_THERE = (
+    r"not a local folder|RepositoryNotFound|LocalEntryNotFound|no file named|not appear to have a file|"
+    r"couldn't connect to|Can't load the configuration|proper library name"
+)
+_MEANINGS = {
+    r"'NoneType' object has no attribute '(eos_token|pad_token)'": "the tokenizer could not be loaded "
+    "(optimum-benchmark keeps the reason to itself); valid is one that transformers 4.57.6 reads, whose "
+    "tokenizer_config.json names PreTrainedTokenizerFast for example",
+    r"does not recognize this architecture|Unrecognized model": "the model's architecture is not known to transformers "
+    "4.57.6 of optimum-benchmark's environment; valid is an older model, or --backend pytorch",
+    _NOT_THERE: "the model, or a file of it, cannot be found; valid is a folder with a model, or a Hub id that is "
+    "cached or can be downloaded",
+    r"OutOfMemoryError|DefaultCPUAllocator: (can't|not enough)|MemoryError": "out of memory",
+    r"No space left on device": "no room on the disk",
+}
+
+
+def probe(python: Path) -> dict[str, Any]:
+    """``versions`` of what decides the figures, by name, and whether ``cuda`` can be used from there.
+
+    Raises:
+        EnvironmentNotReadyError: it cannot be started, or lacks a package; the message has its last words.
+    """
+    try:
+        done = subprocess.run(  # noqa: S603 - the environment that the user named
+            [str(python), "-c", _PROBE],
+            check=False, capture_output=True, text=True, timeout=_PROBE_S, env=environment_of_its_own(),
+        )  # fmt: skip
+        answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
+    except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
+        raise EnvironmentNotReadyError(f"optimum-benchmark's environment: {python}: {error}") from error
+    if not answer:
+        words = done.stderr.strip().splitlines() or ["nothing"]
+        raise EnvironmentNotReadyError(
+            f"optimum-benchmark's environment cannot be used: {python}: {words[-1]}; make optimum-env makes it anew"
+        )
+    return answer
+
+
+class OptimumProcess:
+    """The process of one run in ``folder``, in this process's group: whoever ends the engine for good ends both.
+
+    ``configuration`` is the name of the file in ``folder`` that its command line reads.
+    """
+
+    def __init__(self, python: Path, *, folder: Path, configuration: str, variables: Mapping[str, str]) -> None:
+        self._python = python
+        self._folder = folder
+        self._configuration = configuration
+        self._variables = dict(variables)
+        self._last_words: deque[str] = deque(maxlen=_LAST_WORDS)
+
+    def __enter__(self) -> Self:
+        marks, mark_end = os.pipe()
+        answer_end, answers = os.pipe()
+        command = [
+            str(self._python), "-u", "-P", str(_LAUNCHER), str(mark_end), str(answer_end),
+            "--config-dir", str(self._folder), "--config-name", self._configuration,
+        ]  # fmt: skip
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the environment that the user named
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                env=environment_of_its_own() | self._variables,
+                pass_fds=(mark_end, answer_end),
+            )
+        except OSError as error:
+            os.close(marks)
+            os.close(answers)
+            raise EnvironmentNotReadyError(f"optimum-benchmark cannot be started: {self._python}: {error}") from error
+        finally:
+            os.close(mark_end)
+            os.close(answer_end)
+        self._marks = os.fdopen(marks, encoding="utf-8")
+        self._answers = os.fdopen(answers, "w", encoding="utf-8")
+        self._reader = threading.Thread(target=self._read_log, name="optimum-log", daemon=True)
+        self._reader.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end_with_all_it_started(self._process, grace_s=_GRACE_S)
+        self._reader.join(_GRACE_S)
+        self._marks.close()
+        with contextlib.suppress(OSError):  # an answer that nobody reads any more
+            self._answers.close()
+        if self._process.stdout is not None and not self._reader.is_alive():
+            self._process.stdout.close()
+
+    def next_mark(self) -> dict[str, Any]:
+        """What it sent next; it then waits for ``go_on``.
+
+        Raises:
+            BenchmarkProcessError: it ended without another mark; the message says how, and has its last words.
+        """
+        line = self._marks.readline()
+        if not line:
+            raise BenchmarkProcessError(self._why_gone())
+        mark: dict[str, Any] = json.loads(line)
+        return mark
+
+    def go_on(self) -> None:
+        """Answer the last mark; its end is told by the next one."""
+        with contextlib.suppress(OSError):
+            self._answers.write("\n")
+            self._answers.flush()
+
+    def _why_gone(self) -> str:
+        exit_code = self._process.wait()
+        self._reader.join(_GRACE_S)
+        ended = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
+        words = " | ".join(self._last_words) or "nothing"
+        meaning = in_our_words(words)
+        return f"optimum-benchmark ended with {ended}{f': {meaning}' if meaning else ''}; its last words: {words}"
+
+    def _read_log(self) -> None:
+        for raw in self._process.stdout or ():
+            # A progress bar rewrites its line; what it said last is left.
+            line = _COLOUR.sub("", raw.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2])
+            if line.strip(" ^~"):  # else what underlines a line of a traceback
+                self._last_words.append(line.strip())
+                log.info("optimum: %s", line)
+
+
+def in_our_words(words: str) -> str | None:
+    """What the process's last words mean; None where nothing better is known than the words themselves."""
+    return next((meaning for pattern, meaning in _MEANINGS.items() if re.search(pattern, words)), None)

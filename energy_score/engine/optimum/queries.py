@@ -1,0 +1,159 @@
+"""The queries as optimum-benchmark gets them: texts of a data set that its own tokenizer is to read exactly as ours."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from energy_score.contract.errors import PromptRenderError, QueryError
+from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.backend import PreparedQuery, Row
+
+
+@dataclass
+class OptimumQueries:
+    """Those of the rows that can be asked: ``columns`` are the data set's, by name; ``expected_ids`` are their tokens.
+
+    ``prepared`` are all of them by the row's number, ``errors`` say why the other rows cannot.
+    """
+
+    columns: dict[str, list[str]] = field(default_factory=dict)
+    expected_ids: list[list[int]] = field(default_factory=list)
+    prepared: dict[int, PreparedQuery] = field(default_factory=dict)
+    errors: dict[int, str] = field(default_factory=dict)
+
+    def write(self, folder: Path) -> None:
+        """The data set as optimum-benchmark loads it from ``folder``.
+
+        Parquet keeps every text as it is: a CSV reader takes "NA" for nothing, and a column of numbers for numbers.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - heavy
+        import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+        folder.mkdir()
+        pq.write_table(pa.table({name: pa.array(cells, pa.string()) for name, cells in self.columns.items()}),
+                       folder / "train.parquet")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PreparedModel:
+    """What is known of the model before it is loaded: its ``commit``, its architecture's name, its own tokenizer.
+
+    ``tokenizer_class`` is the class that the tokenizer's files name; None where they name none.
+    """
+
+    commit: str | None
+    model_type: str
+    tokenizer: Any
+    tokenizer_class: str | None
+    queries: OptimumQueries
+
+
+def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
+    """The model's tokenizer, and all ``rows`` rendered and tokenized as the pytorch backend does.
+
+    Raises:
+        ModelLoadError: the tokenizer cannot be loaded.
+        PromptRenderError: the plan cannot be carried by the template, or its prompts cannot be given as texts.
+        QueryError: not one row can be asked.
+    """
+    from energy_score.engine.backends.pytorch.loading import ModelSource  # noqa: PLC0415 - imports torch
+    from energy_score.engine.backends.pytorch.memory import failing_load  # noqa: PLC0415 - as above
+    from energy_score.engine.backends.pytorch.registry import way_of  # noqa: PLC0415 - as above
+
+    with failing_load(spec.model_id):
+        source = ModelSource.of(spec)
+        tokenizer = source.tokenizer()
+        named_class = _named_class(spec.processor or source.location, None if spec.processor else source.commit)
+        way = way_of(spec.task)
+        to_query = (
+            _text_generation(spec, source.config, tokenizer)
+            if way == "text_gen"
+            else _forward(spec, way, source.config, tokenizer)
+        )
+    queries = OptimumQueries()
+    for index, row in enumerate(rows):
+        try:
+            query, cells, ids = to_query(row)
+        except QueryError as error:
+            queries.errors[index] = str(error)
+            continue
+        queries.prepared[index] = query
+        queries.expected_ids.append(ids)
+        for name, cell in cells.items():
+            queries.columns.setdefault(name, []).append(cell)
+    if not queries.prepared:
+        raise QueryError(f"no query can be prepared; the first says: {queries.errors[0]}")
+    return PreparedModel(source.commit, str(source.config.model_type), tokenizer, named_class, queries)
+
+
+def _named_class(location: str, commit: str | None) -> str | None:
+    from transformers.utils.hub import cached_file  # noqa: PLC0415 - heavy
+
+    file = cached_file(location, "tokenizer_config.json", revision=commit, _raise_exceptions_for_missing_entries=False)
+    named = None if file is None else json.loads(Path(file).read_text(encoding="utf-8")).get("tokenizer_class")
+    return None if named is None else str(named)
+
+
+_ToQuery = Callable[[Row], tuple[PreparedQuery, dict[str, str], list[int]]]
+
+
+def _text_generation(spec: RunSpec, config: Any, tokenizer: Any) -> _ToQuery:  # noqa: ANN401 - untyped
+    from energy_score.engine.backends.pytorch.text_input import fit  # noqa: PLC0415 - imports transformers
+    from energy_score.engine.prompts import PromptRenderer  # noqa: PLC0415 - as above
+
+    renderer = PromptRenderer(tokenizer=tokenizer, plan=spec.prompt_plan)
+    context_length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    must_follow = spec.generation.min_new_tokens or 1
+
+    def to_query(row: Row) -> tuple[PreparedQuery, dict[str, str], list[int]]:
+        fitted = fit(
+            row["text"],
+            render=renderer.render,
+            tokenizer=tokenizer,
+            most=None if context_length is None else context_length - must_follow,
+            truncation=spec.truncation,
+            too_long=f"and {must_follow} must follow, but the model's context holds {context_length}",
+        )
+        text = text_that_reads_as(fitted.rendered, fitted.ids, tokenizer)
+        return PreparedQuery(fitted.rendered, None, truncated=fitted.truncated), {"text": text}, fitted.ids
+
+    return to_query
+
+
+def _forward(spec: RunSpec, way: str, config: Any, tokenizer: Any) -> _ToQuery:  # noqa: ANN401 - untyped
+    from energy_score.engine.backends.pytorch.loading import context_length_of  # noqa: PLC0415 - imports torch
+    from energy_score.engine.backends.pytorch.registry import load_function  # noqa: PLC0415 - as above
+    from energy_score.engine.backends.pytorch.text_forward import encode  # noqa: PLC0415 - as above
+
+    kind: Any = load_function(way)
+    most = context_length_of(config, tokenizer)
+
+    def to_query(row: Row) -> tuple[PreparedQuery, dict[str, str], list[int]]:
+        texts = [row[column] for column in kind.columns]
+        inputs, truncated = encode(tokenizer, texts, most=most, cut=kind.cut if spec.truncation else None)
+        cells = dict(zip(kind.columns, texts, strict=True))
+        return PreparedQuery("\n".join(texts), None, truncated=truncated), cells, inputs["input_ids"][0].tolist()
+
+    return to_query
+
+
+def text_that_reads_as(rendered: str, ids: list[int], tokenizer: Any) -> str:  # noqa: ANN401 - untyped
+    """The text of which a tokenizer that puts its special tokens around every text makes exactly ``ids``.
+
+    A chat template writes the first token itself, and optimum-benchmark lets the tokenizer write it once more.
+
+    Raises:
+        PromptRenderError: neither the prompt nor the prompt without its first token is such a text.
+    """
+    texts = [rendered]
+    if tokenizer.bos_token and rendered.startswith(tokenizer.bos_token):
+        texts.append(rendered.removeprefix(tokenizer.bos_token))
+    for text in texts:
+        if text and tokenizer(text)["input_ids"] == ids:
+            return text
+    raise PromptRenderError(
+        "optimum-benchmark tokenizes every text with the tokenizer's own special tokens, and with them no text gives "
+        "this model's prompt; valid is --backend pytorch or vllm"
+    )
