@@ -100,9 +100,12 @@ class _CommandGroup(click.Group):
 
     further = {  # noqa: RUF012 - never changed
         "aggregate": "energy_score.commands.aggregate:command",
+        "drift": "energy_score.commands.rate:drift",
         "doctor": "energy_score.commands.doctor:doctor",
         "list": "energy_score.commands.list_runs:command",
+        "rate": "energy_score.commands.rate:rate",
         "run": "energy_score.commands.run_one:command",
+        "snapshot": "energy_score.commands.rate:snapshot",
         "validate": "energy_score.commands.validate:command",
     }
 
@@ -140,6 +143,9 @@ class _CommandGroup(click.Group):
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
+                    ("rate", "Stars, relative to a published snapshot or to these runs alone."),
+                    ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
+                    ("drift", "Whose stars changed between two snapshots, and why."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
                 ]
             )

@@ -14,7 +14,7 @@ COLUMNS = tuple(ResultRow.model_fields)
 
 # What makes a spreadsheet run a cell (OWASP, "CSV Injection"), the full-width forms included.
 # Tab and carriage return count among them too, but begin no cell once it is one line.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_text(rows: Iterable[ResultRow]) -> str:
@@ -51,4 +51,4 @@ def cell(value: object) -> str:
 @functools.lru_cache(maxsize=4096)  # most text of a table (task, data set, hardware) is the same in every row
 def _text_cell(text: str) -> str:
     line = without_secrets(one_line(text))
-    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+    return f"'{line}" if line.startswith(FORMULA_STARTS) else line
