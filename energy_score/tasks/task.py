@@ -17,9 +17,9 @@ class Task:
     ``has_reasoning``: its models may have a reasoning mode.
 
     ``input_unit`` and ``output_unit`` are what a query's input and answer are counted in; None where an answer is not
-    counted. ``new_tokens`` is the least and the most of an answer's tokens without reasoning; None where no tokens are
-    generated. ``instruction`` is put before the text for models that are told what to do. ``truncates``: an input
-    longer than the model's context is cut rather than failed.
+    counted. ``new_tokens`` is the least and the most of an answer's tokens without reasoning, ``new_tokens_thinking``
+    with it; None where no tokens are generated, or no model of the task reasons. ``instruction`` is put before the text
+    for models that are told what to do. ``truncates``: an input longer than the model's context is cut, not failed.
     ``runs_as`` is for a task from outside: the task of the method whose way of running a model it takes.
     """
 
@@ -31,6 +31,7 @@ class Task:
     input_unit: Unit
     output_unit: Unit | None = None
     new_tokens: tuple[int, int] | None = None
+    new_tokens_thinking: tuple[int, int] | None = None
     instruction: str = ""
     truncates: bool = True
     has_classes: bool = False

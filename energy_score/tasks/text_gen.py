@@ -13,6 +13,7 @@ TASK = Task(
     output_unit="token",
     # Source: METHOD.md, "Protocol".
     new_tokens=(10, 10),
+    new_tokens_thinking=(1, 8192),
     truncates=False,
     has_reasoning=True,
     has_classes=True,
