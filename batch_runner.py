@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # The results table is rewritten after a run unless that would take more than this share of the batch's time.
 _PUBLISH_SHARE = 0.05
+# What the extra ``reports`` brings.
+_REPORT_PACKAGES = ("pandas", "scipy", "matplotlib")
 
 
 @dataclass
@@ -100,12 +102,14 @@ class _CommandGroup(click.Group):
 
     further = {  # noqa: RUF012 - never changed
         "aggregate": "energy_score.commands.aggregate:command",
+        "compare": "energy_score.commands.compare:command",
         "drift": "energy_score.commands.rate:drift",
         "doctor": "energy_score.commands.doctor:doctor",
         "list": "energy_score.commands.list_runs:command",
         "rate": "energy_score.commands.rate:rate",
         "run": "energy_score.commands.run_one:command",
         "snapshot": "energy_score.commands.rate:snapshot",
+        "sweep": "energy_score.commands.sweep:command",
         "validate": "energy_score.commands.validate:command",
     }
 
@@ -143,6 +147,8 @@ class _CommandGroup(click.Group):
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
+                    ("sweep", "One model in every reasoning mode, with natural and with fixed length."),
+                    ("compare", "Modes of a model, two models, or two results, side by side."),
                     ("rate", "Stars, relative to a published snapshot or to these runs alone."),
                     ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
                     ("drift", "Whose stars changed between two snapshots, and why."),
@@ -246,6 +252,14 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     except EnergyScoreError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    except ModuleNotFoundError as error:
+        # The packages of an extra are imported where they are needed; anything else that is missing is a fault of ours.
+        if error.name not in _REPORT_PACKAGES:
+            raise
+        click.echo(
+            f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[reports]'", err=True
+        )
+        code = ExitCode.ENVIRONMENT
     except click.Abort:
         code = ExitCode.INTERRUPTED
     except KeyboardInterrupt:
