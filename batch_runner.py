@@ -106,6 +106,7 @@ class _CommandGroup(click.Group):
         "drift": "energy_score.commands.rate:drift",
         "doctor": "energy_score.commands.doctor:doctor",
         "list": "energy_score.commands.list_runs:command",
+        "impact": "energy_score.commands.impact:command",
         "rate": "energy_score.commands.rate:rate",
         "run": "energy_score.commands.run_one:command",
         "snapshot": "energy_score.commands.rate:snapshot",
@@ -152,6 +153,7 @@ class _CommandGroup(click.Group):
                     ("rate", "Stars, relative to a published snapshot or to these runs alone."),
                     ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
                     ("drift", "Whose stars changed between two snapshots, and why."),
+                    ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
                 ]
             )
