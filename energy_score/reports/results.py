@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
+from energy_score.contract.run_directory import RunDirectory
 from energy_score.results_table.csv_table import FORMULA_STARTS
 from results_aggregator import ResultsAggregator
 
@@ -18,11 +19,11 @@ _NEVER_NONE = ("model_name", "task", "reasoning_state")
 
 @dataclass(frozen=True)
 class Results:
-    """Rows, and the output directory whose run directories they were made from; None for those of a table alone."""
+    """Rows, and the run directory that each was made from; None for the rows of a table."""
 
     source: Path
     rows: tuple[ResultRow, ...]
-    output_directory: Path | None = None
+    directories: tuple[RunDirectory | None, ...]
 
 
 def read_results(path: Path) -> Results:
@@ -34,13 +35,16 @@ def read_results(path: Path) -> Results:
         UsageError: there is neither, or the table has a fault; every fault is named with its line and column.
     """
     if (path / "individual_runs").is_dir():
-        return Results(path, tuple(ResultsAggregator(path).rows()), output_directory=path)
+        aggregator = ResultsAggregator(path)
+        directories = tuple(aggregator.directories())
+        return Results(path, tuple(aggregator.row_of(directory.path) for directory in directories), directories)
     if not path.is_file():
         raise UsageError(
             f"{path}: no results there; valid is a batch's output directory (with individual_runs in it) or a "
             "master_results.csv"
         )
-    return Results(path, rows_of_table(path))
+    rows = rows_of_table(path)
+    return Results(path, rows, (None,) * len(rows))
 
 
 def rows_of_table(path: Path) -> tuple[ResultRow, ...]:

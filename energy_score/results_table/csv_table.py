@@ -4,7 +4,7 @@ import csv
 import functools
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from energy_score.contract.plain_text import one_line, without_secrets
@@ -19,11 +19,16 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 def csv_text(rows: Iterable[ResultRow]) -> str:
     r"""The table with its header, lines ended by ``\n``."""
+    return table_text(COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    r"""Any table as such text: each row's values become cells, lines are ended by ``\n``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([cell(getattr(row, column)) for column in COLUMNS])
+        writer.writerow([cell(value) for value in row])
     return text.getvalue()
 
 
