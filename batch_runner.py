@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 # The results table is rewritten after a run unless that would take more than this share of the batch's time.
 _PUBLISH_SHARE = 0.05
 # What the extra ``reports`` brings.
-_REPORT_PACKAGES = ("itables", "jinja2", "matplotlib", "pandas", "pyarrow", "scipy")
+_REPORT_PACKAGES = ("fontTools", "itables", "jinja2", "matplotlib", "pandas", "PIL", "pyarrow", "resvg_py", "scipy")
 
 
 @dataclass
@@ -105,6 +105,7 @@ class _CommandGroup(click.Group):
         "compare": "energy_score.commands.compare:command",
         "drift": "energy_score.commands.rate:drift",
         "doctor": "energy_score.commands.doctor:doctor",
+        "label": "energy_score.commands.label:command",
         "leaderboard": "energy_score.commands.leaderboard:command",
         "list": "energy_score.commands.list_runs:command",
         "impact": "energy_score.commands.impact:command",
@@ -155,6 +156,7 @@ class _CommandGroup(click.Group):
                     ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
                     ("drift", "Whose stars changed between two snapshots, and why."),
                     ("leaderboard", "The results as a static site with stars, search and a page for each model."),
+                    ("label", "Labels and badges of rated models, SVG and PNG."),
                     ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
                 ]

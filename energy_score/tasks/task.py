@@ -12,9 +12,9 @@ Unit = Literal["token", "image", "second of audio"]
 class Task:
     """A task of the method. Source of names, data sets, columns and phases: the AI Energy Score documentation.
 
-    ``name`` is the one written into specs and results (the sheet's name); ``aliases`` are other names understood, the
-    Hugging Face task id among them. ``phases`` are measured apart and summed. ``has_classes``: rated per class;
-    ``has_reasoning``: its models may have a reasoning mode.
+    ``name`` is the one written into specs and results (the sheet's name), ``title`` the one for readers; ``aliases``
+    are other names understood, the Hugging Face task id among them. ``phases`` are measured apart and summed.
+    ``has_classes``: rated per class; ``has_reasoning``: its models may have a reasoning mode.
 
     ``input_unit`` and ``output_unit`` are what a query's input and answer are counted in; None where an answer is not
     counted. ``new_tokens`` is the least and the most of an answer's tokens without reasoning, ``new_tokens_thinking``
@@ -37,3 +37,4 @@ class Task:
     has_classes: bool = False
     has_reasoning: bool = False
     runs_as: str | None = None
+    title: str = ""

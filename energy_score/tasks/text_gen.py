@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="text_gen",
+    title="Text Generation",
     aliases=("text_generation", "text-generation"),
     dataset=DatasetRef(name="AIEnergyScore/text_generation", columns=("text",)),
     phases=("prefill", "decode"),
