@@ -35,7 +35,19 @@ if TYPE_CHECKING:
 # The results table is rewritten after a run unless that would take more than this share of the batch's time.
 _PUBLISH_SHARE = 0.05
 # What the extra ``reports`` brings.
-_REPORT_PACKAGES = ("fontTools", "itables", "jinja2", "matplotlib", "pandas", "PIL", "pyarrow", "resvg_py", "scipy")
+_REPORT_PACKAGES = (
+    "fontTools",
+    "httpx",
+    "huggingface_hub",
+    "itables",
+    "jinja2",
+    "matplotlib",
+    "pandas",
+    "PIL",
+    "pyarrow",
+    "resvg_py",
+    "scipy",
+)
 
 
 @dataclass
@@ -110,6 +122,7 @@ class _CommandGroup(click.Group):
         "list": "energy_score.commands.list_runs:command",
         "impact": "energy_score.commands.impact:command",
         "rate": "energy_score.commands.rate:rate",
+        "refresh": "energy_score.commands.refresh:command",
         "run": "energy_score.commands.run_one:command",
         "snapshot": "energy_score.commands.rate:snapshot",
         "sweep": "energy_score.commands.sweep:command",
@@ -155,6 +168,7 @@ class _CommandGroup(click.Group):
                     ("rate", "Stars, relative to a published snapshot or to these runs alone."),
                     ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
                     ("drift", "Whose stars changed between two snapshots, and why."),
+                    ("refresh", "Nightly: run what is new, rate, and bring the site up to date."),
                     ("leaderboard", "The results as a static site with stars, search and a page for each model."),
                     ("label", "Labels and badges of rated models, SVG and PNG."),
                     ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),

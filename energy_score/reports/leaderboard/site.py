@@ -23,7 +23,7 @@ from energy_score.reports.ratings.rating import Rating
 from energy_score.results_table.csv_table import table_text
 
 _TEMPLATES = resources.files("energy_score.reports.leaderboard") / "templates"
-_DATA_FILES = ("leaderboard.csv", "leaderboard.json", "leaderboard.parquet")
+DATA_FILES = ("leaderboard.csv", "leaderboard.json", "leaderboard.parquet")
 
 
 @dataclass(frozen=True)
@@ -42,19 +42,29 @@ class RatedRun:
     directory: RunDirectory | None
 
 
-def write_site(
-    folder: Path, runs: Sequence[RatedRun], *, made_at: datetime | None = None, priors: Sequence[Prior] = ()
-) -> None:
-    """Write all files of the site into ``folder``, which must be empty or not there.
+def site_entries(runs: Sequence[RatedRun]) -> list[Entry]:
+    """The lines of the leaderboard, each with its detail page where it has one."""
+    return entries_of([run.rating for run in runs], [_detail_page(run.directory) for run in runs])
 
-    ``made_at`` is the time that the pages give as theirs, by default now.
+
+def write_site(
+    folder: Path,
+    runs: Sequence[RatedRun],
+    *,
+    made_at: datetime | None = None,
+    priors: Sequence[Prior] = (),
+    further_files: Sequence[str] = (),
+) -> None:
+    """Write all files of the site into ``folder``.
+
+    ``made_at`` is the time that the pages give as theirs, by default now. ``further_files`` are there already, and
+    named on the page beside the data.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "models").mkdir()
     environment = _environment()
     made = f"{(made_at or datetime.now(UTC)):%Y-%m-%d %H:%M} UTC"
-    pages = [_detail_page(run.directory) for run in runs]
-    entries = entries_of([run.rating for run in runs], pages)
+    entries = site_entries(runs)
     for run, entry in zip(runs, entries, strict=True):
         if run.directory is not None and entry.page is not None:
             _write_detail(folder / entry.page, run.directory, entry, environment, made)
@@ -66,7 +76,7 @@ def write_site(
         "made": made,
         "priors": priors,
         "version": __version__,
-        "data_files": _DATA_FILES,
+        "data_files": (*DATA_FILES, *further_files),
         "tasks": sorted({entry.task for entry in entries if entry.task}),
         "classes": sorted({entry.model_class for entry in entries if entry.model_class}),
         "table_library": _table_library(),
