@@ -13,8 +13,8 @@ class Entry(Record):
     """One line of the leaderboard, as its CSV, JSON and Parquet files hold it; None where it is not known.
 
     Energies are GPU energy in Wh per 1,000 queries, ``ci95_half_width_wh`` half the 95 % interval of the total.
-    ``stars`` are relative to ``stars_against``; without them ``unrated_because`` says why. ``star_chances`` is their
-    chance in words. ``page`` is the detail page, relative to the leaderboard.
+    ``stars`` are relative to ``stars_against``; without them ``unrated_because`` says why. ``star_chances`` are
+    those of other stars, in words. ``page`` is the detail page, relative to the leaderboard.
     """
 
     model: str
@@ -70,7 +70,7 @@ def _entry(rating: Rating, page: str | None) -> Entry:
         stars=rating.stars,
         stars_against=rating.against,
         unrated_because=_clean(rating.unrated_because),
-        star_chances=rating.stars_in_words if rating.chances else None,
+        star_chances=rating.other_chances or None,
         rating_notes="; ".join(rating.notes) or None,
         wh_per_1000_queries=row.wh_per_1000_queries,
         ci95_half_width_wh=rating.half_width_wh,

@@ -32,17 +32,22 @@ class Rating:
     notes: tuple[str, ...] = ()
 
     @property
+    def other_chances(self) -> str:
+        """The chance of every other star, as far as it is at least a per cent; nothing where there is none."""
+        others = sorted(self.chances.items(), reverse=True)
+        return ", ".join(
+            f"{chance:.0%} chance of {stars}"
+            for stars, chance in others
+            if stars != self.stars and chance >= 0.01  # noqa: PLR2004 - below that it would be read as none
+        )
+
+    @property
     def stars_in_words(self) -> str:
-        """The stars, with the chance of others where that is at least a per cent."""
+        """The stars, with the chance of others."""
         if self.stars is None:
             return f"unrated: {self.unrated_because}"
-        others = [
-            f"{chance:.0%} chance of {stars}"
-            for stars, chance in sorted(self.chances.items(), reverse=True)
-            if stars != self.stars and chance >= 0.01  # noqa: PLR2004 - below that it would be read as none
-        ]
         stars = f"{self.stars} star{'s' if self.stars != 1 else ''}"
-        return f"{stars} ({', '.join(others)})" if others else stars
+        return f"{stars} ({self.other_chances})" if self.other_chances else stars
 
 
 def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Rating]:

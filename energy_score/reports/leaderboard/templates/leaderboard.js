@@ -54,17 +54,18 @@ const columns = [
       return entry.page ? `<a href="${escaped(encodeURI(entry.page))}">${name}</a>` : name;
     },
   },
-  text("task", "Task"),
-  text("model_class", "Class"),
-  text("reasoning_state", "Reasoning"),
   {
     title: "Stars",
     data: "stars",
+    className: "rating",
     type: "num",
     render: (value, kind, entry) => (kind === "display" ? starCell(entry) : kind === "filter" ? (value ?? "none") : (value ?? 0)),
   },
   figure("wh_per_1000_queries", 5, "Wh per 1,000", (value) => value || "unmeasured"),
   figure("ci95_half_width_wh", 2, "±"),
+  text("task", "Task"),
+  text("model_class", "Class"),
+  text("reasoning_state", "Reasoning"),
   figure("preprocess_wh", 3, "Preprocess", (value) => value),
   figure("prefill_wh", 4, "Prefill"),
   figure("decode_wh", 4, "Decode"),
@@ -75,10 +76,12 @@ const columns = [
   text("date", "Date", "wide"),
 ];
 
+const place = (name) => columns.findIndex((one) => one.data === name);
+
 const table = new DataTable("#leaderboard", {
   data: entries,
   columns,
-  order: [[1, "asc"], [2, "asc"], [5, "asc"]],
+  order: [["task", "asc"], ["model_class", "asc"], ["wh_per_1000_queries", "asc"]].map(([name, way]) => [place(name), way]),
   pageLength: 50,
   lengthMenu: [25, 50, 100, 500],
   autoWidth: false,
@@ -86,7 +89,7 @@ const table = new DataTable("#leaderboard", {
   language: { emptyTable: "No run has been measured yet.", zeroRecords: "No run matches." },
 });
 
-const column = (name) => table.column(columns.findIndex((one) => one.data === name));
+const column = (name) => table.column(place(name));
 document.getElementById("search").addEventListener("input", (event) => table.search(event.target.value).draw());
 for (const name of ["task", "model_class", "stars"]) {
   document.getElementById(name).addEventListener("change", (event) => {
