@@ -8,6 +8,7 @@ import docker
 import pytest
 
 from energy_score import __version__
+from tests.leaderboard_pages import browser, large_site, visit  # noqa: F401 - fixtures of several folders
 from tests.nvml_simulator.simulator import NvmlSimulator
 
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.

@@ -1,63 +1,23 @@
 """The pages in a real Chromium, opened from the disk."""
 
-import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import ViewportSize, expect
 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.leaderboard.build import rated_runs
 from energy_score.reports.leaderboard.site import Prior, write_site
 from energy_score.reports.results import read_results
+from tests.leaderboard_pages import HOSTILE, ROWS, column, leaderboard
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
-from tests.reports.leaderboard.conftest import HOSTILE
 
 pytestmark = pytest.mark.browser
 
-ROWS = "#leaderboard tbody tr"
 PHONE: ViewportSize = {"width": 390, "height": 844}
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[SimpleNamespace]:
-    """``open(path)`` gives a page; whatever it says on the console or asks the network for is kept."""
-    contexts = []
-    kept = SimpleNamespace(messages=[], requests=[])
-
-    def open_page(path: Path, *, dark: bool = False, viewport: ViewportSize | None = None) -> Page:
-        context = browser.new_context(
-            color_scheme="dark" if dark else "light", viewport=viewport or {"width": 1400, "height": 900}
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: kept.messages.append(message.text))
-        page.on("pageerror", lambda error: kept.messages.append(str(error)))
-        page.on("request", lambda request: kept.requests.append(request.url))
-        page.goto(path.as_uri())
-        return page
-
-    kept.open = open_page
-    yield kept
-    for context in contexts:
-        context.close()
-    assert kept.messages == []
-    assert [url for url in kept.requests if not url.startswith(("file:", "data:"))] == []
-
-
-def leaderboard(visit: SimpleNamespace, site: Path, **options: object) -> Page:
-    page: Page = visit.open(site / "index.html", **options)
-    page.wait_for_selector("html[data-ready]")
-    return page
-
-
-def column(page: Page, name: str) -> list[str]:
-    titles = [re.sub(r"\s+", " ", text).strip() for text in page.locator("#leaderboard thead th").all_inner_texts()]
-    return page.locator(f"{ROWS} td:nth-child({titles.index(name) + 1})").all_inner_texts()
 
 
 def test_search_finds_a_model_by_a_part_of_its_name(visit: SimpleNamespace, large_site: Path) -> None:

@@ -1,16 +1,24 @@
+"""Pages of the leaderboard for tests: generated rows of all kinds, and a real Chromium that opens them."""
+
 import random
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from energy_score.contract.result_row import ResultRow
 from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page, ViewportSize
+
+ROWS = "#leaderboard tbody tr"
 HOSTILE = "<img src=x onerror=alert(1)>\"'</script><script>document.title='owned'</script>=cmd|x"
 
 
@@ -65,11 +73,50 @@ def large_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("no Chromium on the PATH")
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - tests of other things do without
+
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture
+def visit(browser: "Browser") -> Iterator[SimpleNamespace]:
+    """``open(path)`` gives a page; whatever it says on the console or asks the network for is kept."""
+    contexts = []
+    kept = SimpleNamespace(messages=[], requests=[])
+
+    def open_page(path: Path, *, dark: bool = False, viewport: "ViewportSize | None" = None) -> "Page":
+        context = browser.new_context(
+            color_scheme="dark" if dark else "light", viewport=viewport or {"width": 1400, "height": 900}
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: kept.messages.append(message.text))
+        page.on("pageerror", lambda error: kept.messages.append(str(error)))
+        page.on("request", lambda request: kept.requests.append(request.url))
+        page.goto(path.as_uri())
+        return page
+
+    kept.open = open_page
+    yield kept
+    for context in contexts:
+        context.close()
+    assert kept.messages == []
+    assert [url for url in kept.requests if not url.startswith(("file:", "data:"))] == []
+
+
+def leaderboard(visit: SimpleNamespace, site: Path, **options: object) -> "Page":
+    page: Page = visit.open(site / "index.html", **options)
+    page.wait_for_selector("html[data-ready]")
+    return page
+
+
+def column(page: "Page", name: str) -> list[str]:
+    titles = [re.sub(r"\s+", " ", text).strip() for text in page.locator("#leaderboard thead th").all_inner_texts()]
+    return page.locator(f"{ROWS} td:nth-child({titles.index(name) + 1})").all_inner_texts()
