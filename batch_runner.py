@@ -34,6 +34,20 @@ if TYPE_CHECKING:
 
 # The results table is rewritten after a run unless that would take more than this share of the batch's time.
 _PUBLISH_SHARE = 0.05
+# What the extra ``reports`` brings.
+_REPORT_PACKAGES = (
+    "fontTools",
+    "httpx",
+    "huggingface_hub",
+    "itables",
+    "jinja2",
+    "matplotlib",
+    "pandas",
+    "PIL",
+    "pyarrow",
+    "resvg_py",
+    "scipy",
+)
 
 
 @dataclass
@@ -100,9 +114,18 @@ class _CommandGroup(click.Group):
 
     further = {  # noqa: RUF012 - never changed
         "aggregate": "energy_score.commands.aggregate:command",
+        "compare": "energy_score.commands.compare:command",
+        "drift": "energy_score.commands.rate:drift",
         "doctor": "energy_score.commands.doctor:doctor",
+        "label": "energy_score.commands.label:command",
+        "leaderboard": "energy_score.commands.leaderboard:command",
         "list": "energy_score.commands.list_runs:command",
+        "impact": "energy_score.commands.impact:command",
+        "rate": "energy_score.commands.rate:rate",
+        "refresh": "energy_score.commands.refresh:command",
         "run": "energy_score.commands.run_one:command",
+        "snapshot": "energy_score.commands.rate:snapshot",
+        "sweep": "energy_score.commands.sweep:command",
         "validate": "energy_score.commands.validate:command",
     }
 
@@ -140,6 +163,15 @@ class _CommandGroup(click.Group):
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
+                    ("sweep", "One model in every reasoning mode, with natural and with fixed length."),
+                    ("compare", "Modes of a model, two models, or two results, side by side."),
+                    ("rate", "Stars, relative to a published snapshot or to these runs alone."),
+                    ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
+                    ("drift", "Whose stars changed between two snapshots, and why."),
+                    ("refresh", "Nightly: run what is new, rate, and bring the site up to date."),
+                    ("leaderboard", "The results as a static site with stars, search and a page for each model."),
+                    ("label", "Labels and badges of rated models, SVG and PNG."),
+                    ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
                 ]
             )
@@ -240,6 +272,14 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     except EnergyScoreError as error:
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
+    except ModuleNotFoundError as error:
+        # The packages of an extra are imported where they are needed; anything else that is missing is a fault of ours.
+        if error.name not in _REPORT_PACKAGES:
+            raise
+        click.echo(
+            f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[reports]'", err=True
+        )
+        code = ExitCode.ENVIRONMENT
     except click.Abort:
         code = ExitCode.INTERRUPTED
     except KeyboardInterrupt:

@@ -35,8 +35,12 @@ class ResultsAggregator:
         """
         if region is not None:
             grid_factor(region)
-        for name in self._run_names():
-            yield self.row_of(self.runs_directory / name, region)
+        for directory in self.directories():
+            yield self.row_of(directory.path, region)
+
+    def directories(self) -> list[RunDirectory]:
+        """The run directories, by name."""
+        return [RunDirectory(self.runs_directory / name) for name in self._run_names()]
 
     def write_master_csv(self, region: str | None = None) -> Path:
         """Write the table anew, whole or not at all; equal run directories give equal bytes.

@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from energy_score.contract.model_config import ReasoningMode
 from energy_score.single_run.composition import config_names
 from energy_score.single_run.keys import KEYS
+from tests.record_factory import make_report, make_run, make_spec, make_statistics
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 IMAGE = "ai_energy_score"
-FURTHER = ("list", "validate", "doctor", "aggregate")
+FURTHER = (
+    "list", "validate", "doctor", "aggregate", "rate", "snapshot", "drift", "compare", "leaderboard", "label", "impact",
+)  # fmt: skip
 
 
 def blocks(language: str) -> list[tuple[str, str]]:
@@ -47,7 +51,14 @@ def checkout(tmp_path: Path) -> Path:
     """A folder that looks like the repository's root to the commands, and takes what they write."""
     for path in (*ROOT.glob("*.py"), *ROOT.glob("*.sh"), ROOT / "models.csv"):
         (tmp_path / path.name).symlink_to(path)
-    (tmp_path / "batch_results" / "individual_runs").mkdir(parents=True)
+    for model, state, mode, share in (
+        ("openai/gpt-oss-20b", "On (Low)", ReasoningMode.LOW, 0.3),
+        ("openai/gpt-oss-20b", "On (High)", ReasoningMode.HIGH, 1.0),
+        ("Qwen/Qwen3-8B", "On", ReasoningMode.ON, 0.5),
+    ):
+        spec = make_spec(model_id=model, reasoning_state=state, reasoning=mode)
+        report = make_report(spec=spec, statistics=make_statistics(share=share))
+        make_run(tmp_path / "batch_results", f"{model[:4]}{mode}", report=report)
     (tmp_path / "custom.csv").write_text("text\nWhat is energy?\n", encoding="utf-8")
     return tmp_path
 

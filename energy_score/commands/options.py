@@ -105,6 +105,12 @@ _EXECUTOR = (
                  metavar="SECONDS", help="A run is stopped after this long."),
 )  # fmt: skip
 
+_RESULTS = (
+    click.option("--results", type=click.Path(path_type=Path), default=Path("batch_results"),
+                 show_default="./batch_results", metavar="DIR|FILE",
+                 help="A batch's output directory, or a master_results.csv."),
+)  # fmt: skip
+
 
 def selection_options(command: Command) -> Command:
     """The filters of the documented interface."""
@@ -129,6 +135,11 @@ def run_options(command: Command) -> Command:
 def executor_options(command: Command) -> Command:
     """Where runs happen, and their limits."""
     return _with(_EXECUTOR, command)
+
+
+def results_option(command: Command) -> Command:
+    """What has been measured."""
+    return _with(_RESULTS, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

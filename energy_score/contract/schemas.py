@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.record import Record
 from energy_score.contract.run_failure import RunFailure
@@ -16,6 +17,7 @@ _RECORDS: dict[str, type[Record]] = {
     "run_report.v1.json": RunReport,
     "run_failure.v1.json": RunFailure,
     "host_witness.v1.json": HostWitness,
+    "cohort_snapshot.v1.json": CohortSnapshot,
 }
 
 

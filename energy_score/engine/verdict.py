@@ -60,6 +60,9 @@ RULES: tuple[Rule, ...] = (
     official.repeats_are_too_few,
     official.queries_are_too_few,
     official.hardware_is_not_official,
+    official.dataset_is_not_official,
+    official.token_limits_are_not_official,
+    official.precision_is_not_official,
 )
 
 

@@ -4,7 +4,7 @@ import csv
 import functools
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from energy_score.contract.plain_text import one_line, without_secrets
@@ -14,16 +14,21 @@ COLUMNS = tuple(ResultRow.model_fields)
 
 # What makes a spreadsheet run a cell (OWASP, "CSV Injection"), the full-width forms included.
 # Tab and carriage return count among them too, but begin no cell once it is one line.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def csv_text(rows: Iterable[ResultRow]) -> str:
     r"""The table with its header, lines ended by ``\n``."""
+    return table_text(COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))
+
+
+def table_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
+    r"""Any table as such text: each row's values become cells, lines are ended by ``\n``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     for row in rows:
-        writer.writerow([cell(getattr(row, column)) for column in COLUMNS])
+        writer.writerow([cell(value) for value in row])
     return text.getvalue()
 
 
@@ -51,4 +56,4 @@ def cell(value: object) -> str:
 @functools.lru_cache(maxsize=4096)  # most text of a table (task, data set, hardware) is the same in every row
 def _text_cell(text: str) -> str:
     line = without_secrets(one_line(text))
-    return f"'{line}" if line.startswith(_FORMULA_STARTS) else line
+    return f"'{line}" if line.startswith(FORMULA_STARTS) else line

@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="asr",
+    title="Automatic Speech Recognition",
     aliases=("automatic_speech_recognition", "automatic-speech-recognition", "speech_to_text", "speech-to-text"),
     dataset=DatasetRef(name="AIEnergyScore/ASR", columns=("audio",)),
     phases=("prefill", "decode"),

@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="extractive_qa",
+    title="Extractive Question Answering",
     aliases=("extractive-qa", "question_answering", "question-answering"),
     dataset=DatasetRef(name="AIEnergyScore/extractive_qa", columns=("question", "context")),
     phases=("forward",),

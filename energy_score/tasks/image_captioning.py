@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="image_captioning",
+    title="Image Captioning",
     aliases=("image-captioning", "image_to_text", "image-to-text"),
     dataset=DatasetRef(name="AIEnergyScore/image_captioning", columns=("image",)),
     phases=("prefill", "decode"),

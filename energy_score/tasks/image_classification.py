@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="image_classification",
+    title="Image Classification",
     aliases=("image-classification",),
     dataset=DatasetRef(name="AIEnergyScore/image_classification", columns=("image",)),
     phases=("forward",),

@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="image_gen",
+    title="Image Generation",
     aliases=("image_generation", "image-generation", "text_to_image", "text-to-image"),
     dataset=DatasetRef(name="AIEnergyScore/image_generation", columns=("prompt",)),
     phases=("call",),

@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="object_detection",
+    title="Object Detection",
     aliases=("object-detection",),
     dataset=DatasetRef(name="AIEnergyScore/object_detection", columns=("image",)),
     phases=("forward",),

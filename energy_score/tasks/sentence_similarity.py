@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="sentence_similarity",
+    title="Sentence Similarity",
     aliases=("sentence-similarity",),
     dataset=DatasetRef(name="AIEnergyScore/sentence_similarity", columns=("sentence1", "sentence2")),
     phases=("forward",),

@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="summarization",
+    title="Summarization",
     aliases=(),
     dataset=DatasetRef(name="AIEnergyScore/summarization", columns=("text",)),
     phases=("prefill", "decode"),

@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="text_classification",
+    title="Text Classification",
     aliases=("text-classification",),
     dataset=DatasetRef(name="AIEnergyScore/text_classification", columns=("text",)),
     phases=("forward",),

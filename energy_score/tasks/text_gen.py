@@ -5,6 +5,7 @@ from energy_score.tasks.task import Task
 
 TASK = Task(
     name="text_gen",
+    title="Text Generation",
     aliases=("text_generation", "text-generation"),
     dataset=DatasetRef(name="AIEnergyScore/text_generation", columns=("text",)),
     phases=("prefill", "decode"),
@@ -13,6 +14,7 @@ TASK = Task(
     output_unit="token",
     # Source: METHOD.md, "Protocol".
     new_tokens=(10, 10),
+    new_tokens_thinking=(1, 8192),
     truncates=False,
     has_reasoning=True,
     has_classes=True,

@@ -4,8 +4,9 @@ from types import ModuleType
 
 import pytest
 
+from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_report import EnergySource, Gpu, PhaseEnergy, TokenCounts, Verdict
-from energy_score.contract.run_spec import GenerationSettings, RunSpec
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, RunSpec
 from energy_score.engine.rules import counter, energy, gpu, model, official, queries
 from energy_score.engine.rules.facts import Facts
 from energy_score.engine.verdict import RULES, judge
@@ -145,10 +146,13 @@ def test_with_reasoning_on_any_number_within_the_limits_is_fine(make_facts: Make
     limits = GenerationSettings(min_new_tokens=1, max_new_tokens=8192, dtype="bfloat16", seed=42)
     within = make_facts().tokens.model_copy(update={"completion_min": 1, "completion_max": 8192})
     beyond = within.model_copy(update={"completion_max": 8193})
-    assert verdict_on(make_facts(spec=make_spec(generation=limits), tokens=within)).reasons == ()
-    assert reason(verdict_on(make_facts(spec=make_spec(generation=limits), tokens=beyond)))[0] == (
-        "token_count_off_target"
+    assert (
+        verdict_on(make_facts(spec=make_spec(generation=limits, reasoning=ReasoningMode.ON), tokens=within)).reasons
+        == ()
     )
+    assert reason(verdict_on(make_facts(spec=make_spec(generation=limits, reasoning=ReasoningMode.ON), tokens=beyond)))[
+        0
+    ] == ("token_count_off_target")
 
 
 def test_a_task_that_generates_nothing_has_no_token_target(make_facts: MakeFacts, make_window: MakeWindow) -> None:
@@ -224,6 +228,59 @@ def test_another_gpu_than_an_h100_80_gb_is_not_comparable(make_facts: MakeFacts,
 def test_both_h100_of_80_gb_are_official(make_facts: MakeFacts, name: str) -> None:
     gpu = Gpu(uuid="GPU-a", name=name, memory_mib=81_559)
     assert verdict_on(make_facts(hardware=make_facts().hardware.model_copy(update={"gpus": (gpu,)}))).comparable
+
+
+@pytest.mark.parametrize(
+    ("dataset", "observed"),
+    [
+        (
+            DatasetRef(name="scottcha/reasoning_text_generation", columns=("text",)),
+            "scottcha/reasoning_text_generation",
+        ),
+        (DatasetRef(path="/data/own.csv", columns=("text",)), "a local file"),
+        (
+            DatasetRef(name="AIEnergyScore/text_generation", columns=("text",), text_column="title"),
+            "AIEnergyScore/text_generation, column title",
+        ),
+    ],
+)
+def test_other_prompts_than_the_task_s_own_are_not_comparable(
+    make_facts: MakeFacts, make_spec: MakeSpec, dataset: DatasetRef, observed: str
+) -> None:
+    verdict = verdict_on(make_facts(spec=make_spec(dataset=dataset)))
+    expected = ("not_official_dataset", "not_comparable", observed, "AIEnergyScore/text_generation")
+    assert reason(verdict) == expected
+    assert verdict.rateable
+
+
+def test_the_data_set_s_former_owner_is_the_official_one(make_facts: MakeFacts, make_spec: MakeSpec) -> None:
+    dataset = DatasetRef(name="EnergyStarAI/text_generation", columns=("text",))
+    assert verdict_on(make_facts(spec=make_spec(dataset=dataset))).comparable
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "limits", "official"),
+    [
+        (ReasoningMode.OFF, (5, 5), "10 to 10"),
+        (ReasoningMode.NOT_APPLICABLE, (1, 10), "10 to 10"),
+        (ReasoningMode.HIGH, (1, 24), "1 to 8192"),
+        (ReasoningMode.ON, (10, 10), "1 to 8192"),
+    ],
+)
+def test_other_token_limits_than_the_protocol_s_are_not_comparable(
+    make_facts: MakeFacts, make_spec: MakeSpec, reasoning: ReasoningMode, limits: tuple[int, int], official: str
+) -> None:
+    generation = GenerationSettings(min_new_tokens=limits[0], max_new_tokens=limits[1], dtype="bfloat16", seed=42)
+    tokens = TokenCounts(prompt=9, completion=limits[1] * 1000, completion_min=limits[0], completion_max=limits[1])
+    verdict = verdict_on(make_facts(spec=make_spec(generation=generation, reasoning=reasoning), tokens=tokens))
+    expected = ("not_official_token_limits", "not_comparable", f"{limits[0]} to {limits[1]}", official)
+    assert reason(verdict) == expected
+
+
+def test_another_precision_than_the_task_s_is_not_comparable(make_facts: MakeFacts, make_spec: MakeSpec) -> None:
+    generation = GenerationSettings(min_new_tokens=10, max_new_tokens=10, dtype="float32", seed=42)
+    verdict = verdict_on(make_facts(spec=make_spec(generation=generation)))
+    assert reason(verdict) == ("not_official_precision", "not_comparable", "float32", "bfloat16 or float16")
 
 
 def test_a_machine_without_gpu_is_not_the_official_one(make_facts: MakeFacts) -> None:

@@ -1,0 +1,42 @@
+"""``leaderboard``: the results as a static site."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from energy_score.commands.options import results_option
+
+if TYPE_CHECKING:
+    from energy_score.reports.leaderboard.site import Prior
+
+
+@click.command("leaderboard")
+@results_option
+@click.option(
+    "--against",
+    metavar="NAME|FILE|own",
+    default="2025-02",
+    show_default=True,
+    help="What stars are relative to: a published snapshot, a snapshot file, or own: these runs alone.",
+)
+@click.option("--site", type=click.Path(path_type=Path), default=Path("site"), show_default="./site", metavar="DIR",
+              help="Where the site lies: a link to its newest version.")  # fmt: skip
+def command(results: Path, against: str, site: Path) -> None:
+    """A page with all runs, one for each model, and the data as CSV, JSON and Parquet. Prints the page's path.
+
+    It opens from the disk and from any static host. Earlier versions stay reachable from it.
+    """
+    from energy_score.reports.leaderboard.build import rated_runs  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.leaderboard.site import write_site  # noqa: PLC0415
+    from energy_score.reports.leaderboard.versions import publish  # noqa: PLC0415
+    from energy_score.reports.results import read_results  # noqa: PLC0415
+
+    runs = rated_runs(read_results(results), against=against)
+
+    def write(folder: Path, priors: "Sequence[Prior]") -> None:
+        write_site(folder, runs, priors=priors)
+
+    publish(site, write)
+    click.echo(site / "index.html")

@@ -1,0 +1,69 @@
+"""``refresh``: the nightly command: run what is new, rate everything, and bring the site up to date."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from energy_score.commands.options import executor_options, run_options, selection_options
+from energy_score.contract.errors import ExitCode
+
+
+@click.command("refresh")
+@selection_options
+@run_options
+@executor_options
+@click.option(
+    "--site",
+    type=click.Path(path_type=Path),
+    default=Path("site"),
+    show_default="./site",
+    metavar="DIR",
+    help="Where the site lies: a link to its newest version.",
+)
+@click.option(
+    "--against",
+    metavar="NAME|FILE|own",
+    default="2025-02",
+    show_default=True,
+    help="What stars are relative to: a published snapshot, a snapshot file, or own: these runs alone.",
+)
+@click.option("--allow-failed", is_flag=True, help="Publish although rows failed or were refused; they say so there.")
+@click.option("--push-dataset", metavar="ID", help="Upload the data to this data set of the Hub.")
+@click.option("--push-space", metavar="ID", help="Upload the site to this static Space of the Hub.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    site: Path,
+    against: str,
+    allow_failed: bool,
+    push_dataset: str | None,
+    push_space: str | None,
+    **parameters: Any,  # noqa: ANN401
+) -> None:
+    """Run what is new or changed, rebuild the table, rate it, and publish the site if anything is different.
+
+    The site switches from the old version to the new one in one step. If a run fails it stays as it is, and the exit
+    code says so.
+
+    Exit codes: 0 the site is up to date, 1 some runs failed, 3 environment, 130 interrupted.
+    """
+    from batch_runner import run_batch  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.leaderboard.push import push  # noqa: PLC0415
+    from energy_score.reports.leaderboard.update import update_site  # noqa: PLC0415
+
+    code = run_batch(parameters | {"as_json": False})
+    if code is not ExitCode.OK and not (allow_failed and code is ExitCode.SOME_RUNS_FAILED):
+        click.echo(f"{site}: left as it is: not every run is done (--allow-failed publishes all the same)", err=True)
+        context.exit(code)
+    update = update_site(site, parameters["output_dir"], against=against)
+    if update.version is None:
+        click.echo(f"{site}: nothing has changed since {site.resolve().name}")
+    else:
+        click.echo(f"{site / 'index.html'}: version {update.version.name}, {len(update.changes)} lines changed")
+    repositories = {kind: name for kind, name in (("dataset", push_dataset), ("space", push_space)) if name}
+    if repositories:
+        for target in push(site, repositories) or ["nothing, it has this version"]:
+            click.echo(f"pushed: {target}")

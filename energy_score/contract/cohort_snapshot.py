@@ -1,0 +1,110 @@
+"""A dated cohort of measured models, kept as a file that never changes: what a star is relative to."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from energy_score.contract.errors import RecordError
+from energy_score.contract.model_config import ModelClass
+from energy_score.contract.record import Record
+
+Stars = Literal[1, 2, 3, 4, 5]
+
+
+class CohortMember(Record):
+    """One measured model: ``wh_per_1000_queries`` is GPU energy in Wh, unrounded.
+
+    ``revision`` is the commit, None where the source names none. ``stars`` are those that were issued, None for a
+    member of a cohort that gives none (of one model alone, say).
+    """
+
+    model: str = Field(min_length=1)
+    revision: str | None = None
+    reasoning_state: str = ""
+    wh_per_1000_queries: float = Field(gt=0, allow_inf_nan=False)
+    stars: Stars | None
+
+    @property
+    def key(self) -> tuple[str, str | None, str]:
+        """What tells members of one cohort apart."""
+        return (self.model, self.revision, self.reasoning_state)
+
+
+class Cohort(Record):
+    """The models that are rated against one another: one task's, and for text generation one class's."""
+
+    task: str
+    model_class: ModelClass | None
+    members: tuple[CohortMember, ...] = Field(min_length=1)
+
+    @property
+    def label(self) -> str:
+        """The cohort as a reader knows it."""
+        return f"{self.task} class {self.model_class}" if self.model_class else self.task
+
+    @property
+    def energies_wh(self) -> tuple[float, ...]:
+        """Wh per 1,000 queries of each member, in their order."""
+        return tuple(member.wh_per_1000_queries for member in self.members)
+
+    @model_validator(mode="after")
+    def _members_are_different(self) -> Self:
+        seen = set()
+        for member in self.members:
+            if member.key in seen:
+                raise ValueError(f"{self.label}: {member.model} {member.reasoning_state} stands there twice")
+            seen.add(member.key)
+        return self
+
+
+class CohortSnapshot(Record):
+    """Cohorts as they were when stars were issued. ``sha256`` is that of everything else in the file.
+
+    ``issued`` is a day (2026-11-24) or a month (2025-02), as precise as it is known. ``official``: published by the
+    AI Energy Score project; anything else is somebody's own runs.
+    """
+
+    schema_version: Literal[1] = 1
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    issued: str = Field(pattern=r"^\d{4}-\d{2}(-\d{2})?$")
+    official: bool
+    source: str
+    cohorts: tuple[Cohort, ...]
+    sha256: str = ""
+
+    def sealed(self) -> Self:
+        """The same snapshot with the digest of its content."""
+        return self.model_copy(update={"sha256": self._digest()})
+
+    def write_once(self, path: Path) -> None:
+        """Write the sealed snapshot to ``path``; an equal one that is there already stays.
+
+        Raises:
+            RecordError: another snapshot is there: what was issued is never changed.
+        """
+        sealed = self.sealed()
+        if path.exists():
+            if type(self).read(path) == sealed:
+                return
+            raise RecordError(f"{path}: another snapshot is there, and an issued one is never changed; give a new name")
+        sealed.write(path)
+
+    def cohort(self, task: str, model_class: ModelClass | None) -> Cohort | None:
+        """The cohort of ``task`` and ``model_class``, None where the snapshot has none."""
+        return next((one for one in self.cohorts if (one.task, one.model_class) == (task, model_class)), None)
+
+    @model_validator(mode="after")
+    def _is_as_it_was_sealed(self) -> Self:
+        if self.sha256 and self.sha256 != self._digest():
+            raise ValueError("the content is not what was sealed: sha256 differs, so the file was changed")
+        labels = [cohort.label for cohort in self.cohorts]
+        if len(set(labels)) != len(labels):
+            raise ValueError("a cohort stands there twice")
+        return self
+
+    def _digest(self) -> str:
+        content = json.dumps(self.model_dump(mode="json", exclude={"sha256"}), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()

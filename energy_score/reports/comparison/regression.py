@@ -1,0 +1,139 @@
+"""The same models then and now: which of them takes more energy, by more than its repeats scatter."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from scipy.special import stdtrit
+
+from energy_score.contract.result_row import ResultRow
+from energy_score.reports.comparison.side_by_side import Energy, energy_of
+
+Outcome = Literal["regression", "improvement", "unchanged", "lost", "gone", "new", "not compared"]
+
+# An increase below this is nobody's regression, however surely it is there.
+DEFAULT_THRESHOLD = 0.03
+# What is allowed for scatter where a run has one repeat, which shows none.
+UNKNOWN_SCATTER = 0.05
+# Rows that differ in one of these did different work, or were measured by different means.
+_MUST_AGREE = ("task", "dataset", "total_prompts", "max_new_tokens", "hardware", "gpu_count")
+# A difference here is worth knowing, and may be what the comparison is about.
+_WORTH_KNOWING = ("model_commit", "backend", "dtype", "quantization", "protocol", "image")
+
+
+@dataclass(frozen=True)
+class Change:
+    """One model and state then and now. ``ratio`` is now over then, with the 95 % interval that the repeats give it.
+
+    ``lost`` has an energy then and none now; ``gone`` has no row now.
+    """
+
+    model: str
+    reasoning_state: str
+    task: str
+    before: Energy | None
+    after: Energy | None
+    outcome: Outcome
+    because: str
+    ratio: float | None = None
+    interval: tuple[float, float] | None = None
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether a check should fail for it."""
+        return self.outcome in ("regression", "lost", "gone")
+
+
+def changes(
+    before: Iterable[ResultRow], after: Iterable[ResultRow], *, threshold: float = DEFAULT_THRESHOLD
+) -> list[Change]:
+    """Every model, task and state of both, judged.
+
+    A regression is an increase of more than ``threshold`` (0.03 is 3 %) that the scatter of the repeats does not
+    explain, by Welch's t-interval of the ratio of means. Where one side has no scatter, ``UNKNOWN_SCATTER`` is the
+    least increase that counts. Of several rows of one model, task and state the latest counts.
+    """
+    old, new = _latest(before), _latest(after)
+    return [_change(key, old.get(key), new.get(key), threshold) for key in dict.fromkeys((*old, *new))]
+
+
+def _latest(rows: Iterable[ResultRow]) -> dict[tuple[str, str, str], ResultRow]:
+    ordered = sorted(rows, key=lambda row: row.timestamp or datetime.min.replace(tzinfo=UTC))
+    latest = {(row.model_name, row.reasoning_state, row.task): row for row in ordered}
+    return dict(sorted(latest.items()))
+
+
+def _change(key: tuple[str, str, str], before: ResultRow | None, after: ResultRow | None, threshold: float) -> Change:
+    old = energy_of(before) if before else None
+    new = energy_of(after) if after else None
+
+    def of(outcome: Outcome, because: str) -> Change:
+        return Change(*key, before=old, after=new, outcome=outcome, because=because)
+
+    if before is None:
+        return of("new", "it has no earlier row")
+    if after is None:
+        return of("gone", "it has no row now")
+    if old is None:
+        return of("new" if new else "not compared", "it had no energy then")
+    if new is None:
+        return of("lost", after.error_message or "nothing measured it now")
+    differing = [name for name in _MUST_AGREE if getattr(before, name) != getattr(after, name)]
+    if (old.domain, old.source) != (new.domain, new.source):
+        differing.append("energy_source")
+    if differing:
+        told = "; ".join(
+            f"{name}: {_told(name, before, old)} then, {_told(name, after, new)} now" for name in differing
+        )
+        return of("not compared", told)
+    return _judged(key, old, new, threshold, _worth_knowing(before, after))
+
+
+def _judged(key: tuple[str, str, str], old: Energy, new: Energy, threshold: float, known: str) -> Change:
+    if old.wh_per_1000_queries <= 0:
+        return Change(*key, before=old, after=new, outcome="not compared", because="no positive energy then")
+    ratio = new.wh_per_1000_queries / old.wh_per_1000_queries
+    interval = _ratio_interval(ratio, old, new)
+    least = threshold if interval else max(threshold, UNKNOWN_SCATTER)
+    outcome: Outcome = "unchanged"
+    if ratio > 1 + least and (interval is None or interval[0] > 1):
+        outcome = "regression"
+    elif ratio < 1 / (1 + least) and (interval is None or interval[1] < 1):
+        outcome = "improvement"
+    because = f"{ratio - 1:+.1%}"
+    if interval:
+        because += f", 95 % interval {interval[0] - 1:+.1%} to {interval[1] - 1:+.1%}"
+    else:
+        because += f"; scatter unknown (one repeat), so less than {least:.0%} says nothing"
+    if known:
+        because += f"; {known}"
+    return Change(
+        *key, before=old, after=new, outcome=outcome, because=because, ratio=ratio, interval=interval
+    )  # fmt: skip
+
+
+def _ratio_interval(ratio: float, old: Energy, new: Energy) -> tuple[float, float] | None:
+    """The 95 % interval of the ratio of two means, by the delta method with Welch-Satterthwaite degrees of freedom."""
+    parts = []
+    for energy in (old, new):
+        if energy.relative_stdev is None or energy.repeats is None:
+            return None
+        parts.append((energy.relative_stdev**2 / energy.repeats, energy.repeats - 1))
+    variance = sum(part for part, _ in parts)
+    if variance == 0:
+        return (ratio, ratio)
+    freedom = variance**2 / sum(part**2 / free for part, free in parts)
+    half_width = float(stdtrit(freedom, 0.975)) * math.sqrt(variance)
+    return (ratio * (1 - half_width), ratio * (1 + half_width))
+
+
+def _worth_knowing(before: ResultRow, after: ResultRow) -> str:
+    differing = [name for name in _WORTH_KNOWING if getattr(before, name) != getattr(after, name)]
+    return f"differs in {', '.join(differing)}" if differing else ""
+
+
+def _told(name: str, row: ResultRow, energy: Energy) -> str:
+    value = f"{energy.domain} {energy.source}" if name == "energy_source" else getattr(row, name)
+    return "unknown" if value is None else str(value)

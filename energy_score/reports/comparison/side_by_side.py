@@ -1,0 +1,154 @@
+"""Rows beside a baseline: energy, length, energy per token, and how the ratio of energies splits into the last two."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from energy_score.contract.errors import NothingMatchedError
+from energy_score.contract.result_row import ResultRow
+from energy_score.contract.units import JOULES_PER_WH
+
+# The order in which modes are shown, and in which a baseline is looked for.
+_STATES = ("off", "off (n/a)", "n/a", "", "on (low)", "on (medium)", "on", "on (high)")
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of 1,000 queries in Wh, of the GPUs where they were measured, else of the CPU; ``source`` says how.
+
+    ``relative_stdev`` is that of one repeat, None where there was one alone or nobody kept it.
+    """
+
+    wh_per_1000_queries: float
+    domain: str
+    source: str
+    relative_stdev: float | None
+    repeats: int | None
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row beside the baseline. What is unknown is None.
+
+    ``tokens_per_query`` counts new tokens; ``energy_per_token_j`` is all energy over them. ``energy_ratio`` =
+    ``length_ratio`` x ``per_token_ratio``, each to the baseline's.
+    """
+
+    label: str
+    row: ResultRow
+    energy: Energy | None
+    tokens_per_query: float | None
+    energy_per_token_j: float | None
+    energy_ratio: float | None
+    length_ratio: float | None
+    per_token_ratio: float | None
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Lines of one model or of two, and which of them is the baseline."""
+
+    title: str
+    baseline: str
+    lines: tuple[Line, ...]
+
+
+def energy_of(row: ResultRow) -> Energy | None:
+    """What ``row`` took for 1,000 queries; None where nothing measured it."""
+    if not row.successful_prompts:
+        return None
+    if row.gpu_energy_wh is not None and row.energy_source is not None:
+        stdev_wh, repeats = row.gpu_energy_stdev_wh, row.repeats
+        scatter = stdev_wh / row.gpu_energy_wh if stdev_wh is not None and row.gpu_energy_wh > 0 else None
+        per_1000_wh = 1000 * row.gpu_energy_wh / row.successful_prompts
+        return Energy(per_1000_wh, "GPU", row.energy_source, scatter if (repeats or 0) > 1 else None, repeats)
+    if row.cpu_energy_wh is not None and row.cpu_energy_source is not None:
+        per_1000_wh = 1000 * row.cpu_energy_wh / row.successful_prompts
+        return Energy(per_1000_wh, "CPU", row.cpu_energy_source, None, row.repeats)
+    return None
+
+
+def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[SideBySide]:
+    """The reasoning modes of each model that has several, beside Off, or beside the least of them without one.
+
+    Rows of other commits, tasks or data sets stand apart. ``model_name`` is part of a model id, in any case.
+
+    Raises:
+        NothingMatchedError: no model there has rows in two modes.
+    """
+    groups: dict[tuple[object, ...], list[ResultRow]] = {}
+    for row in rows:
+        if model_name is None or model_name.lower() in row.model_name.lower():
+            groups.setdefault((row.model_name, row.model_commit, row.task, row.dataset), []).append(row)
+    found = []
+    for (name, _, task, _), group in groups.items():
+        if len({row.reasoning_state for row in group}) > 1:
+            ordered = sorted(group, key=_by_state)
+            found.append(beside(f"{name}, {task}", [(row.reasoning_state or "no state", row) for row in ordered]))
+    if not found:
+        which = f"no model whose id contains {model_name!r}" if model_name else "no model"
+        raise NothingMatchedError(f"{which} has rows in two reasoning modes")
+    return found
+
+
+def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
+    """Two models in every state that both have, beside the first one's first state.
+
+    Raises:
+        NothingMatchedError: one of them has no row, or they share no task; the message names what is there.
+    """
+    rows = tuple(rows)
+    of_first = [row for row in rows if row.model_name == first]
+    of_second = [row for row in rows if row.model_name == second]
+    known = ", ".join(sorted({row.model_name for row in rows})) or "nothing"
+    for name, own in ((first, of_first), (second, of_second)):
+        if not own:
+            raise NothingMatchedError(f"{name!r} has no row; there are: {known}")
+    tasks = {row.task for row in of_first} & {row.task for row in of_second}
+    if not tasks:
+        raise NothingMatchedError(f"{first} and {second} have no task in common")
+    ordered = [*sorted(of_first, key=_by_state), *sorted(of_second, key=_by_state)]
+    shared = [(f"{row.model_name} {row.reasoning_state}".strip(), row) for row in ordered if row.task in tasks]
+    return beside(f"{first} and {second}", shared)
+
+
+def beside(title: str, labelled: Sequence[tuple[str, ResultRow]]) -> SideBySide:
+    """The rows beside the first of them that has an energy; ratios exist only between energies of one source."""
+    baseline = next(((label, row) for label, row in labelled if energy_of(row)), labelled[0])
+    return SideBySide(title, baseline[0], tuple(_line(label, row, baseline[1]) for label, row in labelled))
+
+
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """``part`` over ``whole``, None where one of them is unknown or the whole is nothing."""
+    return None if part is None or not whole else part / whole
+
+
+def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
+    energy, base = energy_of(row), energy_of(baseline)
+    alike = energy is not None and base is not None and (energy.domain, energy.source) == (base.domain, base.source)
+    tokens, base_tokens = _tokens_per_query(row), _tokens_per_query(baseline)
+    per_token_j, base_per_token_j = _energy_per_token_j(energy, tokens), _energy_per_token_j(base, base_tokens)
+    return Line(
+        label=label,
+        row=row,
+        energy=energy,
+        tokens_per_query=tokens,
+        energy_per_token_j=per_token_j,
+        energy_ratio=ratio(energy.wh_per_1000_queries, base.wh_per_1000_queries) if alike and energy and base else None,
+        length_ratio=ratio(tokens, base_tokens),
+        per_token_ratio=ratio(per_token_j, base_per_token_j) if alike else None,
+    )
+
+
+def _tokens_per_query(row: ResultRow) -> float | None:
+    return ratio(row.total_completion_tokens, row.successful_prompts)
+
+
+def _energy_per_token_j(energy: Energy | None, tokens_per_query: float | None) -> float | None:
+    if energy is None:
+        return None
+    return ratio(energy.wh_per_1000_queries * JOULES_PER_WH / 1000, tokens_per_query)
+
+
+def _by_state(row: ResultRow) -> tuple[int, str]:
+    state = row.reasoning_state.strip().lower()
+    return (_STATES.index(state) if state in _STATES else len(_STATES), state)

@@ -1,0 +1,67 @@
+"""What goes onto labels: of rated runs of one's own, and of the members of a snapshot."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date
+
+from energy_score.contract.cohort_snapshot import CohortSnapshot
+from energy_score.contract.errors import UsageError
+from energy_score.reports.labels.label import LabelContent
+from energy_score.reports.ratings.rating import Rating
+from energy_score.tasks.registry import task_of
+
+# Source: METHOD.md, "Label": anything not officially scored is watermarked.
+NOT_OFFICIAL = "not official"
+# Source: METHOD.md, "Protocol": the hardware of the official scores.
+_OFFICIAL_HARDWARE = "NVIDIA H100 80GB"
+
+
+def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelContent, str]]:
+    """A label's content and its reasoning state for each rating that has stars; all of them watermarked."""
+    for rating in ratings:
+        row = rating.row
+        if rating.stars is None or row.wh_per_1000_queries is None:
+            continue
+        content = LabelContent(
+            model=row.model_name,
+            scored=f"{row.timestamp:%B %Y}" if row.timestamp else "unknown",
+            task=_task(row.task, row.model_class, row.reasoning_state),
+            hardware=row.hardware or "unknown",
+            wh_per_1000_queries=row.wh_per_1000_queries,
+            stars=rating.stars,
+            watermark=NOT_OFFICIAL,
+        )
+        yield content, row.reasoning_state
+
+
+def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelContent, str]]:
+    """A label's content and its reasoning state for each member with stars; an official snapshot's bear no mark."""
+    year, month = snapshot.issued.split("-")[:2]
+    for cohort in snapshot.cohorts:
+        for member in cohort.members:
+            if member.stars is None:
+                continue
+            content = LabelContent(
+                model=member.model,
+                scored=f"{date(int(year), int(month), 1):%B %Y}",
+                task=_task(cohort.task, cohort.model_class, member.reasoning_state),
+                hardware=_OFFICIAL_HARDWARE,
+                wh_per_1000_queries=member.wh_per_1000_queries,
+                stars=member.stars,
+                watermark=None if snapshot.official else NOT_OFFICIAL,
+            )
+            yield content, member.reasoning_state
+
+
+def _task(name: str, model_class: str | None, reasoning_state: str) -> str:
+    try:
+        task = task_of(name)
+    except UsageError:  # of a package that is not installed here
+        title, has_classes = name, model_class is not None
+    else:
+        title, has_classes = task.title or task.name, task.has_classes
+    words = [title]
+    if has_classes and model_class:
+        words.append(f"class {model_class}")
+    if reasoning_state:
+        words.append(f"reasoning {reasoning_state}")
+    return ", ".join(words)

@@ -1,0 +1,40 @@
+"""Labels as files: SVG, PNG in both sizes, and a badge."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import resvg_py
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from energy_score.contract.record import write_atomically, write_bytes_atomically
+from energy_score.contract.run_directory import run_name
+from energy_score.reports.labels.label import HEIGHT_PX, WIDTH_PX, LabelContent, badge_svg, label_svg
+
+_SCALES = (1, 2)
+
+
+def write_label(content: LabelContent, folder: Path, *, reasoning_state: str) -> Iterator[Path]:
+    """Write the files of one label into ``folder``; their paths as they are written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = run_name(content.model, reasoning_state)
+    svg = label_svg(content)
+    write_atomically(path := folder / f"{name}.svg", svg)
+    yield path
+    for scale in _SCALES:
+        path = folder / f"{name}_{WIDTH_PX * scale}x{HEIGHT_PX * scale}.png"
+        write_bytes_atomically(path, png(svg, width=WIDTH_PX * scale, alt_text=content.alt_text))
+        yield path
+    write_atomically(path := folder / f"{name}_badge.svg", badge_svg(content))
+    yield path
+
+
+def png(svg: str, *, width: int, alt_text: str) -> bytes:
+    """The picture as PNG, ``width`` px wide, its alternative text in the field Description."""
+    drawn = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=width))))
+    info = PngInfo()
+    info.add_itxt("Description", alt_text)
+    content = io.BytesIO()
+    drawn.convert("RGB").save(content, format="PNG", pnginfo=info, optimize=True)
+    return content.getvalue()

@@ -1,0 +1,75 @@
+"""Text as outlines: a picture that looks the same wherever it is shown, with no font to be installed."""
+
+from functools import lru_cache
+from importlib import resources
+from typing import Literal
+
+from fontTools.pens.svgPathPen import SVGPathPen
+from fontTools.pens.transformPen import TransformPen
+from fontTools.ttLib import TTFont
+
+Weight = Literal["Bold", "Medium"]
+
+_FONTS = resources.files("energy_score.reports.labels") / "fonts"
+
+
+def text_path(text: str, *, weight: Weight, size_px: float, x: float, baseline: float) -> str:
+    """The ``d`` of an SVG path that draws ``text`` from ``x`` on, its letters standing on ``baseline``."""
+    font = _font(weight)
+    scale = size_px / font["head"].unitsPerEm
+    glyphs, pen = (
+        font.getGlyphSet(),
+        SVGPathPen(font.getGlyphSet(), ntos=lambda number: f"{number:.2f}".rstrip("0").rstrip(".")),
+    )
+    for name in _glyph_names(text, weight):
+        glyphs[name].draw(TransformPen(pen, (scale, 0, 0, -scale, x, baseline)))
+        x += glyphs[name].width * scale
+    return str(pen.getCommands())
+
+
+def text_width(text: str, *, weight: Weight, size_px: float) -> float:
+    """How wide ``text`` is, in px."""
+    font = _font(weight)
+    glyphs = font.getGlyphSet()
+    return float(sum(glyphs[name].width for name in _glyph_names(text, weight)) * size_px / font["head"].unitsPerEm)
+
+
+def wrapped(text: str, *, weight: Weight, size_px: float, width_px: float) -> list[str]:
+    """``text`` in lines of at most ``width_px``, broken after ``/``, ``-``, ``_``, ``.`` or a space where it can be."""
+    lines, line = [], ""
+    for part in _parts(text):
+        if text_width((line + part).rstrip(), weight=weight, size_px=size_px) <= width_px:
+            line += part
+            continue
+        if line:
+            lines.append(line.rstrip())
+        line = part
+        while text_width(line.rstrip(), weight=weight, size_px=size_px) > width_px:
+            count = next(
+                length for length in range(len(line) - 1, 0, -1)
+                if length == 1 or text_width(line[:length], weight=weight, size_px=size_px) <= width_px
+            )  # fmt: skip
+            lines.append(line[:count])
+            line = line[count:]
+    return [*lines, line.rstrip()]
+
+
+def _parts(text: str) -> list[str]:
+    parts = [""]
+    for character in text:
+        parts[-1] += character
+        if character in "/-_. ":
+            parts.append("")
+    return [part for part in parts if part]
+
+
+def _glyph_names(text: str, weight: Weight) -> list[str]:
+    """The glyph of each character; a replacement for what the font does not have."""
+    characters = _font(weight).getBestCmap()
+    return [characters.get(ord(character), ".notdef") for character in text]
+
+
+@lru_cache
+def _font(weight: Weight) -> TTFont:
+    with resources.as_file(_FONTS / f"Inter-{weight}.otf") as path:
+        return TTFont(path, lazy=False)

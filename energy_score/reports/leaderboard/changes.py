@@ -1,0 +1,86 @@
+"""What is different from one version of the leaderboard to the next."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from energy_score.reports.leaderboard.entries import Entry
+from energy_score.reports.table import Table, figure
+
+_Key = tuple[str, str | None, str, str | None, str]
+
+
+@dataclass(frozen=True)
+class EntryChange:
+    """One line then and now; None where there was, or is, none."""
+
+    before: Entry | None
+    after: Entry | None
+
+    @property
+    def what(self) -> str:
+        """The change in words."""
+        before, after = self.before, self.after
+        if before is None:
+            return "new"
+        if after is None:
+            return "gone"
+        parts = []
+        if before.stars != after.stars:
+            parts.append(f"stars {_stars(before)} -> {_stars(after)}")
+        if after.wh_per_1000_queries is None and before.wh_per_1000_queries is not None:
+            parts.append("no longer measured")
+        elif before.run_id != after.run_id:
+            parts.append("measured again")
+        return "; ".join(parts) or "what is said beside it"
+
+
+def changes_between(before: Iterable[Entry], after: Iterable[Entry]) -> list[EntryChange]:
+    """Every line that is new, gone or different, by model."""
+    old, new = {_key(entry): entry for entry in before}, {_key(entry): entry for entry in after}
+    keys = sorted({*old, *new}, key=str)
+    return [EntryChange(old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+
+
+def read_entries(site: Path) -> list[Entry]:
+    """The lines of the leaderboard in ``site``; none where there is none, or one that this version cannot read."""
+    try:
+        return [Entry.model_validate(one) for one in json.loads((site / "leaderboard.json").read_bytes())]
+    except (OSError, ValueError, ValidationError):
+        return []
+
+
+def changes_table(changes: Sequence[EntryChange]) -> Table:
+    """The changes as a table."""
+    lines = [(change, change.after or change.before) for change in changes]
+    return Table(
+        title="What changed",
+        header=("model", "state", "task", "Wh per 1,000 before", "now", "change"),
+        rows=tuple(
+            (
+                entry.model, entry.reasoning_state, entry.task,
+                figure(change.before.wh_per_1000_queries if change.before else None),
+                figure(change.after.wh_per_1000_queries if change.after else None), change.what,
+            )
+            for change, entry in lines if entry is not None
+        ),
+        objects=tuple(
+            {
+                "what": change.what,
+                "before": change.before.model_dump(mode="json") if change.before else None,
+                "after": change.after.model_dump(mode="json") if change.after else None,
+            }
+            for change in changes
+        ),
+    )  # fmt: skip
+
+
+def _key(entry: Entry) -> _Key:
+    return (entry.model, entry.revision, entry.task, entry.model_class, entry.reasoning_state)
+
+
+def _stars(entry: Entry) -> str:
+    return "none" if entry.stars is None else str(entry.stars)

@@ -1,0 +1,117 @@
+"""The lines of the leaderboard: a row of the results with its rating, every figure per query or per 1,000 of them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from energy_score.contract.plain_text import one_line, without_secrets
+from energy_score.contract.record import Record
+from energy_score.contract.result_row import ResultRow
+from energy_score.reports.ratings.rating import Rating
+
+
+class Entry(Record):
+    """One line of the leaderboard, as its CSV, JSON and Parquet files hold it; None where it is not known.
+
+    Energies are GPU energy in Wh per 1,000 queries, ``ci95_half_width_wh`` half the 95 % interval of the total.
+    ``stars`` are relative to ``stars_against``; without them ``unrated_because`` says why. ``star_chances`` are
+    those of other stars, in words. ``page`` is the detail page, relative to the leaderboard.
+    """
+
+    model: str
+    revision: str | None
+    task: str
+    model_class: str | None
+    reasoning_state: str
+    stars: int | None
+    stars_against: str
+    unrated_because: str | None
+    star_chances: str | None
+    rating_notes: str | None
+    wh_per_1000_queries: float | None
+    ci95_half_width_wh: float | None
+    preprocess_wh: float | None
+    prefill_wh: float | None
+    decode_wh: float | None
+    energy_source: str | None
+    prompt_tokens_per_query: float | None
+    new_tokens_per_query: float | None
+    energy_per_output_token_j: float | None
+    time_to_first_token_s: float | None
+    mean_power_w: float | None
+    hardware: str | None
+    gpu_count: int | None
+    backend: str | None
+    dtype: str | None
+    quantization: str | None
+    dataset: str | None
+    date: str | None
+    rateable: bool | None
+    comparable: bool | None
+    verdict_reasons: str | None
+    error_message: str | None
+    run_id: str | None
+    page: str | None
+
+
+def entries_of(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[Entry]:
+    """The lines of the leaderboard in the order of ``ratings``; ``pages`` are their detail pages."""
+    return [_entry(rating, page) for rating, page in zip(ratings, pages, strict=True)]
+
+
+def _entry(rating: Rating, page: str | None) -> Entry:
+    row = rating.row
+    per_1000 = 1000 / row.successful_prompts if row.successful_prompts else None
+    return Entry(
+        model=_clean(row.model_name) or "",
+        revision=row.model_commit,
+        task=row.task,
+        model_class=row.model_class,
+        reasoning_state=_clean(row.reasoning_state) or "",
+        stars=rating.stars,
+        stars_against=rating.against,
+        unrated_because=_clean(rating.unrated_because),
+        star_chances=rating.other_chances or None,
+        rating_notes="; ".join(rating.notes) or None,
+        wh_per_1000_queries=row.wh_per_1000_queries,
+        ci95_half_width_wh=rating.half_width_wh,
+        preprocess_wh=_product(row.preprocess_wh, per_1000),
+        prefill_wh=_product(row.prefill_wh, per_1000),
+        decode_wh=_product(row.decode_wh, per_1000),
+        energy_source=row.energy_source,
+        prompt_tokens_per_query=_per_query(row, row.total_prompt_tokens),
+        new_tokens_per_query=_per_query(row, row.total_completion_tokens),
+        energy_per_output_token_j=row.energy_per_output_token_j,
+        time_to_first_token_s=row.time_to_first_token_seconds,
+        mean_power_w=row.mean_power_w,
+        hardware=_clean(row.hardware),
+        gpu_count=row.gpu_count,
+        backend=row.backend,
+        dtype=row.dtype,
+        quantization=row.quantization,
+        dataset=_clean(_without_folder(row.dataset)),
+        date=f"{row.timestamp:%Y-%m-%d}" if row.timestamp else None,
+        rateable=row.rateable,
+        comparable=row.comparable,
+        verdict_reasons=row.verdict_reasons or None,
+        error_message=_clean(row.error_message),
+        run_id=row.run_id,
+        page=page,
+    )
+
+
+def _clean(text: str | None) -> str | None:
+    """The text on one line and without secrets: it comes from sheets, models and libraries, and is published."""
+    return None if text is None else without_secrets(one_line(text))
+
+
+def _without_folder(dataset: str | None) -> str | None:
+    """A local file by its name alone: where it lies on somebody's machine is nobody's affair."""
+    return Path(dataset).name if dataset is not None and Path(dataset).is_absolute() else dataset
+
+
+def _per_query(row: ResultRow, count: int | None) -> float | None:
+    return count / row.successful_prompts if count is not None and row.successful_prompts else None
+
+
+def _product(value: float | None, factor: float | None) -> float | None:
+    return None if value is None or factor is None else value * factor

@@ -1,0 +1,62 @@
+"""The site brought up to date with the results: a new version where something changed, nothing at all otherwise."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from energy_score.contract.errors import UsageError
+from energy_score.reports.leaderboard.build import rated_runs
+from energy_score.reports.leaderboard.changes import EntryChange, changes_between, changes_table, read_entries
+from energy_score.reports.leaderboard.site import Prior, RatedRun, site_entries, write_site
+from energy_score.reports.leaderboard.versions import publish
+from energy_score.reports.ratings.rating import snapshot_of
+from energy_score.reports.results import read_results
+from energy_score.reports.table import markdown
+
+CHANGES = ("changes.md", "changes.json")
+SNAPSHOT = "snapshot.json"
+
+
+@dataclass(frozen=True)
+class Update:
+    """``version`` is the folder of the new version, None where nothing has changed."""
+
+    version: Path | None
+    changes: tuple[EntryChange, ...]
+
+
+def update_site(site: Path, results: Path, *, against: str, now: datetime | None = None) -> Update:
+    """Rate ``results``, compare them with ``site``, and publish a new version if anything is different.
+
+    A version holds, beside the leaderboard, what changed since the one before, and the rateable runs as a cohort
+    snapshot that later ones can be rated against.
+
+    Raises:
+        UsageError: there are no results, no such snapshot, or the site is none of ours.
+    """
+    now = now or datetime.now(UTC)
+    runs = rated_runs(read_results(results), against=against)
+    changes = changes_between(read_entries(site), site_entries(runs))
+    if site.exists() and not changes:
+        return Update(None, ())
+
+    def write(folder: Path, priors: Sequence[Prior]) -> None:
+        further = (*CHANGES, *_write_snapshot(folder, runs, now))
+        table = changes_table(changes)
+        (folder / CHANGES[0]).write_text(markdown(table), encoding="utf-8")
+        (folder / CHANGES[1]).write_text(json.dumps(table.objects, indent=1) + "\n", encoding="utf-8")
+        write_site(folder, runs, made_at=now, priors=priors, further_files=further)
+
+    return Update(publish(site, write, now=now), tuple(changes))
+
+
+def _write_snapshot(folder: Path, runs: Sequence[RatedRun], now: datetime) -> tuple[str, ...]:
+    rows = [run.rating.row for run in runs]
+    try:
+        snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%d}", issued=f"{now:%Y-%m-%d}", source="own runs")
+    except UsageError:
+        return ()  # not one run can be rated, so there is no cohort
+    snapshot.write_once(folder / SNAPSHOT)
+    return (SNAPSHOT,)

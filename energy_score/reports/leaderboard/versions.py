@@ -1,0 +1,110 @@
+"""The site on the disk: a link to its newest version, so that a reader sees the old site or the new one, whole.
+
+``SITE`` is a symbolic link into ``SITE.versions/``, where each version has a folder named by its time. A version is
+written under a name that no link points to, and becomes the site by one rename.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from energy_score.contract.errors import UsageError
+from energy_score.reports.leaderboard.site import Prior
+
+_PRIOR = "prior"
+_UNFINISHED = ".unfinished-"
+
+
+def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: datetime | None = None) -> Path:
+    """Make what ``write`` writes the site, the earlier versions within it; the version's folder.
+
+    ``write`` gets an empty folder and the earlier leaderboards that will lie in it. If it raises, the site is as it
+    was. What a killed process left unfinished is removed.
+
+    Raises:
+        UsageError: ``site`` is there and is none of ours.
+    """
+    if site.exists() and not site.is_symlink():
+        raise UsageError(f"{site}: is there and is not a link to a site of ours; valid is a new name, or one of ours")
+    versions = versions_folder(site)
+    versions.mkdir(parents=True, exist_ok=True)
+    for left in versions.glob(f"{_UNFINISHED}*"):
+        shutil.rmtree(left, ignore_errors=True)
+    name = _free_name(versions, now or datetime.now(UTC))
+    unfinished = versions / f"{_UNFINISHED}{name}"
+    unfinished.mkdir()
+    try:
+        earlier = published_versions(site)
+        priors = [Prior(one.name, f"{_PRIOR}/{one.name}/index.html") for one in reversed(earlier)]
+        write(unfinished, priors)
+        for one in earlier:
+            _link_tree(one, unfinished / _PRIOR / one.name)
+        _sync(unfinished)
+        unfinished.rename(versions / name)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    _point(site, versions / name)
+    return versions / name
+
+
+def versions_folder(site: Path) -> Path:
+    """Where the versions of ``site`` lie."""
+    return site.with_name(f"{site.name}.versions")
+
+
+def published_versions(site: Path) -> list[Path]:
+    """The folders of the versions up to the one that ``site`` points to, oldest first."""
+    versions = versions_folder(site)
+    if not site.is_symlink() or not versions.is_dir():
+        return []
+    current = site.readlink().name
+    return sorted(one for one in versions.iterdir() if not one.name.startswith(".") and one.name <= current)
+
+
+def _free_name(versions: Path, now: datetime) -> str:
+    """The time as a name, later than every version that is there."""
+    name = f"{now:%Y-%m-%dT%H%M%SZ}"
+    taken = {one.name for one in versions.iterdir()}
+    number = 1
+    while name in taken:
+        number += 1
+        name = f"{now:%Y-%m-%dT%H%M%SZ}-{number}"
+    return name
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """The files of an earlier version under another name, without those that it keeps of still earlier ones."""
+
+    def link(one: str, other: str) -> None:
+        try:
+            os.link(one, other)
+        except OSError:
+            shutil.copy2(one, other)
+
+    shutil.copytree(
+        source, target, copy_function=link, ignore=lambda folder, names: {_PRIOR} & set(names) if Path(folder) == source
+        else set(),
+    )  # fmt: skip
+
+
+def _sync(folder: Path) -> None:
+    """The files on the disk before a link names them."""
+    for path in (*folder.rglob("*"), folder):
+        if path.is_file() or path.is_dir():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def _point(site: Path, version: Path) -> None:
+    temporary = site.with_name(f".{site.name}.{os.getpid()}.link")
+    with suppress(FileNotFoundError):
+        temporary.unlink()
+    temporary.symlink_to(os.path.relpath(version, site.parent))
+    temporary.replace(site)

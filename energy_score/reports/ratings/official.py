@@ -1,0 +1,34 @@
+"""The published snapshots that come with the program, and how a snapshot is named on the command line."""
+
+from importlib import resources
+from pathlib import Path
+
+from energy_score.contract.cohort_snapshot import CohortSnapshot
+from energy_score.contract.errors import UsageError
+
+_FOLDER = resources.files("energy_score.reports.ratings") / "snapshots"
+# The one that is rated against unless another is asked for.
+LATEST_OFFICIAL = "2025-02"
+
+
+def official_names() -> list[str]:
+    """The names of the snapshots that come with the program, oldest first."""
+    return sorted(entry.name.removesuffix(".json") for entry in _FOLDER.iterdir() if entry.name.endswith(".json"))
+
+
+def open_snapshot(name_or_file: str) -> CohortSnapshot:
+    """The published snapshot of that name, or the one in that file.
+
+    Raises:
+        UsageError: neither is there; the message names the known ones.
+        RecordError: the file is damaged, or was changed after it was issued.
+    """
+    if name_or_file in official_names():
+        with resources.as_file(_FOLDER / f"{name_or_file}.json") as path:
+            return CohortSnapshot.read(path)
+    path = Path(name_or_file)
+    if not path.is_file():
+        raise UsageError(
+            f"snapshot {name_or_file!r}: no such file, and not one of the published {', '.join(official_names())}"
+        )
+    return CohortSnapshot.read(path)

@@ -1,0 +1,190 @@
+"""Who gets how many stars: only rateable and comparable runs, each within its task (and class for text generation)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
+from energy_score.contract.errors import UsageError
+from energy_score.contract.result_row import ResultRow
+from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
+from energy_score.tasks.registry import task_of
+
+_CohortKey = tuple[str, str | None]
+
+
+@dataclass(frozen=True)
+class Rating:
+    """The stars of one row, or why it has none.
+
+    ``against`` names what the stars are relative to. ``half_width_wh`` is that of the 95 % interval of
+    ``wh_per_1000_queries``. ``chances`` are those of each star with the repeats' scatter; empty where that is unknown.
+    ``notes`` are what a reader of the stars must know.
+    """
+
+    row: ResultRow
+    against: str
+    stars: Stars | None
+    unrated_because: str | None = None
+    bands: Bands | None = None
+    half_width_wh: float | None = None
+    chances: dict[Stars, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def other_chances(self) -> str:
+        """The chance of every other star, as far as it is at least a per cent; nothing where there is none."""
+        others = sorted(self.chances.items(), reverse=True)
+        return ", ".join(
+            f"{chance:.0%} chance of {stars}"
+            for stars, chance in others
+            if stars != self.stars and chance >= 0.01  # noqa: PLR2004 - below that it would be read as none
+        )
+
+    @property
+    def stars_in_words(self) -> str:
+        """The stars, with the chance of others."""
+        if self.stars is None:
+            return f"unrated: {self.unrated_because}"
+        stars = f"{self.stars} star{'s' if self.stars != 1 else ''}"
+        return f"{stars} ({self.other_chances})" if self.other_chances else stars
+
+
+def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Rating]:
+    """The stars that each row would have had in ``snapshot``, in the order of the rows."""
+    rows = tuple(rows)
+    superseded = _superseded(rows)
+    bands: dict[_CohortKey, Bands | None] = {
+        (cohort.task, cohort.model_class): bands_of(cohort.energies_wh) for cohort in snapshot.cohorts
+    }
+    sort = "" if snapshot.official else ", own runs"
+    return [
+        _rating(row, bands, superseded=superseded, against=f"snapshot {snapshot.name} ({snapshot.issued}{sort})")
+        for row in rows
+    ]
+
+
+def rate_among(rows: Iterable[ResultRow]) -> list[Rating]:
+    """The stars of each row relative to the other ones of ``rows``, in their order."""
+    rows = tuple(rows)
+    superseded = _superseded(rows)
+    bands = {key: bands_of(cohort.energies_wh) for key, cohort in _own_cohorts(rows).items()}
+    return [_rating(row, bands, superseded=superseded, against="these runs alone, no official cohort") for row in rows]
+
+
+def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: str) -> CohortSnapshot:
+    """The rateable ones of ``rows`` as a cohort snapshot of one's own runs, each member with its stars.
+
+    Raises:
+        UsageError: not one row can be rated.
+    """
+    cohorts = tuple(cohort for _, cohort in sorted(_own_cohorts(tuple(rows)).items(), key=lambda item: str(item[0])))
+    if not cohorts:
+        raise UsageError(f"{source}: not one run there is rateable and comparable, so there is no cohort to keep")
+    return CohortSnapshot(name=name, issued=issued, official=False, source=source, cohorts=cohorts).sealed()
+
+
+def unrated_because(row: ResultRow) -> str | None:
+    """Why ``row`` can have no stars in any cohort; None where it can."""
+    if row.successful_prompts is None:
+        return f"the run failed: {row.error_message or 'no result'}"
+    if row.wh_per_1000_queries is None:
+        return "no GPU energy was measured"
+    if row.rateable is None or row.comparable is None:
+        return "the table has no verdict for it"
+    reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
+    if not row.rateable:
+        return f"not rateable{reasons}"
+    return None if row.comparable else f"not comparable{reasons}"
+
+
+def _own_cohorts(rows: Sequence[ResultRow]) -> dict[_CohortKey, Cohort]:
+    """The cohorts that the rateable rows make, with the stars of each member."""
+    superseded = _superseded(rows)
+    by_key: dict[_CohortKey, list[ResultRow]] = {}
+    for row in rows:
+        if unrated_because(row) is None and id(row) not in superseded:
+            by_key.setdefault(_cohort_key(row), []).append(row)
+    cohorts = {}
+    for key, members in by_key.items():
+        bands = bands_of([_wh(row) for row in members])
+        cohorts[key] = Cohort(
+            task=key[0],
+            model_class=key[1],
+            members=tuple(
+                CohortMember(
+                    model=row.model_name,
+                    revision=row.model_commit,
+                    reasoning_state=row.reasoning_state,
+                    wh_per_1000_queries=_wh(row),
+                    stars=bands.stars(_wh(row)) if bands else None,
+                )
+                for row in sorted(members, key=lambda row: (row.model_name, row.reasoning_state))
+            ),
+        )
+    return cohorts
+
+
+def _superseded(rows: Sequence[ResultRow]) -> set[int]:
+    """The rows (by ``id``) of which ``rows`` hold a later measurement: same cohort, model, revision and state."""
+    latest: dict[tuple[object, ...], ResultRow] = {}
+    earlier = set()
+    for row in sorted(rows, key=lambda row: row.timestamp or datetime.min.replace(tzinfo=UTC)):
+        if unrated_because(row) is not None:
+            continue
+        key = (*_cohort_key(row), row.model_name, row.model_commit, row.reasoning_state)
+        if key in latest:
+            earlier.add(id(latest[key]))
+        latest[key] = row
+    return earlier
+
+
+def _rating(
+    row: ResultRow, bands_by_cohort: dict[_CohortKey, Bands | None], *, superseded: set[int], against: str
+) -> Rating:
+    key = _cohort_key(row)
+    cohort = f"{key[0]} class {key[1]}" if key[1] else key[0]
+    reason = unrated_because(row)
+    bands = bands_by_cohort.get(key)
+    if reason is None and id(row) in superseded:
+        reason = "superseded: a later run of the same model, revision and state is there"
+    elif reason is None and key not in bands_by_cohort:
+        reason = f"there is no cohort {cohort} in it"
+    elif reason is None and bands is None:
+        reason = f"the cohort {cohort} has no range (n < 2, or all alike)"
+    half_width_wh = _half_width_wh(row)
+    if reason is not None or bands is None:
+        return Rating(row, against, None, unrated_because=reason, half_width_wh=half_width_wh)
+    energy_wh, chances = _wh(row), {}
+    if half_width_wh is not None and row.repeats is not None and row.repeats > 1:
+        chances = bands.chances(energy_wh, half_width_wh=half_width_wh, repeats=row.repeats)
+    notes = []
+    if bands.size < FEW_MEMBERS:
+        notes.append(f"only {bands.size} models in the cohort {cohort}: one more may move every star")
+    if bands.is_outside(energy_wh):
+        notes.append(f"outside the range of the cohort {cohort}, which a model like this one would have widened")
+    return Rating(
+        row, against, bands.stars(energy_wh), bands=bands, half_width_wh=half_width_wh, chances=chances,
+        notes=tuple(notes),
+    )  # fmt: skip
+
+
+def _cohort_key(row: ResultRow) -> _CohortKey:
+    """A class counts where the task is rated by class; a sheet may give one to any row."""
+    try:
+        has_classes = task_of(row.task).has_classes
+    except UsageError:
+        has_classes = False  # a failed row may name no task at all
+    return (row.task, row.model_class if has_classes else None)
+
+
+def _wh(row: ResultRow) -> float:
+    assert row.wh_per_1000_queries is not None  # noqa: S101 - unrated_because has seen it
+    return row.wh_per_1000_queries
+
+
+def _half_width_wh(row: ResultRow) -> float | None:
+    """The half-width of the total's interval, per 1,000 queries."""
+    if row.gpu_energy_ci95_half_width_wh is None or not row.successful_prompts:
+        return None
+    return 1000 * row.gpu_energy_ci95_half_width_wh / row.successful_prompts

@@ -1,0 +1,63 @@
+"""The official rule of the stars: the range of GPU energy in five bands of equal width, the lowest gets five."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from scipy.special import stdtr, stdtrit
+
+from energy_score.contract.cohort_snapshot import Stars
+
+# The lowest band first. Source: the rule that reproduces every published star of February 2025 (METHOD.md, "Stars").
+_STARS_BY_BAND: tuple[Stars, ...] = (5, 4, 3, 2, 1)
+# Fewer members than this make bands that one further model may well move.
+FEW_MEMBERS = 5
+# A range narrower than this part of its energies is that of rounding: no two edges would surely differ.
+_LEAST_RANGE = 1e-12
+
+
+@dataclass(frozen=True)
+class Bands:
+    """The bands of a cohort of ``size`` members: six edges in Wh per 1,000 queries, rising.
+
+    A band holds its upper edge and not its lower one; the lowest edge is set a little below the least member, so that
+    this member lies in the first band.
+    """
+
+    edges_wh: tuple[float, ...]
+    size: int
+
+    def stars(self, wh_per_1000_queries: float) -> Stars:
+        """The stars of that energy; what lies outside the range of the cohort belongs to the band beside it."""
+        inside = min(max(wh_per_1000_queries, math.nextafter(self.edges_wh[0], math.inf)), self.edges_wh[-1])
+        band = pd.cut([inside], list(self.edges_wh), labels=False)[0]
+        return _STARS_BY_BAND[int(band)]
+
+    def is_outside(self, wh_per_1000_queries: float) -> bool:
+        """Whether that energy is less or more than every member's."""
+        return not self.edges_wh[0] < wh_per_1000_queries <= self.edges_wh[-1]
+
+    def chances(self, wh_per_1000_queries: float, *, half_width_wh: float, repeats: int) -> dict[Stars, float]:
+        """The chance of each star, given the mean of ``repeats`` repeats and the half-width of its 95 % t-interval.
+
+        The mean of further repeats is taken to follow Student's t with ``repeats`` - 1 degrees of freedom around this
+        one; the edges are taken as they are, and the sensor's gain error, which repeats do not show, is left out.
+        """
+        freedom = repeats - 1
+        scale_wh = half_width_wh / float(stdtrit(freedom, 0.975))
+        if scale_wh == 0:
+            return {self.stars(wh_per_1000_queries): 1.0}
+        below = [0.0, *(float(stdtr(freedom, (edge - wh_per_1000_queries) / scale_wh)) for edge in self.edges_wh[1:-1])]
+        return {
+            stars: above - under for stars, under, above in zip(_STARS_BY_BAND, below, [*below[1:], 1.0], strict=True)
+        }
+
+
+def bands_of(energies_wh: Sequence[float]) -> Bands | None:
+    """The bands of a cohort with these energies (Wh per 1,000 queries); None without a range, as of one model alone."""
+    least, most = min(energies_wh), max(energies_wh)
+    if most - least < _LEAST_RANGE * most:
+        return None
+    _, edges = pd.cut(energies_wh, len(_STARS_BY_BAND), labels=list(_STARS_BY_BAND), retbins=True)
+    return Bands(tuple(float(edge) for edge in edges), len(energies_wh))

@@ -1,0 +1,85 @@
+"""The rows that a report is made of: of a batch's output directory, or of a results table that somebody kept."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from energy_score.contract.errors import UsageError
+from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.results_table.csv_table import FORMULA_STARTS
+from results_aggregator import ResultsAggregator
+
+# The columns whose empty cell is a text without letters, and not an unknown one.
+_NEVER_NONE = ("model_name", "task", "reasoning_state")
+
+
+@dataclass(frozen=True)
+class Results:
+    """Rows, and the run directory that each was made from; None for the rows of a table."""
+
+    source: Path
+    rows: tuple[ResultRow, ...]
+    directories: tuple[RunDirectory | None, ...]
+
+
+def read_results(path: Path) -> Results:
+    """The rows of an output directory, made from its run directories, or those of a ``master_results.csv``.
+
+    A table of the published tool will do: columns that it does not have are unknown.
+
+    Raises:
+        UsageError: there is neither, or the table has a fault; every fault is named with its line and column.
+    """
+    if (path / "individual_runs").is_dir():
+        aggregator = ResultsAggregator(path)
+        directories = tuple(aggregator.directories())
+        return Results(path, tuple(aggregator.row_of(directory.path) for directory in directories), directories)
+    if not path.is_file():
+        raise UsageError(
+            f"{path}: no results there; valid is a batch's output directory (with individual_runs in it) or a "
+            "master_results.csv"
+        )
+    rows = rows_of_table(path)
+    return Results(path, rows, (None,) * len(rows))
+
+
+def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
+    """The rows of the results table at ``path``, as they were before they became cells.
+
+    Raises:
+        UsageError: it cannot be read, or is no such table; the message names every fault.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read: {error}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    columns = tuple(reader.fieldnames or ())
+    missing = [name for name in DOCUMENTED_COLUMNS if name not in columns]
+    unknown = [name for name in columns if name not in ResultRow.model_fields]
+    if missing or unknown:
+        faults = [f"no column {name}" for name in missing] + [f"unknown column {name!r}" for name in unknown]
+        raise UsageError(f"{path}: not a results table of this version: {'; '.join(faults)}")
+    rows, faults = [], []
+    for record in reader:
+        try:
+            rows.append(ResultRow.model_validate({name: _value(name, record[name]) for name in columns}))
+        except ValidationError as error:
+            faults += [
+                f"{path}:{reader.line_num}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}, not {fault['input']!r}"
+                for fault in error.errors(include_url=False)
+            ]
+    if faults:
+        raise UsageError("\n".join(faults))
+    return tuple(rows)
+
+
+def _value(column: str, cell: str | None) -> str | None:
+    """The text that was written as ``cell``: a guarded formula loses its guard, an empty cell is None or no text."""
+    if not cell:
+        return "" if column in _NEVER_NONE else None
+    return cell[1:] if cell[0] == "'" and cell[1:].startswith(FORMULA_STARTS) else cell

@@ -1,0 +1,63 @@
+"""A table of text that can be written for a terminal, for Markdown, and as objects for machines."""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from energy_score.batch.table import print_table
+
+Format = Literal["table", "markdown", "json"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """``title``, one header and rows of as many cells, and ``notes`` for below; ``objects`` say the same unrounded."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...] = ()
+    objects: tuple[dict[str, Any], ...] = ()
+
+
+def markdown(table: Table) -> str:
+    """The table as GitHub's Markdown, its cells escaped."""
+    lines = [f"### {_cell(table.title)}", "", _line(table.header), _line(["---"] * len(table.header))]
+    lines += [_line([_cell(cell) for cell in row]) for row in table.rows]
+    if table.notes:
+        lines += ["", *(f"- {_cell(note)}" for note in table.notes)]
+    return "\n".join(lines) + "\n"
+
+
+def write(tables: Sequence[Table], form: Format) -> None:
+    """The tables on standard output; as JSON one object with a list of tables."""
+    if form == "json":
+        content = [{"title": one.title, "rows": one.objects, "notes": one.notes} for one in tables]
+        sys.stdout.write(json.dumps(content, indent=1) + "\n")
+        return
+    if form == "markdown":
+        sys.stdout.write("\n".join(markdown(table) for table in tables))
+        return
+    for table in tables:
+        sys.stdout.write(f"{table.title}\n")
+        print_table(table.header, table.rows, stream=sys.stdout)
+        sys.stdout.writelines(f"note: {note}\n" for note in table.notes)
+
+
+def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:
+    """The number with so many significant digits; nothing where it is unknown."""
+    return "" if value is None else f"{value:.{digits}g}{unit}"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    """The text on one line, with whatever Markdown or HTML would read in it made harmless."""
+    line = " ".join(text.split())
+    for character in "\\`*_{}[]<>#|~":
+        line = line.replace(character, f"\\{character}")
+    return line

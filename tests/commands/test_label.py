@@ -1,0 +1,35 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from energy_score.commands.label import command
+from energy_score.contract.errors import NothingMatchedError
+from tests.record_factory import make_failure, make_report, make_run
+
+
+def test_the_label_of_an_official_model_is_written_and_named(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        command, ["--snapshot", "2025-02", "--model-name", "PHI-4", "--to", str(tmp_path)], catch_exceptions=False
+    )
+    assert [Path(line).name for line in done.stdout.splitlines()] == [
+        "microsoft_phi-4.svg", "microsoft_phi-4_260x364.png", "microsoft_phi-4_520x728.png",
+        "microsoft_phi-4_badge.svg",
+    ]  # fmt: skip
+    assert all(Path(line).stat().st_size > 0 for line in done.stdout.splitlines())
+
+
+def test_a_run_of_one_s_own_gets_a_label_with_its_stars(tmp_path: Path) -> None:
+    make_run(tmp_path, "one", report=make_report())
+    done = CliRunner().invoke(
+        command, ["--results", str(tmp_path), "--to", str(tmp_path / "l")], catch_exceptions=False
+    )  # fmt: skip
+    svg = Path(done.stdout.splitlines()[0]).read_text(encoding="utf-8")
+    assert "openai/gpt-oss-20b, 1 of 5 stars, 2,540 Wh" in svg
+    assert "Not official." in svg
+
+
+def test_without_stars_there_is_no_label(tmp_path: Path) -> None:
+    make_run(tmp_path, "one", failure=make_failure())
+    with pytest.raises(NothingMatchedError, match="has stars, and a label needs some"):
+        CliRunner().invoke(command, ["--results", str(tmp_path)], catch_exceptions=False)

@@ -1,0 +1,75 @@
+import csv
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+
+from energy_score.reports.leaderboard.build import rated_runs
+from energy_score.reports.leaderboard.entries import Entry
+from energy_score.reports.leaderboard.site import RatedRun, write_site
+from energy_score.reports.ratings.rating import rate_among
+from energy_score.reports.results import read_results
+from tests.leaderboard_pages import HOSTILE, generated_rows
+from tests.record_factory import make_report, make_run, make_spec
+
+MADE = datetime(2026, 11, 24, tzinfo=UTC)
+
+
+def site_of(folder: Path, count: int = 40) -> Path:
+    write_site(folder, [RatedRun(rating, None) for rating in rate_among(generated_rows(count))], made_at=MADE)
+    return folder
+
+
+def test_csv_json_and_parquet_hold_the_same_entries(tmp_path: Path) -> None:
+    site = site_of(tmp_path)
+    entries = [Entry.model_validate(one) for one in json.loads((site / "leaderboard.json").read_text("utf-8"))]
+    assert len(entries) == 40
+    with (site / "leaderboard.csv").open(encoding="utf-8", newline="") as stream:
+        cells = list(csv.DictReader(stream))
+    frame = pd.read_parquet(site / "leaderboard.parquet")
+    assert list(frame.columns) == list(cells[0]) == list(Entry.model_fields)
+    for entry, row, (_, series) in zip(entries, cells, frame.iterrows(), strict=True):
+        assert row["model"] == series["model"] == entry.model
+        assert (row["stars"] or None) == (None if entry.stars is None else str(entry.stars))
+        assert (float(row["wh_per_1000_queries"]) if row["wh_per_1000_queries"] else None) == entry.wh_per_1000_queries
+        assert pd.isna(series["stars"]) == (entry.stars is None)
+
+
+def test_equal_results_give_equal_bytes(tmp_path: Path) -> None:
+    one, other = site_of(tmp_path / "one"), site_of(tmp_path / "other")
+    for path in one.rglob("*"):
+        if path.is_file():
+            assert path.read_bytes() == (other / path.relative_to(one)).read_bytes()
+
+
+def test_nothing_hostile_stands_in_the_page_outside_its_data(tmp_path: Path) -> None:
+    page = (site_of(tmp_path) / "index.html").read_text("utf-8")
+    assert HOSTILE not in page
+    assert "onerror=alert" in page  # in the data, where no character can end the element
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert data is not None
+    assert "<" not in data[1]
+    assert json.loads(data[1])[0]["model"] == HOSTILE
+
+
+def test_the_page_names_no_address_to_load_from(tmp_path: Path) -> None:
+    page = (site_of(tmp_path) / "index.html").read_text("utf-8")
+    assert not re.search(r'(?:src|href)="(?!#|data:|\$\{|leaderboard\.|prior/)', page)
+
+
+def test_a_local_data_set_does_not_tell_where_it_lay(tmp_path: Path) -> None:
+    spec = make_spec()
+    local = spec.dataset.model_copy(update={"name": None, "path": "/home/somebody/prompts.csv"})
+    make_run(tmp_path / "r", "one", report=make_report(spec=spec.model_copy(update={"dataset": local})))
+    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    for path in (tmp_path / "site").rglob("*.*"):
+        assert b"/home/somebody" not in path.read_bytes(), path
+
+
+def test_a_run_directory_with_a_strange_name_gets_a_page_of_its_own(tmp_path: Path) -> None:
+    for name in ("a?b", "a#b"):
+        make_run(tmp_path / "r", name, report=make_report())
+    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    assert len(list((tmp_path / "site" / "models").iterdir())) == 2

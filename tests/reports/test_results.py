@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from energy_score.contract.errors import UsageError
+from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
+from energy_score.reports.results import read_results
+from results_aggregator import ResultsAggregator
+from tests.record_factory import make_config, make_failure, make_report, make_run
+
+
+def test_a_table_read_back_holds_the_rows_of_the_run_directories(tmp_path: Path) -> None:
+    make_run(tmp_path, "one", report=make_report())
+    make_run(tmp_path, "two", config=make_config(model_id="=cmd/model"), failure=make_failure(message="-1 is odd"))
+    table = ResultsAggregator(tmp_path).write_master_csv()
+    of_directories, of_table = read_results(tmp_path), read_results(table)
+    assert [one.path.name for one in of_directories.directories if one] == ["one", "two"]
+    assert of_table.directories == (None, None)
+    for read, made in zip(of_table.rows, of_directories.rows, strict=True):
+        for column in ResultRow.model_fields:
+            value = getattr(made, column)
+            if column == "timestamp":  # written to the second
+                value = value.replace(microsecond=0)
+            assert getattr(read, column) == (None if value == "" and column != "reasoning_state" else value), column
+    assert of_table.rows[1].model_name == "=cmd/model"
+
+
+def test_a_table_of_the_published_tool_has_unknown_verdicts(tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    cells = ["a/a", "A", "text_gen", "Off", *["1"] * 13, "2025-11-17T03:15:00+00:00", ""]
+    path.write_text(",".join(DOCUMENTED_COLUMNS) + "\n" + ",".join(cells) + "\n", encoding="utf-8")
+    [row] = read_results(path).rows
+    assert row.gpu_energy_wh == 1.0
+    assert row.rateable is None
+    assert row.error_message is None
+
+
+def test_every_fault_of_a_table_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    good = ["a/a", "A", "text_gen", "Off", *["1"] * 13, "2025-11-17T03:15:00+00:00", ""]
+    bad = ["b/b", "A", "text_gen", "Off", "many", *["1"] * 12, "tomorrow", ""]
+    path.write_text("\n".join(",".join(line) for line in (DOCUMENTED_COLUMNS, good, bad)), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_results(path)
+    assert "bad.csv:3: total_prompts:" in str(caught.value)
+    assert "bad.csv:3: timestamp:" in str(caught.value)
+
+
+def test_what_is_no_results_table_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "models.csv"
+    path.write_text("model_name,colour\na,red\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"no column model_class.*unknown column 'colour'"):
+        read_results(path)
+    with pytest.raises(UsageError, match="no results there"):
+        read_results(tmp_path / "absent")

@@ -1,0 +1,25 @@
+import json
+
+import pytest
+
+from energy_score.reports.table import Table, figure, markdown, write
+
+TABLE = Table("a_b", ("x", "y"), (("<b>|1", "2\n3"),), notes=("n_1",), objects=({"x": 1.25},))
+
+
+def test_markdown_makes_what_it_would_read_harmless() -> None:
+    assert markdown(TABLE) == "### a\\_b\n\n| x | y |\n| --- | --- |\n| \\<b\\>\\|1 | 2 3 |\n\n- n\\_1\n"
+
+
+def test_json_holds_the_unrounded_objects(capsys: pytest.CaptureFixture[str]) -> None:
+    write([TABLE], "json")
+    assert json.loads(capsys.readouterr().out) == [{"title": "a_b", "rows": [{"x": 1.25}], "notes": ["n_1"]}]
+
+
+def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    write([TABLE], "table")
+    assert capsys.readouterr().out == "a_b\nx\ty\n<b>|1\t2 3\nnote: n_1\n"
+
+
+def test_an_unknown_figure_is_empty() -> None:
+    assert (figure(None), figure(0.0), figure(1234.567)) == ("", "0", "1235")
