@@ -16,6 +16,7 @@ demo: $(VENV)/.installed-pytorch
 	@echo
 	@echo "The table:               demo/batch_results/master_results.csv"
 	@echo "Each run's files:        demo/batch_results/individual_runs/"
+	@echo "The leaderboard:         $$($(DEMO) batch_runner.py leaderboard --results demo/batch_results --site demo/site)"
 	@echo "Prompts as rendered:     demo/batch_results/individual_runs/*/texts.jsonl"
 	@echo "Logs:                    demo/batch_results/logs/"
 	@echo "The sheet and models:    demo/models.csv, demo/models/"
