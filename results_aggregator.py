@@ -16,7 +16,12 @@ from energy_score.results_table.report_row import row_of_report
 if TYPE_CHECKING:
     import pandas as pd
 
-_INTERRUPTED = "interrupted: the run was started and left no result; run the batch again"
+_WITHOUT_RESULT = {
+    RunState.EMPTY: "interrupted: the run left nothing; run the batch again",
+    RunState.PLANNED: "planned: the run has not begun",
+    RunState.RUNNING: "running: the run is under way",
+    RunState.LOST: "interrupted: the run was started and left no result; run the batch again",
+}
 
 
 class ResultsAggregator:
@@ -68,8 +73,8 @@ class ResultsAggregator:
                             "run_id": failure.run_id,
                         }
                     )
-                case RunState.STARTED | RunState.EMPTY:
-                    return _identified(directory).model_copy(update={"error_message": _INTERRUPTED})
+                case state:
+                    return _identified(directory).model_copy(update={"error_message": _WITHOUT_RESULT[state]})
         except (RecordError, OSError) as error:
             fault = str(error).replace(f"{self.output_directory}{os.sep}", "")
             return _identified(directory).model_copy(update={"error_message": fault})

@@ -8,6 +8,7 @@ from pathlib import Path
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.record import Record
 from energy_score.contract.run_failure import RunFailure
+from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 
@@ -16,6 +17,7 @@ _RECORDS: dict[str, type[Record]] = {
     "run_report.v1.json": RunReport,
     "run_failure.v1.json": RunFailure,
     "host_witness.v1.json": HostWitness,
+    "run_owner.v1.json": RunOwner,
 }
 
 

@@ -12,13 +12,13 @@ from docker.utils import parse_bytes
 from energy_score import __version__
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_owner import Owner
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.container import Container, innermost, remove
 from energy_score.executors.container_settings import container_settings, readable_token
 from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStream
 from energy_score.executors.engine_output import OnEvent, OnLogLine
 from energy_score.executors.executor import Execution
-from energy_score.executors.owner import Owner
 from energy_score.executors.witness import open_witness
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ _NAME_MAX = 40
 
 class DockerExecutor:
     """Runs each engine in a container of the image called ``image``; ``memory`` limits each one, in bytes."""
+
+    name = "docker"
 
     def __init__(self, *, timeout_s: float, image: str, memory: int | None) -> None:
         self.image: str | None = None
@@ -68,7 +70,13 @@ class DockerExecutor:
         self._sweep(client)
 
     def execute(
-        self, directory: RunDirectory, *, spec: RunSpec, on_event: OnEvent, on_log_line: OnLogLine
+        self,
+        directory: RunDirectory,
+        *,
+        spec: RunSpec,
+        on_event: OnEvent,
+        on_log_line: OnLogLine,
+        gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
         """As the protocol says; on Ctrl-C the container is stopped before KeyboardInterrupt goes on.
 
@@ -78,11 +86,13 @@ class DockerExecutor:
         api = self._connected().api
         name = container_name(spec.run_id)
         labels = {RUN_LABEL: spec.run_id, **Owner.current().labels()}
-        with open_witness(spec) as witness, readable_token() as token_file:
+        with open_witness(spec, leased=gpu_uuids) as witness, readable_token() as token_file:
             settings = container_settings(
                 spec,
                 directory=directory,
-                gpu_uuids=() if spec.endpoint else witness.uuids,  # a server's GPUs are not the client's
+                gpu_uuids=()
+                if spec.endpoint
+                else witness.uuids or gpu_uuids or (),  # a server's GPUs are not the client's
                 memory=self._memory,
                 token_file=token_file,
             )

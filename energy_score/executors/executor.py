@@ -24,7 +24,11 @@ class Execution:
 
 
 class Executor(Protocol):
-    """Runs engines, one at a time."""
+    """Runs engines, each from a thread of its own where several are under way."""
+
+    @property
+    def name(self) -> str:
+        """The executor's name on the command line."""
 
     @property
     def image(self) -> str | None:
@@ -44,8 +48,10 @@ class Executor(Protocol):
         spec: RunSpec,
         on_event: OnEvent,
         on_log_line: OnLogLine,
+        gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
         """Carry out ``spec``, which lies in ``directory``, and wait for its end; nothing of it is left running.
 
-        ``on_event`` gets the engine's events and ``on_log_line`` its log, from other threads.
+        ``on_event`` gets the engine's events and ``on_log_line`` its log, from other threads. ``gpu_uuids`` are the
+        GPUs that were leased for the run, which gets exactly those; None: as many visible ones as it asks for.
         """

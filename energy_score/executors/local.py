@@ -52,6 +52,7 @@ _PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 class LocalExecutor:
     """Runs engines with this interpreter on this machine."""
 
+    name = "local"
     image: str | None = None
 
     def __init__(self, *, timeout_s: float) -> None:
@@ -74,13 +75,14 @@ class LocalExecutor:
         spec: RunSpec,
         on_event: OnEvent,
         on_log_line: OnLogLine,
+        gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
         """As the protocol says; on Ctrl-C the child is stopped before KeyboardInterrupt goes on."""
         command = [
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
         ]  # fmt: skip
-        witness = open_witness(spec)
+        witness = open_witness(spec, leased=gpu_uuids)
         with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
@@ -88,7 +90,7 @@ class LocalExecutor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=work_directory,
-                env=engine_environment(os.environ) | _gpus_by_uuid(spec, witness.uuids),
+                env=engine_environment(os.environ) | _gpus_by_uuid(spec, witness.uuids or gpu_uuids or ()),
                 start_new_session=True,
             )
             witness.is_of_run = lambda process_id: os.getsid(process_id) == child.pid

@@ -148,13 +148,15 @@ class GpuWitness:
             return False
 
 
-def open_witness(spec: RunSpec) -> GpuWitness:
-    """The witness of the GPUs that ``spec`` is run on: the visible ones, or those of the server at its endpoint.
+def open_witness(spec: RunSpec, *, leased: Sequence[str] | None = None) -> GpuWitness:
+    """The witness of the GPUs that ``spec`` is run on: those of the server at its endpoint, or ``leased`` ones.
+
+    Where none were leased (None) they are the visible ones, as many as the spec asks for.
 
     Raises:
         MeterError: the spec names GPUs that are not there.
     """
     if spec.endpoint is None:
-        return GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count, gpus=spec.meter_gpus or None)
+        return GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count, gpus=spec.meter_gpus or leased)
     found = find_endpoint_gpus(spec.endpoint, named=spec.meter_gpus)
     return GpuWitness(spec.run_id, gpu_count=None, gpus=found.uuids, server_process_ids=found.server_process_ids)
