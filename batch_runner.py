@@ -15,8 +15,9 @@ import click
 
 from energy_score import __version__
 from energy_score.commands.options import (
+    batch_executor_options,
     executor_from,
-    executor_options,
+    is_cluster,
     run_options,
     run_options_from,
     selection_from,
@@ -99,6 +100,8 @@ class _CommandGroup(click.Group):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
+        "cancel": "energy_score.commands.cluster_batches:cancel",
+        "collect": "energy_score.commands.cluster_batches:collect",
         "aggregate": "energy_score.commands.aggregate:command",
         "doctor": "energy_score.commands.doctor:doctor",
         "list": "energy_score.commands.list_runs:command",
@@ -140,6 +143,8 @@ class _CommandGroup(click.Group):
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
+                    ("collect", "Take in what a batch on a cluster has done, after its program ended."),
+                    ("cancel", "End a batch on a cluster."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
                 ]
             )
@@ -148,7 +153,7 @@ class _CommandGroup(click.Group):
 @click.group(cls=_CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @selection_options
 @run_options
-@executor_options
+@batch_executor_options
 @click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 @click.version_option(__version__, prog_name="energy-score")
@@ -188,6 +193,10 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     Raises:
         EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
     """
+    if is_cluster(parameters):
+        from energy_score.cluster.run import run_on_cluster  # noqa: PLC0415 - not on the way to --help
+
+        return run_on_cluster(parameters)
     from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
     from energy_score.batch.attempt import Attempt, end_on_sigterm  # noqa: PLC0415
     from energy_score.batch.ledger import Ledger  # noqa: PLC0415

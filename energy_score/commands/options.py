@@ -1,7 +1,7 @@
 """The command-line options that several commands share. Imports nothing heavy: it is on the way to ``--help``."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,16 +88,29 @@ _RUN = (
 )  # fmt: skip
 
 
-def _default_executor(backend: str) -> str:
+def default_executor(backend: str) -> str:
     """A container for each run; none for what only sends queries to a server, whose GPUs the host alone can see."""
     without = os.environ.get("USE_DOCKER", "").strip().lower() in ("false", "0", "no")
     return "local" if without or backend == "vllm" else "docker"
 
 
-_EXECUTOR = (
-    click.option("--executor", type=click.Choice(["docker", "local"]),
-                 show_default="docker; local with USE_DOCKER=false or --backend vllm",
+_EXECUTOR_DEFAULT = "docker; local with USE_DOCKER=false or --backend vllm"
+_HERE = (
+    click.option("--executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
                  help="Where runs happen: one container per run, or a child process of this program."),
+)  # fmt: skip
+_HERE_OR_CLUSTER = (
+    click.option("--executor", type=click.Choice(["docker", "local", "slurm", "ray"]), show_default=_EXECUTOR_DEFAULT,
+                 help="Where runs happen: one container per run, a child process of this program, or a cluster's node."
+                 ),
+    click.option("--slurm-arg", "slurm_arguments", multiple=True, metavar="ARG",
+                 help="A further word for sbatch, as --slurm-arg=--partition=gpu; may be repeated."),
+    click.option("--ray-address", metavar="HOST:PORT", envvar="RAY_ADDRESS", show_envvar=True,
+                 help="The Ray cluster.  [default: the one this machine belongs to]"),
+    click.option("--node-executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
+                 help="How a cluster's node carries out a run."),
+)  # fmt: skip
+_LIMITS = (
     click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
                  show_envvar=True, help="The image of the docker executor; ./build.sh makes it."),
     click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
@@ -127,8 +140,34 @@ def run_options(command: Command) -> Command:
 
 
 def executor_options(command: Command) -> Command:
-    """Where runs happen, and their limits."""
-    return _with(_EXECUTOR, command)
+    """Where one run happens on this machine, and its limits."""
+    return _with((*_HERE, *_LIMITS), command)
+
+
+def batch_executor_options(command: Command) -> Command:
+    """Where the runs of a batch happen, on this machine or on a cluster, and their limits."""
+    return _with((*_HERE_OR_CLUSTER, *_LIMITS), command)
+
+
+def is_cluster(parameters: Mapping[str, Any]) -> bool:
+    """Whether a cluster carries out the runs.
+
+    Raises:
+        UsageError: an option is given that the executor which was asked for does not know.
+    """
+    from energy_score.contract.errors import UsageError  # noqa: PLC0415 - not on the way to --help
+
+    executor = parameters["executor"]
+    only = {
+        "slurm_arguments": ("--slurm-arg", ("slurm",)),
+        "ray_address": ("--ray-address", ("ray",)),
+        "node_executor": ("--node-executor", ("slurm", "ray")),
+    }
+    for name, (option, executors) in only.items():
+        from_environment = name == "ray_address" and parameters[name] == os.environ.get("RAY_ADDRESS")
+        if parameters[name] and executor not in executors and not from_environment:
+            raise UsageError(f"{option} has a meaning only with --executor {' or '.join(executors)}")
+    return executor in ("slurm", "ray")
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
@@ -160,7 +199,7 @@ def executor_from(parameters: dict[str, Any]) -> "Executor":
     from energy_score.executors.registry import open_executor  # noqa: PLC0415 - not on the way to --help
 
     executor = open_executor(
-        parameters["executor"] or _default_executor(parameters["backend"]),
+        parameters["executor"] or default_executor(parameters["backend"]),
         timeout_s=parameters["timeout_s"],
         image=parameters["image"],
         memory=parameters["memory"],
