@@ -37,9 +37,12 @@ class RayCluster:
             token.write_text(secrets.token_hex(32), encoding="ascii")
             token.chmod(0o600)
         return {
-            "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(token),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_worker_niceness": "0",
             "HF_HUB_OFFLINE": "1",
-        }  # fmt: skip
+        }
 
     def start(self) -> None:
         """Start both nodes, and return when both have joined."""
@@ -64,9 +67,10 @@ class RayCluster:
         for node in reversed(list(self._processes)):
             self.kill(node)
 
-    def start_again(self, node: str) -> None:
-        """Let a killed node join again (not the head)."""
-        self._start(node, [f"--address={self.address}"])
+    def start_missing(self) -> None:
+        """Let the second node join again where it was killed."""
+        if "n2" not in self._processes:
+            self._start("n2", [f"--address={self.address}"])
 
     def _start(self, node: str, options: list[str]) -> None:
         log = self.folder / f"{node}.log"

@@ -8,7 +8,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,6 +48,7 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 SlurmctldTimeout=10
 SlurmdTimeout=6
+MessageTimeout=5
 KillWait=20
 {nodes}
 PartitionName=main Nodes=n1,n2 Default=YES MaxTime=INFINITE State=UP
@@ -77,10 +78,12 @@ class SlurmCluster:
     def start(self) -> None:
         """Start everything, and return when both nodes are idle."""
         self._write_files()
-        munge = [f"--{name}={self.folder}/munge.{name.partition('-')[0]}" for name in ("key-file", "socket", "pid-file")]
+        munge = [
+            f"--{name}={self.folder}/munge.{name.partition('-')[0]}" for name in ("key-file", "socket", "pid-file")
+        ]
         munge += [f"--seed-file={self.folder}/munge.seed", f"--log-file={self.folder}/munge.log"]
         self._spawn("munged", ["munged", "--foreground", "--force", *munge])
-        self._wait_for(lambda: (self.folder / "munge.socket").exists(), "munged")
+        self._wait_for((self.folder / "munge.socket").exists, "munged")
         self._spawn("slurmctld", ["slurmctld", "-D"])
         for node in NODES:
             self._spawn(node, ["slurmd", "-D", "-N", node])
@@ -90,6 +93,15 @@ class SlurmCluster:
         """Let a killed node come back."""
         self._spawn(node, ["slurmd", "-D", "-N", node])
         self._wait_for(lambda: self.states()[node] in ("idle", "mixed", "allocated"), node)
+
+    def restart_controller(self, *, away_s: float) -> None:
+        """End the controller in order, and start it again after ``away_s``."""
+        controller = self._processes.pop("slurmctld")
+        controller.send_signal(signal.SIGTERM)
+        controller.wait(30)
+        time.sleep(away_s)
+        self._spawn("slurmctld", ["slurmctld", "-D"])
+        self._wait_for(lambda: self.run("squeue").returncode == 0, "slurmctld")
 
     def states(self) -> dict[str, str]:
         """The nodes' states, as sinfo names them."""
@@ -161,8 +173,7 @@ class SlurmCluster:
                 env=os.environ | self.environment(),
             )  # fmt: skip
 
-    def _wait_for(self, happened: "object", name: str) -> None:
-        assert callable(happened)
+    def _wait_for(self, happened: Callable[[], object], name: str) -> None:
         deadline_s = time.monotonic() + _START_S
         while not happened():
             if time.monotonic() > deadline_s:

@@ -177,10 +177,12 @@ class SlurmBatch:
         run.missing_since_s = run.missing_since_s or now_s
         if now_s - run.missing_since_s < _SETTLES_S:
             return False
+        log = f"logs/{run.listed.job_name}-{run.index}.log"
+        began = (self.batch.ledger.output_directory / log).exists()
         self.batch.ended_without_result(
             run.planned,
             f"slurm job {run.listed.job_name} [{run.index}] left the queue without a result: it was cancelled or its "
-            f"node was lost; its words are in logs/{run.listed.job_name}-{run.index}.log; run the batch again",
+            f"node was lost{f' (see {log})' if began else ' before it began'}; run the batch again",
         )
         return True
 

@@ -56,7 +56,9 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
     log.info("job=%s node=%s gpus=%s", job, node_name(), ",".join(gpu_uuids or ()) or "none")
     niceness = os.nice(0)
     if niceness > 0:  # Ray's workers have 15 by default (RAY_worker_niceness), and what they start inherits it
-        log.warning("this node gives way to every other process (niceness %d): the model may wait for its CPU", niceness)
+        log.warning(
+            "this node gives way to every other process (niceness %d): the model may wait for its CPU", niceness
+        )
     _start_afresh(ledger, planned, directory, job=job)
     attempt = Attempt(ledger=ledger, executor=executor, progress=progress, timeout_s=node.timeout_s, cluster_job=job)
     attempt.execute_planned(directory, gpu_uuids=gpu_uuids)
