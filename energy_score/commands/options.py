@@ -103,6 +103,23 @@ _EXECUTOR = (
     click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
     click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True,
                  metavar="SECONDS", help="A run is stopped after this long."),
+    click.option("--gpu-wait", "gpu_wait_s", type=click.FloatRange(min=0), default=600.0, show_default=True,
+                 metavar="SECONDS", help="A run waits so long for a GPU that a foreign process is on, then fails."),
+)  # fmt: skip
+
+
+_BATCH = (
+    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                 help="Runs under way at a time, each with GPUs of its own."),
+    click.option("--gpus", metavar="GPU[,GPU]",
+                 help="The GPUs that the batch may use, by UUID or index.  [default: the visible ones]"),
+    click.option("--retry", "retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+                 help="Further attempts at a run that something from outside ended, never at a wrong order."),
+    click.option("--rerun", metavar="failed|all|PATTERN",
+                 help="Only these runs, done or not: PATTERN is a part of a run's name or model id."),
+    click.option("--fail-fast", is_flag=True, help="Begin no further run once one has failed."),
+    click.option("--only-new", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                 help="Skip what this earlier results table or leaderboard snapshot has already."),
 )  # fmt: skip
 
 
@@ -129,6 +146,11 @@ def run_options(command: Command) -> Command:
 def executor_options(command: Command) -> Command:
     """Where runs happen, and their limits."""
     return _with(_EXECUTOR, command)
+
+
+def batch_options(command: Command) -> Command:
+    """How a batch goes through its runs."""
+    return _with(_BATCH, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
