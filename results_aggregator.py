@@ -10,17 +10,19 @@ from energy_score.contract.grid import grid_factor
 from energy_score.contract.record import write_atomically
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.contract.run_owner import RunOwner
 from energy_score.results_table.csv_table import csv_text
 from energy_score.results_table.report_row import row_of_report
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_INTERRUPTED = "interrupted: the run was started and left no result; run the batch again"
 _WITHOUT_RESULT = {
-    RunState.EMPTY: "interrupted: the run left nothing; run the batch again",
+    RunState.EMPTY: _INTERRUPTED,
     RunState.PLANNED: "planned: the run has not begun",
     RunState.RUNNING: "running: the run is under way",
-    RunState.LOST: "interrupted: the run was started and left no result; run the batch again",
+    RunState.LOST: _INTERRUPTED,
 }
 
 
@@ -63,7 +65,9 @@ class ResultsAggregator:
         try:
             match directory.state():
                 case RunState.DONE:
-                    return row_of_report(directory.report(), region, witness=directory.witness())
+                    return row_of_report(
+                        directory.report(), region, witness=directory.witness(), owner=_owner(directory)
+                    )
                 case RunState.FAILED:
                     failure = directory.failure()
                     return _identified(directory).model_copy(
@@ -91,6 +95,14 @@ class ResultsAggregator:
                 return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
         except FileNotFoundError:
             return []
+
+
+def _owner(directory: RunDirectory) -> RunOwner | None:
+    """Who carried the run out; None where that is not known, which takes nothing from its result."""
+    try:
+        return directory.owner()
+    except RecordError:
+        return None
 
 
 def _identified(directory: RunDirectory) -> ResultRow:

@@ -82,7 +82,7 @@ class RayCluster:
                     "--num-cpus=2", "--disable-usage-stats", "--object-store-memory=80000000", "--block",
                 ],
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True,
-                env=os.environ | self.environment() | self.variables.get(node, {}),
+                env=os.environ | self.environment() | dict(self.variables.get(node, {})),
             )  # fmt: skip
         deadline_s = time.monotonic() + _START_S
         while b"Ray runtime started" not in log.read_bytes():

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from debug_logger import RunLog
+from energy_score.batch.causes import cause_of
 from energy_score.batch.ledger import Ledger
 from energy_score.batch.outcome import explain
 from energy_score.batch.plan import PlannedRun
@@ -19,9 +20,12 @@ from energy_score.contract.errors import EnergyScoreError, EnvironmentNotReadyEr
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_spec import RunSpec
-from energy_score.executors.executor import Executor
+from energy_score.executors.executor import Execution, Executor
+from energy_score.leases.run_slots import RunSlot
 
 log = logging.getLogger(__name__)
+
+_INTERRUPTED = "stopped by Ctrl-C or SIGTERM; run it again"
 
 
 @dataclass(frozen=True)
@@ -37,17 +41,20 @@ class Attempt:
     timeout_s: float
     cluster_job: str | None = None
 
-    def run(self, planned: PlannedRun, spec: RunSpec, *, gpu_uuids: tuple[str, ...] | None = None) -> ExitCode:
+    def run(
+        self, planned: PlannedRun, spec: RunSpec, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1
+    ) -> ExitCode:
         """The exit code of a program that had only this run, once that has ended as a result or a recorded failure.
 
         ``gpu_uuids`` are the GPUs leased for it; None leaves the choice among the visible ones to the executor.
+        ``number`` counts the attempts at the run in this batch; what an earlier one left is kept aside.
 
         Raises:
             KeyboardInterrupt: it was stopped by hand; that is recorded too.
         """
 
         def order_and_execute() -> None:
-            self._execute(self.ledger.start(planned, spec), planned, spec, gpu_uuids)
+            self._execute(self.ledger.start(planned, spec), planned, spec, gpu_uuids, number)
 
         return self._recorded(planned, spec, order_and_execute)
 
@@ -74,7 +81,8 @@ class Attempt:
                 f"{directory.path}: the run is under way since {owner.started_at:%Y-%m-%d %H:%M:%S %Z}: {owner.process}"
                 f"{f', {owner.cluster_job}' if owner.cluster_job else ''}"
             )
-        return self._recorded(planned, spec, partial(self._execute, directory, planned, spec, gpu_uuids))
+        number = 1 if owner is None else owner.attempt + 1
+        return self._recorded(planned, spec, partial(self._execute, directory, planned, spec, gpu_uuids, number))
 
     def keep(self, planned: PlannedRun, record: Callable[[], None]) -> None:
         """Write a record, on a full disk from the reserve; where even that is not enough, say so and go on."""
@@ -96,50 +104,65 @@ class Attempt:
         return self._exit_code(planned, spec)
 
     def _execute(
-        self, directory: RunDirectory, planned: PlannedRun, spec: RunSpec, gpu_uuids: tuple[str, ...] | None
+        self,
+        directory: RunDirectory,
+        planned: PlannedRun,
+        spec: RunSpec,
+        gpu_uuids: tuple[str, ...] | None,
+        number: int,
     ) -> None:
-        earlier = directory.owner()
         owner = RunOwner.this_process(
             spec.run_id,
             executor=self.executor.name,
             cluster_job=self.cluster_job,
             gpu_uuids=gpu_uuids,
-            attempt=1 if earlier is None else earlier.attempt + 1,
+            attempt=number,
         )
         owner.write(directory.owner_file)
+        slot = RunSlot()
         try:
-            self._follow(directory, planned, spec, gpu_uuids)
+            with slot:
+                self._follow(directory, planned, spec, owner)
         finally:
-            left = owner.model_copy(update={"finished_at": datetime.now(UTC)})
+            left = owner.model_copy(update={"finished_at": datetime.now(UTC), "concurrent_runs": slot.most})
             self.keep(planned, partial(left.write, directory.owner_file))
 
-    def _follow(
-        self, directory: RunDirectory, planned: PlannedRun, spec: RunSpec, gpu_uuids: tuple[str, ...] | None
-    ) -> None:
+    def _follow(self, directory: RunDirectory, planned: PlannedRun, spec: RunSpec, owner: RunOwner) -> None:
         with RunLog(self.ledger.output_directory, spec.run_id) as run_log:
-            run_log.line(f"run_id={spec.run_id} spec={spec.identity()}")
+            run_log.line(f"run_id={spec.run_id} spec={spec.identity()} attempt={owner.attempt}")
+            if owner.gpu_uuids:
+                run_log.line(f"leased: gpus={','.join(owner.gpu_uuids)}")
             for note in spec.notes:
                 run_log.line(f"note: {note}")
             try:
                 execution = self.executor.execute(
                     directory,
                     spec=spec,
-                    on_event=self.progress.engine_event,
+                    on_event=partial(self.progress.engine_event, planned),
                     on_log_line=run_log.line,
-                    gpu_uuids=gpu_uuids,
+                    gpu_uuids=owner.gpu_uuids,
                 )
             except KeyboardInterrupt:
-                self._keep_failure(planned, stage="interrupted", message="stopped by Ctrl-C or SIGTERM; run it again")
+                if directory.state() is not RunState.DONE:  # it may have ended within the grace
+                    self._keep_failure(planned, stage="interrupted", message=_INTERRUPTED, cause="interrupted")
                 raise
-            state = directory.state()
-            # A run that was stopped from outside says only that it was stopped.
-            stopped = execution.timed_out or execution.engine_lost
-            if state not in (RunState.DONE, RunState.FAILED) or (stopped and state is RunState.FAILED):
-                tail = "\n".join(run_log.tail)
-                message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
-                self._keep_failure(
-                    planned, stage="unknown", message=message, exit_code=execution.exit_code, log_tail=tail
-                )
+            if directory.state() is not RunState.DONE:
+                self._record_end(directory, planned, execution, run_log)
+
+    def _record_end(self, directory: RunDirectory, planned: PlannedRun, execution: Execution, run_log: RunLog) -> None:
+        """Why there is no result: the engine's own words where it could say them, and was not stopped from outside."""
+        recorded = directory.failure() if directory.state() is RunState.FAILED else None
+        cause = cause_of(execution, recorded)
+        if execution.interrupted:
+            self._keep_failure(planned, stage="interrupted", message=_INTERRUPTED, cause=cause)
+        elif recorded is None or execution.timed_out or execution.engine_lost:
+            tail = "\n".join(run_log.tail)
+            message = explain(execution, timeout_s=self.timeout_s, log_tail=tail)
+            code = execution.exit_code
+            self._keep_failure(planned, stage="unknown", message=message, exit_code=code, log_tail=tail, cause=cause)
+        elif cause != recorded.cause:
+            told = recorded.model_copy(update={"cause": cause})
+            self.keep(planned, partial(told.write, directory.failure_file))
 
     def _exit_code(self, planned: PlannedRun, spec: RunSpec) -> ExitCode:
         """What the files say: a result, a failure of the run, or an environment that lacks something."""

@@ -9,7 +9,7 @@ from debug_logger import configure_console
 from energy_score.batch.attempt import end_on_sigterm
 from energy_score.batch.plan import PlannedRun
 from energy_score.cluster.batch import ClusterBatch
-from energy_score.cluster.run import cluster_batch
+from energy_score.cluster.run import cluster_batch, opened
 from energy_score.cluster.slurm import SlurmBatch
 from energy_score.cluster.slurm_commands import require_slurm
 from energy_score.cluster.task_list import task_lists
@@ -26,9 +26,8 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
     configure_console(logging.WARNING)
     end_on_sigterm()
     batch = cluster_batch(output_directory, as_json=as_json)
-    batch.ledger.open()
     under_way = 0
-    try:
+    with opened(batch):
         _count_left_by_ray(batch)
         if any(task_lists(output_directory, "slurm")):
             require_slurm()
@@ -36,13 +35,11 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
             slurm.take_up()
             slurm.follow() if wait else slurm.settle()
             under_way = slurm.under_way_count
-    finally:
         batch.publish(at_once=True)
-        batch.ledger.close()
     states = [batch.ledger.directory(path.name).state() for path in batch.ledger.runs_directory.iterdir()]
     counts = {state.value: states.count(state) for state in RunState if state in states}
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no runs"
-    batch.progress.batch_finished(f"{told}; {under_way} still queued or running at slurm")
+    batch.live.batch_finished(f"{told}; {under_way} still queued or running at slurm")
     if not as_json:
         click.echo(batch.aggregator.master_csv)
     return ExitCode.SOME_RUNS_FAILED if RunState.FAILED in states else ExitCode.OK
@@ -63,15 +60,12 @@ def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
         )
     require_slurm()
     batch = cluster_batch(output_directory, as_json=as_json)
-    batch.ledger.open()
-    try:
+    with opened(batch):
         slurm = SlurmBatch(batch)
         slurm.take_up()
         count = slurm.cancel()
-    finally:
         batch.publish(at_once=True)
-        batch.ledger.close()
-    batch.progress.batch_finished(f"{count} runs cancelled; the batch's command runs them again")
+    batch.live.batch_finished(f"{count} runs cancelled; the batch's command runs them again")
 
 
 def _count_left_by_ray(batch: ClusterBatch) -> None:

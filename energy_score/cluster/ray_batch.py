@@ -14,7 +14,7 @@ from typing import Any
 from energy_score.batch.plan import PlannedRun
 from energy_score.cluster import ray_task
 from energy_score.cluster.batch import ClusterBatch, spec_of
-from energy_score.cluster.task_list import FOLDER, NodeSettings, TaskList
+from energy_score.cluster.task_list import FOLDER, NodeSettings, TaskList, task_lists
 from energy_score.cluster.worker import is_final
 from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
 from energy_score.contract.record import write_atomically, write_bytes_atomically
@@ -40,22 +40,25 @@ class RayBatch:
     _begun: set[str] = field(default_factory=set)
     _looked_s: float = 0.0
 
-    def run(self, runs: Sequence[PlannedRun], *, node: NodeSettings) -> None:
+    def run(self, runs: Sequence[PlannedRun], *, node: NodeSettings, node_gpus: int | None = None) -> None:
         """Carry out ``runs``; each is counted when it has ended.
 
         Raises:
             KeyboardInterrupt: it was stopped by hand; nothing of it is left running, and what ran has recorded that.
         """
+        for left in task_lists(self.batch.ledger.output_directory, "ray"):  # of a program that died: its tasks did too
+            left.file.unlink(missing_ok=True)
         lists: list[TaskList] = []
         try:
             with _probe(self.batch.ledger.output_directory) as (probe_file, probe):
                 by_name = {planned.name: planned for planned in runs}
-                for listed in self.batch.order(runs, engine="ray", node=node):
+                for listed in self.batch.order(runs, engine="ray", node=node, node_gpus=node_gpus):
                     lists.append(listed)
                     self._submit(listed, by_name, probe_file, probe)
                 while self._tasks:
                     self._take_ended(timeout_s=_WAIT_S)
                     self._tell_begun()
+                    self.batch.live.beat()
                     self.batch.publish()
         except KeyboardInterrupt:
             self._cancel()
@@ -69,7 +72,7 @@ class RayBatch:
         remote = self.ray.remote(num_cpus=0, max_retries=_NODE_LOSSES, max_calls=0)(ray_task.execute)
         most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
         if most < listed.gpu_count:
-            self.batch.progress.note(f"no node of the Ray cluster has {listed.gpu_count} GPUs: {len(listed.tasks)} "
+            self.batch.live.note(f"no node of the Ray cluster has {listed.gpu_count} GPUs: {len(listed.tasks)} "
                                      "runs wait until one joins")  # fmt: skip
         text = listed.model_dump_json()
         for index, task in enumerate(listed.tasks):
@@ -114,7 +117,7 @@ class RayBatch:
         for planned in islice(self._tasks.values(), _LOOK_COUNT):
             if planned.name not in self._begun and self.batch.ledger.directory(planned.name).owner_file.exists():
                 self._begun.add(planned.name)
-                self.batch.progress.run_started(planned.label)
+                self.batch.begun(planned)
 
     def _cancel(self) -> None:
         """Take back every task and wait for those that ran; what never began stays an order that a re-run takes up."""

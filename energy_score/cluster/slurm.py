@@ -78,7 +78,14 @@ class SlurmBatch:
                     _refuse_another_order(found, by_name)
                     self._following[task.name] = _Following(found, listed, index)
 
-    def submit(self, runs: Sequence[PlannedRun], *, node: NodeSettings, arguments: Sequence[str]) -> None:
+    def submit(
+        self,
+        runs: Sequence[PlannedRun],
+        *,
+        node: NodeSettings,
+        node_gpus: int | None = None,
+        arguments: Sequence[str] = (),
+    ) -> None:
         """Queue ``runs``, none of which is under way.
 
         Raises:
@@ -86,13 +93,13 @@ class SlurmBatch:
         """
         new = {planned.name: planned for planned in runs}
         (self.batch.ledger.output_directory / "logs").mkdir(exist_ok=True)  # where Slurm is to write, and makes none
-        for listed in self.batch.order(runs, engine="slurm", node=node):
+        for listed in self.batch.order(runs, engine="slurm", node=node, node_gpus=node_gpus):
             try:
                 job_id = submit(listed, arguments)
             except EnvironmentNotReadyError:
                 listed.file.unlink(missing_ok=True)
                 raise
-            self.batch.progress.note(
+            self.batch.live.note(
                 f"slurm job {job_id} ({listed.job_name}): {len(listed.tasks)} runs, GPUs for each: {listed.gpu_count}"
             )
             for index, task in enumerate(listed.tasks):
@@ -102,6 +109,7 @@ class SlurmBatch:
         """Return when nothing that is followed is under way any more; ends and starts are told as they are seen."""
         while self._following:
             self.look()
+            self.batch.live.beat()
             self.batch.publish()
             if self._following:
                 time.sleep(_POLL_S)
@@ -131,7 +139,7 @@ class SlurmBatch:
                 continue
             if task is not None and not run.has_begun:
                 run.has_begun = True
-                self.batch.progress.run_started(run.planned.label)
+                self.batch.begun(run.planned)
             if self._has_ended(run, task, now_s):
                 del self._following[name]
 
@@ -159,8 +167,8 @@ class SlurmBatch:
                 self.batch.ended(run.planned)
             else:
                 self.batch.ended_without_result(
-                    run.planned, "cancelled; run the batch again", stage="interrupted"
-                )  # fmt: skip
+                    run.planned, "cancelled; run the batch again", stage="interrupted", cause="interrupted"
+                )
         self._following = {}
         self._forget_lists()
         return count
@@ -204,7 +212,7 @@ class SlurmBatch:
     def _note(self, message: str) -> None:
         if message not in self._reasons:
             self._reasons.add(message)
-            self.batch.progress.note(message)
+            self.batch.live.note(message)
 
 
 def _has_record(directory: RunDirectory) -> bool:

@@ -17,12 +17,16 @@ ARRAY_MAX = 1000
 
 
 class NodeSettings(Record):
-    """How a node carries out a run: the docker executor with ``image`` and ``memory``, or the local one."""
+    """How a node carries out a run: the docker executor with ``image`` and ``memory``, or the local one.
+
+    It waits ``gpu_wait_s`` for a GPU of its allocation that a foreign process is on.
+    """
 
     executor: Literal["docker", "local"]
     image: str
     memory: str | None = None
     timeout_s: float
+    gpu_wait_s: float = 600.0
 
 
 class ClusterTask(Record):

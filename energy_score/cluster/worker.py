@@ -9,7 +9,10 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import FrameType
 
 from debug_logger import configure_console
 from energy_score.batch.attempt import Attempt, end_on_sigterm
@@ -18,11 +21,16 @@ from energy_score.batch.plan import PlannedRun
 from energy_score.batch.progress import PlainProgress
 from energy_score.cluster.allocation import allocated_gpus, node_name
 from energy_score.cluster.task_list import TaskList
-from energy_score.contract.errors import EnergyScoreError, ExitCode, RecordError
+from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.executors.executor import Executor
 from energy_score.executors.registry import open_executor
+from energy_score.leases.gpu_leases import awaited_lease, open_gpu_leases
 
 log = logging.getLogger(__name__)
+
+# Slurm kills what is left 30 s after it asked to end (KillWait, slurm.conf(5)); so does our task on Ray.
+_GRACE_S = 10.0
 
 
 def execute(listed: TaskList, index: int, *, job: str) -> None:
@@ -30,6 +38,7 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
 
     Raises:
         RecordError: the order cannot be read.
+        EnvironmentNotReadyError: another process carries it out.
         KeyboardInterrupt: it was stopped; that is recorded too.
     """
     task, ledger = listed.tasks[index], Ledger(Path(listed.output_directory))
@@ -41,27 +50,70 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
     if is_final(directory):
         log.info("nothing to do: %s is %s", directory.path, directory.state())
         return
-    planned = PlannedRun(task.name, directory.config(), spec)
-    progress = PlainProgress()
-    node = listed.node
-    try:
-        executor = open_executor(node.executor, timeout_s=node.timeout_s, image=node.image, memory=node.memory)
-        executor.check(backend=spec.backend)
-        gpu_uuids = allocated_gpus(spec, count=listed.gpu_count)
-    except EnergyScoreError as error:
-        message, code = f"{node_name()}, {job}: {error}", error.exit_code
-        log.error("%s", message)  # noqa: TRY400 - the message is written for the user
-        ledger.with_reserve(lambda: ledger.record_failure(planned, stage="start", message=message, exit_code=code))
+    planned, node = PlannedRun(task.name, directory.config(), spec), listed.node
+    with ExitStack() as held:
+        try:
+            executor = open_executor(node.executor, timeout_s=node.timeout_s, image=node.image, memory=node.memory)
+            executor.check(backend=spec.backend)
+            gpu_uuids = allocated_gpus(spec, count=listed.gpu_count)
+            held.enter_context(_leased(gpu_uuids, node.gpu_wait_s))
+        except EnergyScoreError as error:
+            message, code = f"{node_name()}, {job}: {error}", error.exit_code
+            log.error("%s", message)  # noqa: TRY400 - the message is written for the user
+            ledger.with_reserve(lambda: ledger.record_failure(planned, stage="start", message=message, exit_code=code))
+            return
+        held.enter_context(_ended_soon(executor))
+        log.info("job=%s node=%s gpus=%s", job, node_name(), ",".join(gpu_uuids or ()) or "none")
+        _warn_of_niceness()
+        _start_afresh(ledger, planned, directory, job=job)
+        attempt = Attempt(
+            ledger=ledger, executor=executor, progress=PlainProgress(), timeout_s=node.timeout_s, cluster_job=job
+        )
+        attempt.execute_planned(directory, gpu_uuids=gpu_uuids)
+
+
+@contextmanager
+def _leased(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[None]:
+    """The GPUs are nobody else's on this machine while the context is open, whatever cluster or batch he is of.
+
+    Raises:
+        EnvironmentNotReadyError: a foreign process stays on one of them.
+    """
+    leases = open_gpu_leases(",".join(gpu_uuids)) if gpu_uuids else None
+    if leases is None or not gpu_uuids:
+        yield
         return
-    log.info("job=%s node=%s gpus=%s", job, node_name(), ",".join(gpu_uuids or ()) or "none")
+    with leases:
+        lease = awaited_lease(leases, len(gpu_uuids), foreign_wait_s=gpu_wait_s, note=log.warning)
+        try:
+            yield
+        finally:
+            lease.release()
+
+
+@contextmanager
+def _ended_soon(executor: Executor) -> Iterator[None]:
+    """SIGTERM lets the engine finish its query as ever, but for no longer than an engine of clusters waits."""
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        timer = threading.Timer(_GRACE_S, executor.stop, kwargs={"at_once": True})
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def _warn_of_niceness() -> None:
     niceness = os.nice(0)
     if niceness > 0:  # Ray's workers have 15 by default (RAY_worker_niceness), and what they start inherits it
         log.warning(
             "this node gives way to every other process (niceness %d): the model may wait for its CPU", niceness
         )
-    _start_afresh(ledger, planned, directory, job=job)
-    attempt = Attempt(ledger=ledger, executor=executor, progress=progress, timeout_s=node.timeout_s, cluster_job=job)
-    attempt.execute_planned(directory, gpu_uuids=gpu_uuids)
 
 
 def is_final(directory: RunDirectory) -> bool:
@@ -95,7 +147,7 @@ def main() -> int:
         threading.Thread(target=_die_with_stdin, daemon=True).start()
     try:
         execute(TaskList.read(arguments.list), arguments.index, job=arguments.job)
-    except RecordError as error:
+    except EnergyScoreError as error:  # no order that can be read, or somebody else works on it
         log.error("%s", error)  # noqa: TRY400 - as above
         return ExitCode.SOME_RUNS_FAILED
     except KeyboardInterrupt:

@@ -109,6 +109,8 @@ _HERE_OR_CLUSTER = (
                  help="The Ray cluster.  [default: the one this machine belongs to]"),
     click.option("--node-executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
                  help="How a cluster's node carries out a run."),
+    click.option("--node-gpus", type=click.IntRange(min=1), metavar="N",
+                 help="The GPUs of one node: what a class C row gets whose weights' size is not known."),
 )  # fmt: skip
 _LIMITS = (
     click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
@@ -116,6 +118,23 @@ _LIMITS = (
     click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
     click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True,
                  metavar="SECONDS", help="A run is stopped after this long."),
+    click.option("--gpu-wait", "gpu_wait_s", type=click.FloatRange(min=0), default=600.0, show_default=True,
+                 metavar="SECONDS", help="A run waits so long for a GPU that a foreign process is on, then fails."),
+)  # fmt: skip
+
+
+_BATCH = (
+    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                 help="Runs under way at a time, each with GPUs of its own."),
+    click.option("--gpus", metavar="GPU[,GPU]",
+                 help="The GPUs that the batch may use, by UUID or index.  [default: the visible ones]"),
+    click.option("--retry", "retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+                 help="Further attempts at a run that something from outside ended, never at a wrong order."),
+    click.option("--rerun", metavar="failed|all|PATTERN",
+                 help="Only these runs, done or not: PATTERN is a part of a run's name or model id."),
+    click.option("--fail-fast", is_flag=True, help="Begin no further run once one has failed."),
+    click.option("--only-new", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                 help="Skip what this earlier results table or leaderboard snapshot has already."),
 )  # fmt: skip
 
 
@@ -153,21 +172,41 @@ def is_cluster(parameters: Mapping[str, Any]) -> bool:
     """Whether a cluster carries out the runs.
 
     Raises:
-        UsageError: an option is given that the executor which was asked for does not know.
+        UsageError: an option is given that has no meaning where the runs happen.
     """
     from energy_score.contract.errors import UsageError  # noqa: PLC0415 - not on the way to --help
 
     executor = parameters["executor"]
-    only = {
+    of_clusters = {
         "slurm_arguments": ("--slurm-arg", ("slurm",)),
         "ray_address": ("--ray-address", ("ray",)),
         "node_executor": ("--node-executor", ("slurm", "ray")),
+        "node_gpus": ("--node-gpus", ("slurm", "ray")),
     }
-    for name, (option, executors) in only.items():
+    for name, (option, executors) in of_clusters.items():
         from_environment = name == "ray_address" and parameters[name] == os.environ.get("RAY_ADDRESS")
         if parameters[name] and executor not in executors and not from_environment:
             raise UsageError(f"{option} has a meaning only with --executor {' or '.join(executors)}")
-    return executor in ("slurm", "ray")
+    if executor not in ("slurm", "ray"):
+        return False
+    of_one_machine = {
+        "--jobs": parameters["jobs"] != 1,
+        "--gpus": parameters["gpus"] is not None,
+        "--retry": parameters["retries"] != 0,
+        "--fail-fast": parameters["fail_fast"],
+    }
+    given = [option for option, is_given in of_one_machine.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} with --executor {executor}: the cluster says what runs when, on which GPUs, and takes "
+            "up what a lost node left; valid without, or with --executor docker or local"
+        )
+    return True
+
+
+def batch_options(command: Command) -> Command:
+    """How a batch goes through its runs."""
+    return _with(_BATCH, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

@@ -40,6 +40,7 @@ class ResultRow(Record):
     tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. ``image`` is the digest of the
     container image that the run happened in, empty for a run without a container. Token, image and audio columns are
     empty where the task has none of them; ``truncated_prompts`` were cut to fit the model's context.
+    ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
     """
 
     model_name: str
@@ -107,3 +108,4 @@ class ResultRow(Record):
     total_output_images: int | None = None
     truncated_prompts: int | None = None
     quantization: str | None = None
+    concurrent_runs: int | None = None

@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+from energy_score.contract.batch_status import BatchStatus
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.record import Record
 from energy_score.contract.run_failure import RunFailure
@@ -18,6 +19,7 @@ _RECORDS: dict[str, type[Record]] = {
     "run_failure.v1.json": RunFailure,
     "host_witness.v1.json": HostWitness,
     "run_owner.v1.json": RunOwner,
+    "batch_status.v1.json": BatchStatus,
 }
 
 

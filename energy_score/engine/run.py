@@ -25,6 +25,7 @@ from energy_score.engine.meters.meter import Meter
 from energy_score.engine.meters.registry import open_meters
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
 from energy_score.engine.statistics import phase_statistics
+from energy_score.engine.stopping import StopRequest
 from energy_score.engine.verdict import judge
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Run:
     directory: RunDirectory
     gpu_uuids: tuple[str, ...] = ()
     events: EventStream = field(default_factory=EventStream)
+    stop: StopRequest = field(default_factory=StopRequest)
     stage: Stage = "start"
 
     def execute(self) -> RunReport:
@@ -103,8 +105,9 @@ class Run:
         log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, model.devices, model.attention)
 
         benchmark = Benchmark(
-            spec=self.spec, backend=backend, rows=queries.rows, measurement=measurement, events=self.events
-        )
+            spec=self.spec, backend=backend, rows=queries.rows, measurement=measurement, events=self.events,
+            stop=self.stop, power_w=watch.power_w,
+        )  # fmt: skip
         self._enter("warmup")
         benchmark.warm_up()
         self._enter("measure")

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +19,8 @@ from energy_score.executors.executor import Execution
 log = logging.getLogger(__name__)
 
 _GRACE_S = 15
+# An engine that is asked to stop finishes its current query, which may be a long answer of a large model.
+QUERY_GRACE_S = 60
 # An engine that is upgraded or restarted is back within this time.
 _ENGINE_RETURNS_S = 120.0
 _ENGINE_RETRY_S = 0.5
@@ -60,8 +63,10 @@ class Container:
         finally:
             remove(self._api, self._name)
 
-    def run(self, timeout_s: float) -> Execution:
+    def run(self, timeout_s: float, *, stopping: threading.Event | None = None) -> Execution:
         """Start the container and wait for its end; it is stopped after ``timeout_s``, or on an interrupt.
+
+        Where ``stopping`` is set by the time it has started, it is asked to end.
 
         Raises:
             EnvironmentNotReadyError: it cannot be started.
@@ -71,12 +76,19 @@ class Container:
             self._stream.attach(self._api, self._name)
             self._api.start(self._name)
         try:
+            if stopping is not None and stopping.is_set():
+                self.signal("SIGTERM")
             return self._followed(deadline_s)
         except BaseException:
-            self._stop()
+            self._stop(QUERY_GRACE_S)
             raise
         finally:
             self._stream.close()
+
+    def signal(self, name: str) -> None:
+        """Send a signal to what runs in it; nothing where it has ended, or its engine does not answer."""
+        with contextlib.suppress(*ENGINE_FAULTS):
+            self._api.kill(self._name, signal=name)
 
     def holds(self, process_id: int) -> bool:
         """Whether the process of this machine is one of the container's; OSError where it cannot be told."""
@@ -114,10 +126,10 @@ class Container:
             time.sleep(_ENGINE_RETRY_S)
         return False
 
-    def _stop(self) -> None:
-        """Ask the container to end, and have it killed after a grace time."""
+    def _stop(self, grace_s: int = _GRACE_S) -> None:
+        """Ask the container to end, and have it killed after a grace time, or at once on a second interrupt."""
         with contextlib.suppress(KeyboardInterrupt, *ENGINE_FAULTS):
-            self._api.stop(self._name, timeout=_GRACE_S)
+            self._api.stop(self._name, timeout=grace_s)
 
 
 def remove(api: APIClient, container: str) -> None:

@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import threading
 import uuid
+from dataclasses import replace
 
 import docker
 from docker.errors import DockerException, ImageNotFound
@@ -41,6 +43,8 @@ class DockerExecutor:
         self._timeout_s = timeout_s
         self._memory = memory
         self._client: docker.DockerClient | None = None
+        self._running: set[Container] = set()
+        self._stopping = threading.Event()
 
     def check(self, *, backend: str) -> None:
         """As the protocol says: an engine of this machine must answer and have the image of this program's version.
@@ -78,7 +82,7 @@ class DockerExecutor:
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the container is stopped before KeyboardInterrupt goes on.
+        """As the protocol says; on Ctrl-C the engine may finish its query before KeyboardInterrupt goes on.
 
         Raises:
             EnvironmentNotReadyError: the container cannot be started; the message says why and what to do.
@@ -100,10 +104,20 @@ class DockerExecutor:
             witness.is_of_run = container.holds
             user = f"{os.getuid()}:{os.getgid()}"
             with container.created(self.image or self._image_name, settings, labels=labels, user=user):
-                execution = container.run(self._timeout_s)
+                self._running.add(container)
+                try:
+                    execution = container.run(self._timeout_s, stopping=self._stopping)
+                finally:
+                    self._running.discard(container)
         if directory.report_file.exists():
             witness.write(directory.witness_file)
-        return execution
+        return replace(execution, interrupted=self._stopping.is_set(), gpu_was_shared=witness.gpu_was_shared)
+
+    def stop(self, *, at_once: bool) -> None:
+        """As the protocol says."""
+        self._stopping.set()
+        for container in tuple(self._running):
+            container.signal("SIGKILL" if at_once else "SIGTERM")
 
     def _connected(self) -> docker.DockerClient:
         if self._client is None:

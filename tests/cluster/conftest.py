@@ -40,7 +40,8 @@ class Batch:
     def start(self, sheet: Path, *options: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             self.toy.command(sheet, self.output, *self.on, *options),
-            env=self.toy.environment() | self.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=self.toy.environment() | dict(self.variables), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
     def run(self, sheet: Path, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -56,7 +57,7 @@ class Batch:
         program = self.toy.command(self.output, self.output)[:2]
         return subprocess.run(
             [*program, *words, "--output-dir", str(self.output)],
-            env=self.toy.environment() | self.variables, capture_output=True, text=True, timeout=150, check=False,
+            env=self.toy.environment() | dict(self.variables), capture_output=True, text=True, timeout=150, check=False,
         )  # fmt: skip
 
     def rows(self) -> list[dict[str, str]]:
@@ -116,6 +117,7 @@ def node_variables(nvml_simulator: NvmlSimulator) -> dict[str, dict[str, str]]:
             "LD_LIBRARY_PATH": str(nvml_simulator.folder),
             "NVML_SIMULATOR_GPUS": str(len(order)),
             "NVML_SIMULATOR_ORDER": ",".join(map(str, order)),
+            "NVML_SIMULATOR_OWN_PROCESS": "0",  # else whoever only asks would look like a process on the GPU
             "NVML_SIMULATOR_WATTS": ",".join(map(str, WATTS)),
         }
         for node, order in ORDER.items()

@@ -5,6 +5,7 @@ import signal
 import pytest
 
 from tests.cluster.conftest import WATTS, Batch, leased_node, wait_until
+from tests.cluster.one_gpu import assert_one_gpu_throughout
 from tests.nvml_simulator.simulator import UUIDS
 from tests.slurm_cluster import SlurmCluster
 
@@ -129,25 +130,10 @@ def test_the_gpu_that_slurm_gave_is_the_one_measured_witnessed_and_recorded(on_s
     on_slurm.toy.answer_after(0.4)
     done = on_slurm.run(on_slurm.sheet(8), "--meter", "nvml")
     assert done.returncode == 0, done.stderr
-    for number in range(8):
-        assert_one_gpu_throughout(on_slurm, f"toy_run-{number:02}")
-    used = {on_slurm.record(f"toy_run-{number:02}", "run_owner.json")["gpu_uuids"][0] for number in range(8)}
+    names = [f"toy_run-{number:02}" for number in range(8)]
+    used = {assert_one_gpu_throughout(on_slurm, name, dict(zip(UUIDS, WATTS, strict=False))) for name in names}
     assert used <= leased_node("n1") | leased_node("n2")
     assert len(used) >= 3
-
-
-def assert_one_gpu_throughout(batch: Batch, run: str) -> None:
-    """Given, leased, seen by the engine, measured by its meter and by the host: one UUID, and the watts of that GPU."""
-    (uuid,) = batch.record(run, "run_owner.json")["gpu_uuids"]
-    report, witness = batch.record(run, "benchmark_report.json"), batch.record(run, "host_witness.json")
-    assert [gpu["uuid"] for gpu in report["hardware"]["gpus"]] == [uuid]
-    assert set(witness["energy_j"]) == {uuid}
-    windows = [window for window in report["phases"] if window["phase"] == "forward"]
-    assert windows
-    for window in windows:
-        assert set(window["energy_j"]) == {uuid}
-        power_w = window["energy_j"][uuid] / window["duration_s"]
-        assert power_w == pytest.approx(WATTS[UUIDS.index(uuid)], rel=0.05)
 
 
 def test_sbatch_s_refusal_ends_with_its_words_and_nothing_queued(on_slurm: Batch, slurm: SlurmCluster) -> None:
@@ -158,12 +144,13 @@ def test_sbatch_s_refusal_ends_with_its_words_and_nothing_queued(on_slurm: Batch
     assert "2 done" in on_slurm.run(on_slurm.sheet(2)).stderr
 
 
-def test_a_controller_that_restarts_changes_nothing(on_slurm: Batch, slurm: SlurmCluster) -> None:
-    on_slurm.toy.answer_after(1)
-    batch = on_slurm.start(on_slurm.sheet(8))
-    wait_until(lambda: on_slurm.toy.executions("began"))
-    slurm.restart_controller(away_s=4)
+def test_a_controller_that_is_away_costs_no_run(on_slurm: Batch, slurm: SlurmCluster) -> None:
+    on_slurm.toy.answer_after(5)
+    batch = on_slurm.start(on_slurm.sheet(4))
+    wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
+    slurm.restart_controller(away_s=3)
     _, told = batch.communicate(timeout=120)
     assert batch.returncode == 0, told
-    assert "8 done" in told
+    assert "Unable to contact slurm controller" in told
+    assert "4 done" in told
     assert set(on_slurm.toy.executions("began").values()) == {1}
