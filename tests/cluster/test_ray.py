@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,22 +29,23 @@ def processes_of(batch: Batch) -> list[int]:
     return found
 
 
-def on_node(batch: Batch, node: str) -> set[str]:
-    """The run directories whose owner had a GPU of the node."""
-    owners = {
-        path.parent.name: batch.record(path.parent.name, "run_owner.json")
-        for path in batch.output.glob("individual_runs/*/run_owner.json")
-    }
-    return {name for name, owner in owners.items() if set(owner["gpu_uuids"] or ()) & leased_node(node)}
+def begun_on(batch: Batch, node: str) -> bool:
+    """Whether a run is in the middle of its query on a GPU of the node."""
+    began, answered = batch.toy.executions("began"), batch.toy.executions("answered")
+    for path in batch.output.glob("individual_runs/*/run_owner.json"):
+        owner = batch.record(path.parent.name, "run_owner.json")
+        if began[owner["run_id"]] > answered[owner["run_id"]] and set(owner["gpu_uuids"]) <= leased_node(node):
+            return True
+    return False
 
 
 def test_twenty_runs_survive_the_loss_of_a_node_and_none_that_ended_runs_again(
     on_ray: Batch, ray_cluster: RayCluster
 ) -> None:
     toy = on_ray.toy
-    toy.answer_after(1.5)
+    toy.answer_after(1)
     batch = on_ray.start(on_ray.sheet())
-    wait_until(lambda: len(on_ray.done()) >= 4 and on_node(on_ray, "n2"))
+    wait_until(lambda: len(on_ray.done()) >= 4 and begun_on(on_ray, "n2"))
     done_before = on_ray.done()
     ray_cluster.kill("n2")
     _, told = batch.communicate(timeout=150)
@@ -116,7 +116,7 @@ def test_a_broken_model_is_recorded_and_no_engine_tries_it_again(on_ray: Batch) 
 
 
 @pytest.fixture
-def apart(on_ray: Batch, ray_cluster: RayCluster) -> Iterator[Batch]:
+def apart(on_ray: Batch, ray_cluster: RayCluster) -> Batch:
     """The batch where neither node sees the output directory: an empty file system lies there for both."""
     on_ray.output.mkdir()
     tried = subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True)
@@ -127,11 +127,8 @@ def apart(on_ray: Batch, ray_cluster: RayCluster) -> Iterator[Batch]:
         ray_cluster.kill(node)
     ray_cluster.before = dict.fromkeys(("n1", "n2"), ("unshare", "--mount", "sh", "-c", hide, "sh"))
     ray_cluster.start()
-    yield Batch(on_ray.toy, on_ray.output, (*on_ray.on[:3], ray_cluster.address, *on_ray.on[4:]), on_ray.variables)
-    for node in ("n2", "n1"):
-        ray_cluster.kill(node)
-    ray_cluster.before = {}
-    ray_cluster.start()
+    # The cluster stays so: what it hides is this test's folder alone.
+    return Batch(on_ray.toy, on_ray.output, (*on_ray.on[:3], ray_cluster.address, *on_ray.on[4:]), on_ray.variables)
 
 
 def test_nodes_without_the_output_directory_send_their_files_whole(apart: Batch) -> None:
