@@ -1,5 +1,6 @@
 """One drill: a batch, one of its processes killed at a random moment, and the same command again."""
 
+import contextlib
 import csv
 import hashlib
 import json
@@ -90,7 +91,7 @@ def drill(
         after_s = chance.uniform(0, length_s)
         batch = workplace.start(sheet, output, *options, **variables)
         time.sleep(after_s)
-        _kill(victim, batch, engine)
+        _kill(victim, batch, output, engine)
         batch.communicate(timeout=300)
         first = {path: _digest(path) for path in output.glob("individual_runs/*/benchmark_report.json")}
         again = workplace.run(sheet, output, *options, **variables)
@@ -124,7 +125,7 @@ def _fault(output: Path, rows: int, first: dict[Path, str], again: "subprocess.C
     return f"half-written files: {left}" if [name for name in left if "master" not in name] else None
 
 
-def _kill(victim: str, batch: "subprocess.Popen[str]", engine: Engine | None) -> None:
+def _kill(victim: str, batch: "subprocess.Popen[str]", output: Path, engine: Engine | None) -> None:
     if victim == "batch":
         batch.kill()
     elif victim == "container-engine":
@@ -132,23 +133,20 @@ def _kill(victim: str, batch: "subprocess.Popen[str]", engine: Engine | None) ->
         engine.kill()
         engine.start()
     else:
-        _kill_engine_child(batch)
+        _kill_engine_process(batch, output)
 
 
-def _kill_engine_child(batch: "subprocess.Popen[str]") -> None:
-    """Kill an engine of the batch: the one that is there, or the next; none where the batch ends first."""
+def _kill_engine_process(batch: "subprocess.Popen[str]", output: Path) -> None:
+    """Kill an engine of the batch, in a container or not: the one that is there, or the next; none if there is none."""
     while batch.poll() is None:
-        try:
-            children = psutil.Process(batch.pid).children()
-        except psutil.NoSuchProcess:
-            return
-        for child in children:
-            try:
-                os.kill(child.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            return
-        time.sleep(0.005)
+        for process in psutil.process_iter(["cmdline"]):
+            command = process.info["cmdline"] or [""]
+            is_engine = "energy_score.engine" in command and any(str(output) in part for part in command)
+            if is_engine and "python" in command[0]:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
+                    return
+        time.sleep(0.02)
 
 
 def _digest(path: Path) -> str:
