@@ -94,6 +94,11 @@ class Attempt:
     def _recorded(self, planned: PlannedRun, spec: RunSpec, execute: Callable[[], None]) -> ExitCode:
         try:
             execute()
+        except KeyboardInterrupt:
+            # Within the grace it may have ended, or have said itself that it was interrupted.
+            if self.ledger.directory(planned.name).state() not in (RunState.DONE, RunState.FAILED):
+                self._keep_failure(planned, stage="interrupted", message=_INTERRUPTED, cause="interrupted")
+            raise
         except (EnergyScoreError, OSError) as error:
             self._keep_failure(planned, stage="start", message=str(error))
             return error.exit_code if isinstance(error, EnergyScoreError) else ExitCode.ENVIRONMENT
@@ -134,18 +139,13 @@ class Attempt:
                 run_log.line(f"leased: gpus={','.join(owner.gpu_uuids)}")
             for note in spec.notes:
                 run_log.line(f"note: {note}")
-            try:
-                execution = self.executor.execute(
-                    directory,
-                    spec=spec,
-                    on_event=partial(self.progress.engine_event, planned),
-                    on_log_line=run_log.line,
-                    gpu_uuids=owner.gpu_uuids,
-                )
-            except KeyboardInterrupt:
-                if directory.state() is not RunState.DONE:  # it may have ended within the grace
-                    self._keep_failure(planned, stage="interrupted", message=_INTERRUPTED, cause="interrupted")
-                raise
+            execution = self.executor.execute(
+                directory,
+                spec=spec,
+                on_event=partial(self.progress.engine_event, planned),
+                on_log_line=run_log.line,
+                gpu_uuids=owner.gpu_uuids,
+            )
             if directory.state() is not RunState.DONE:
                 self._record_end(directory, planned, execution, run_log)
 

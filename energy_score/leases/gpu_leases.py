@@ -1,5 +1,6 @@
 """The GPUs that a batch may use, each leased to one run at a time on this machine, by UUID."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class GpuLeases:
 
     def _processes_on(self, uuid: str) -> list[int]:
         try:
-            return sorted(self._devices.compute_process_ids(uuid) or ())
+            return sorted((self._devices.compute_process_ids(uuid) or frozenset()) - {os.getpid()})
         except MeterError as error:
             raise EnvironmentNotReadyError(str(error)) from error
 
