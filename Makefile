@@ -5,7 +5,7 @@ PYTHON = $(VENV)/bin/python
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas image benchmarks benchmarks-meters benchmarks-containers clean
+.PHONY: demo test check lint types schemas image benchmarks benchmarks-meters benchmarks-containers benchmarks-clusters clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -52,6 +52,10 @@ benchmarks-meters: $(VENV)/.installed-dev
 # Needs a container engine and the image.
 benchmarks-containers: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.container_overhead
+
+# Needs Slurm (apt install slurm-wlm munge, as root), Ray (the extra) and gcc; half an hour on two processors.
+benchmarks-clusters: $(VENV)/.installed-dev
+	$(PYTHON) -m benchmarks.cluster_overhead
 
 $(VENV)/.installed-pytorch: pyproject.toml constraints.txt
 	$(PYTHON_BIN) -m venv $(VENV)

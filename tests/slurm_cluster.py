@@ -20,7 +20,7 @@ _START_S = 30.0
 _NULL_DEVICE = os.makedev(1, 3)
 
 # Short times: a lost node is seen, and what ran there queued again, within seconds instead of minutes.
-_CONF = """\
+CONF = """\
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={control_port}
@@ -146,7 +146,7 @@ class SlurmCluster:
         ]
         (self.folder / "state").mkdir()
         (self.folder / "slurm.conf").write_text(
-            _CONF.format(folder=self.folder, host=host, control_port=ports[0], nodes="\n".join(nodes)), encoding="ascii"
+            CONF.format(folder=self.folder, host=host, control_port=ports[0], nodes="\n".join(nodes)), encoding="ascii"
         )
         for number in range(4):
             os.mknod(self.folder / f"gpu{number}", stat.S_IFCHR | 0o666, _NULL_DEVICE)

@@ -15,7 +15,7 @@ from energy_score.single_run.keys import KEYS
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 IMAGE = "ai_energy_score"
-FURTHER = ("list", "validate", "doctor", "aggregate")
+FURTHER = ("list", "validate", "doctor", "aggregate", "collect")
 
 
 def blocks(language: str) -> list[tuple[str, str]]:

@@ -104,7 +104,7 @@ _HERE_OR_CLUSTER = (
                  help="Where runs happen: one container per run, a child process of this program, or a cluster's node."
                  ),
     click.option("--slurm-arg", "slurm_arguments", multiple=True, metavar="ARG",
-                 help="A further word for sbatch, as --slurm-arg=--partition=gpu; may be repeated."),
+                 help="A further word for sbatch, as --slurm-arg=-pgpu for a partition; may be repeated."),
     click.option("--ray-address", metavar="HOST:PORT", envvar="RAY_ADDRESS", show_envvar=True,
                  help="The Ray cluster.  [default: the one this machine belongs to]"),
     click.option("--node-executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
