@@ -176,7 +176,8 @@ class SlurmBatch:
     def _has_ended(self, run: _Following, task: QueuedTask | None, now_s: float) -> bool:
         directory = self.batch.ledger.directory(run.planned.name)
         with suppress(RecordError):
-            if is_final(directory) or (task is None and _has_record(directory)):
+            # While its task is there the worker may still have to write what the host saw of the GPUs.
+            if _has_record(directory) if task is None else is_final(directory) and _worker_has_finished(directory):
                 self.batch.ended(run.planned)
                 return True
         if task is not None:
@@ -213,6 +214,11 @@ class SlurmBatch:
         if message not in self._reasons:
             self._reasons.add(message)
             self.batch.live.note(message)
+
+
+def _worker_has_finished(directory: RunDirectory) -> bool:
+    owner = directory.owner()
+    return owner is not None and owner.finished_at is not None
 
 
 def _has_record(directory: RunDirectory) -> bool:
