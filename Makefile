@@ -44,6 +44,7 @@ benchmarks: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.parse
 	$(PYTHON) -m benchmarks.aggregate
 	$(PYTHON) -m benchmarks.harness_overhead
+	$(PYTHON) -m benchmarks.batch_overhead --runs 50 --rows 100,1000
 
 # Three minutes, and needs gcc and the package index: Zeus and CodeCarbon are installed beside ours.
 benchmarks-meters: $(VENV)/.installed-dev
