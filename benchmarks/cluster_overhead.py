@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--on", nargs="+", choices=("local", "slurm", "ray"), default=["local", "slurm", "ray"])
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="es-"))
+    os.environ["ENERGY_SCORE_LOCK_DIR"] = str(folder / "locks")  # simulated GPUs are called alike everywhere
     try:
         toy, simulator = ToyInstallation(folder / "toy"), NvmlSimulator(folder)
         toy.install()

@@ -19,6 +19,7 @@ from energy_score.cluster.worker import is_final
 from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
 from energy_score.contract.record import write_atomically, write_bytes_atomically
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.preflight.clusters import ray_address, ray_fault
 
 _WAIT_S = 0.3
 _LOOK_PERIOD_S = 2.0
@@ -149,15 +150,18 @@ def connected(address: str | None) -> Iterator[ModuleType]:
         raise EnvironmentNotReadyError(
             "--executor ray needs the package ray, here and on every node: pip install -c constraints.txt -e '.[ray]'"
         ) from error
-    try:
-        ray.init(address=address or "auto", log_to_driver=False, configure_logging=False, logging_level="ERROR")
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-        said = str(error).strip().partition("\n")[0]
+    address = address if address and address != "auto" else ray_address()
+    fault = "none is named and this machine belongs to none" if address is None else ray_fault(address)
+    if fault is None:
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, SystemExit) as error:
+            fault = str(error).strip().partition("\n")[0]  # Ray ends the program where its server does not answer
+    if fault is not None:
         raise EnvironmentNotReadyError(
-            f"no Ray cluster answers at {address or os.environ.get('RAY_ADDRESS') or 'this machine'}: {said}; start "
-            "one (ray start --head --num-gpus=N, then ray start --address=HEAD:6379 on each node), or name it: "
-            "--ray-address HEAD:6379"
-        ) from error
+            f"no Ray cluster answers{f' at {address}' if address else ''}: {fault}; start one (ray start --head "
+            "--num-gpus=N, then ray start --address=HEAD:6379 on each node), or name it: --ray-address HEAD:6379"
+        )
     try:
         yield ray
     finally:

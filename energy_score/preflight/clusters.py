@@ -42,21 +42,35 @@ def ray_checks() -> list[Check]:
         version = metadata.version("ray")
     except metadata.PackageNotFoundError:
         return []
-    address = os.environ.get("RAY_ADDRESS") or _text(_RAY_ADDRESS_FILE)
-    if not address:
+    address = ray_address()
+    if address is None:
         remedy = "only --executor ray needs one: ray start --head, or --ray-address HOST:PORT"
         return [Check("ray", "warning", f"version {version}; no cluster is named here", remedy)]
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
-    except (OSError, ValueError) as error:
+    fault = ray_fault(address)
+    if fault is not None:
         remedy = "only --executor ray needs it: start the cluster, or name another by RAY_ADDRESS"
-        return [Check("ray", "warning", f"version {version}; no answer at {address} ({error})", remedy)]
+        return [Check("ray", "warning", f"version {version}; no answer at {address} ({fault})", remedy)]
     return [Check("ray", "ok", f"version {version}; a cluster answers at {address}", "")]
 
 
-def _text(file: Path) -> str:
+def ray_address() -> str | None:
+    """The Ray cluster that RAY_ADDRESS names or this machine belongs to; None where there is none."""
+    named = os.environ.get("RAY_ADDRESS")
+    if named and named != "auto":
+        return named
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return _RAY_ADDRESS_FILE.read_text(encoding="utf-8").strip() or None
     except OSError:
-        return ""
+        return None
+
+
+def ray_fault(address: str) -> str | None:
+    """Why nothing answers at ``address``; None where something does. Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=_ANSWER_S).close()
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError:
+        return "not HOST:PORT"
+    return None
