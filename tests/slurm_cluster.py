@@ -116,7 +116,8 @@ class SlurmCluster:
 
     def tasks_on(self, node: str) -> list[int]:
         """The processes of jobs on a node."""
-        return [pid for pid in _numbered() if f"SLURMD_NODENAME={node}" in _environ(pid)]
+        ours = {f"SLURMD_NODENAME={node}", f"SLURM_CONF={self.folder}/slurm.conf"}  # others call their nodes so too
+        return [pid for pid in _numbered() if ours <= set(_environ(pid))]
 
     def kill(self, node: str) -> None:
         """End everything of a node at once, as a power cut would: the daemon, its step daemons, and what they run."""

@@ -65,7 +65,7 @@ def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
         slurm.take_up()
         count = slurm.cancel()
         batch.publish(at_once=True)
-    batch.live.batch_finished(f"{count} runs cancelled; the batch's command runs them again")
+    batch.live.batch_finished(f"{count} run{'s' if count != 1 else ''} cancelled; the batch's command runs them again")
 
 
 def _count_left_by_ray(batch: ClusterBatch) -> None:

@@ -136,6 +136,10 @@ class SlurmBatch:
             if task is not None and task.is_waiting:
                 run.missing_since_s = None
                 self._note_reason(task)
+                # Queued again though it was done: its node was lost right after. Others have nothing to look at yet.
+                if run.has_begun and self.batch.ledger.directory(name).report_file.exists():
+                    self.batch.ended(run.planned)
+                    del self._following[name]
                 continue
             if task is not None and not run.has_begun:
                 run.has_begun = True

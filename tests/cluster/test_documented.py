@@ -70,7 +70,7 @@ def test_slurms_commands_submit_collect_resume_and_cancel(
     batch.kill()
     batch.communicate()
     code, told = checkout.run(cancel)
-    assert (code, "1 runs cancelled" in told) == (0, True), told
+    assert (code, "1 run cancelled" in told) == (0, True), told
 
 
 @pytest.mark.ray

@@ -122,7 +122,7 @@ def test_a_job_that_leaves_the_queue_without_a_result_is_a_recorded_failure(
     _, told = batch.communicate(timeout=60)
     assert batch.returncode == 1, told
     errors = [row["error_message"] for row in on_slurm.rows()]
-    assert len([error for error in errors if error.startswith("interrupted: stopped by Ctrl-C or SIGTERM")]) == 4
+    assert len([error for error in errors if error.startswith("interrupted: stopped")]) == 4
     assert len([error for error in errors if "left the queue without a result" in error]) == 1
 
 
@@ -148,9 +148,9 @@ def test_a_controller_that_is_away_costs_no_run(on_slurm: Batch, slurm: SlurmClu
     on_slurm.toy.answer_after(5)
     batch = on_slurm.start(on_slurm.sheet(4))
     wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
-    slurm.restart_controller(away_s=3)
+    slurm.restart_controller(away_s=9)  # longer than the runs, and than squeue tries
     _, told = batch.communicate(timeout=120)
     assert batch.returncode == 0, told
-    assert "Unable to contact slurm controller" in told
+    assert "; asking again" in told
     assert "4 done" in told
     assert set(on_slurm.toy.executions("began").values()) == {1}
