@@ -1,7 +1,8 @@
 """Wall time of a batch with ``--jobs 4`` against one run at a time, on four simulated GPUs.
 
-12 rows of classes A and B take one GPU each, 2 of class C two. The runs are real ones whose model only waits, as a host does for its GPU; so the ratio says what the scheduling gives,
-on a CPU that is not the limit. Ends with 1 where a GPU was leased twice at a time.
+12 rows of classes A and B take one GPU each, 2 of class C two. The runs are real ones whose model only waits, as a host
+does for its GPU; so the ratio says what the scheduling gives, on a CPU that is not the limit. Ends with 1 where a GPU
+was leased twice at a time.
 
 Run: python -m benchmarks.batch_on_gpus [--seconds 5]; needs gcc
 """
