@@ -50,6 +50,11 @@ def test_a_run_under_way_is_told_with_its_gpus_stage_power_energy_and_rest(live:
         "  runs  org/a [local, slurm:7_1] on GPU-a (attempt 2): measure, full, 5/20 queries, 412 W, 2 Wh GPU"
         in lines[2]
     )
+    node = make_owner().process.model_copy(update={"host": "node7", "pid": "42"})
+    make_run(tmp_path, "b", owner=make_owner(process=node, finished_at=None))
+    make_run(tmp_path, "c", owner=make_owner(finished_at=None))
+    lines = list(lines_of(Overview.of(tmp_path)))
+    assert lines[3:5] == ["  runs  b elsewhere: process 42 on node7", "  runs  c: has just begun"]
     live.engine_event(run("nobody"), PROGRESS)  # a last word after a run's end
     live.batch_finished("")
 

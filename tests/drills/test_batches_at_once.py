@@ -74,7 +74,7 @@ def test_eight_processes_aggregate_a_hundred_rows_each_and_none_is_lost_or_torn(
 @pytest.fixture
 def slow_batch(toy: ToyWorkplace, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """A batch of two rows whose queries take their time, once its first engine measures."""
-    toy.queries(*["sleep 0.5"] * 8)
+    toy.queries(*["sleep 0.5"] * 80)
     batch = toy.start(toy.sheet(2), tmp_path)
     wait_for_stage(batch, tmp_path, "measure")
     yield batch
@@ -116,7 +116,7 @@ def test_a_second_batch_is_told_who_holds_the_directory_and_readers_need_no_lock
     assert "runs  ./models/models-00000 [local]: measure, forward" in told.stdout
     status = json.loads(program(toy, "status", "--json", "--output-dir", str(tmp_path)).stdout)
     assert (status["state"], status["run_directories"]) == ("running", {"running": 1})
-    assert status["under_way"][0]["queries_planned"] == 8
+    assert status["under_way"][0]["queries_planned"] == 80
 
     slow_batch.kill()
     slow_batch.wait()
