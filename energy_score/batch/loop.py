@@ -15,14 +15,12 @@ from energy_score.batch.schedule import Ended, Schedule
 from energy_score.batch.stop_signals import StopSignals
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.result_row import ResultRow
+from energy_score.executors.executor import QUERY_GRACE_S
 from energy_score.leases.gpu_leases import GpuLeases
 from results_aggregator import ResultsAggregator
 
 # The results table is rewritten after a run unless that would take more than this share of the batch's time.
 _PUBLISH_SHARE = 0.05
-# A run that was asked to stop has so long for its current query: a long answer of a large model, and less than what
-# systemd (90 s) leaves a service by default.
-STOP_GRACE_S = 60.0
 _OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
 _ENDED_WELL = ("done", "skipped")
 _FAILED = ExitCode.SOME_RUNS_FAILED
@@ -111,9 +109,9 @@ class Batch:
             executor.stop(at_once=self._stop.count > 1)
             if self._stop.count == 1:
                 self.live.note(
-                    f"stopping: each run finishes its query, within {STOP_GRACE_S:.0f} s; again ends at once"
+                    f"stopping: each run finishes its query, within {QUERY_GRACE_S:.0f} s; again ends at once"
                 )
-        elif self._stop.count == 1 and now_s - self._asked_s > STOP_GRACE_S:
+        elif self._stop.count == 1 and now_s - self._asked_s > QUERY_GRACE_S:
             executor.stop(at_once=True)
             self._asked_s = now_s
         return not self._stop.count and not (self.fail_fast and self.counts["failed"])

@@ -98,7 +98,9 @@ def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
     for name, owner in overview.owners.items():
         if name not in {run.name for run in status.under_way}:
             job = f", {owner.cluster_job}" if owner.cluster_job else ""
-            yield f"  runs  {name} elsewhere: {owner.process}{job}"
+            # The status file may be a second older than the run directories.
+            where = ": has just begun" if owner.process == status.process else f" elsewhere: {owner.process}{job}"
+            yield f"  runs  {name}{where}"
     for failure in status.recent_failures:
         yield f"  failed  {failure.label} at {failure.failed_at:%H:%M:%S}: {failure.message}"
 

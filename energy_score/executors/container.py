@@ -14,13 +14,11 @@ from docker.errors import APIError, NotFound
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.executors.container_settings import ContainerSettings
 from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStream
-from energy_score.executors.executor import Execution
+from energy_score.executors.executor import QUERY_GRACE_S, Execution
 
 log = logging.getLogger(__name__)
 
 _GRACE_S = 15
-# An engine that is asked to stop finishes its current query, which may be a long answer of a large model.
-QUERY_GRACE_S = 60
 # An engine that is upgraded or restarted is back within this time.
 _ENGINE_RETURNS_S = 120.0
 _ENGINE_RETRY_S = 0.5
@@ -80,7 +78,7 @@ class Container:
                 self.signal("SIGTERM")
             return self._followed(deadline_s)
         except BaseException:
-            self._stop(QUERY_GRACE_S)
+            self._stop(int(QUERY_GRACE_S))
             raise
         finally:
             self._stream.close()

@@ -7,6 +7,10 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.engine_output import OnEvent, OnLogLine
 
+# An engine that is asked to stop finishes its current query, which may be a long answer of a large model. That is less
+# than what systemd leaves a service by default, 90 s.
+QUERY_GRACE_S = 60.0
+
 
 @dataclass(frozen=True)
 class Execution:

@@ -18,7 +18,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.engine_output import OnEvent, OnLogLine, dispatch
-from energy_score.executors.executor import Execution
+from energy_score.executors.executor import QUERY_GRACE_S, Execution
 from energy_score.executors.witness import open_witness
 
 # What an engine needs from its owner's environment; everything else stays behind.
@@ -42,8 +42,6 @@ _PASSED_ON_PREFIXES = (
     "LC_",
 )
 _GRACE_S = 15.0
-# An engine that is asked to stop finishes its current query, which may be a long answer of a large model.
-QUERY_GRACE_S = 60.0
 # Each backend's extra, and the packages of it that a run cannot begin without.
 _PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytorch": ("pytorch", ("torch", "transformers")),

@@ -16,7 +16,7 @@ import pytest
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_report import RunReport
 from energy_score.results_table.csv_table import COLUMNS
-from tests.drills.toy_workplace import ROOT, ToyWorkplace
+from tests.drills.toy_workplace import ROOT, ToyWorkplace, mixed_sheet
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 # Makes its share of run directories and rewrites the table after each, as a batch does.
@@ -74,7 +74,7 @@ def test_eight_processes_aggregate_a_hundred_rows_each_and_none_is_lost_or_torn(
 @pytest.fixture
 def slow_batch(toy: ToyWorkplace, tmp_path: Path) -> Iterator["subprocess.Popen[str]"]:
     """A batch of two rows whose queries take their time, once its first engine measures."""
-    toy.queries(*["sleep 0.5"] * 8)
+    toy.queries(*["sleep 0.5"] * 80)
     batch = toy.start(toy.sheet(2), tmp_path)
     wait_for_stage(batch, tmp_path, "measure")
     yield batch
@@ -116,7 +116,7 @@ def test_a_second_batch_is_told_who_holds_the_directory_and_readers_need_no_lock
     assert "runs  ./models/models-00000 [local]: measure, forward" in told.stdout
     status = json.loads(program(toy, "status", "--json", "--output-dir", str(tmp_path)).stdout)
     assert (status["state"], status["run_directories"]) == ("running", {"running": 1})
-    assert status["under_way"][0]["queries_planned"] == 8
+    assert status["under_way"][0]["queries_planned"] == 80
 
     slow_batch.kill()
     slow_batch.wait()
@@ -190,16 +190,3 @@ def test_no_gpu_is_leased_twice_at_a_time(toy: ToyWorkplace, tmp_path: Path, nvm
     assert all(
         "concurrent_runs" in row["verdict_reasons"] for row in table(tmp_path) if int(row["concurrent_runs"]) > 1
     )
-
-
-def mixed_sheet(toy: ToyWorkplace) -> Path:
-    """Twelve rows of classes A and B, then two of class C, whose models have weights that any GPU holds."""
-    sheet = toy.sheet(14, name="mixed.csv")
-    header, *rows = sheet.read_text().splitlines()
-    classes = ["A"] * 6 + ["B"] * 6 + ["C"] * 2
-    rows = [row.replace(",1,A,", f",1,{model_class},") for row, model_class in zip(rows, classes, strict=True)]
-    tensor = b'{"weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
-    for model in sorted((toy.folder / "models").glob("mixed-*"))[12:]:
-        (model / "model.safetensors").write_bytes(len(tensor).to_bytes(8, "little") + tensor + bytes(8))
-    sheet.write_text("\n".join((header, *rows)) + "\n")
-    return sheet

@@ -127,3 +127,16 @@ def write_extension(site: Path) -> None:
     (site / "toy_echo.py").write_text(EXTENSION, encoding="ascii")
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-echo\nVersion: 1.0\n", encoding="ascii")
     (information / "entry_points.txt").write_text(ENTRY_POINTS, encoding="ascii")
+
+
+def mixed_sheet(toy: ToyWorkplace) -> Path:
+    """Twelve rows of classes A and B, then two of class C, whose models have weights that any GPU holds."""
+    sheet = toy.sheet(14, name="mixed.csv")
+    header, *rows = sheet.read_text().splitlines()
+    classes = ["A"] * 6 + ["B"] * 6 + ["C"] * 2
+    rows = [row.replace(",1,A,", f",1,{model_class},") for row, model_class in zip(rows, classes, strict=True)]
+    tensor = b'{"weight": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
+    for model in sorted((toy.folder / "models").glob("mixed-*"))[12:]:
+        (model / "model.safetensors").write_bytes(len(tensor).to_bytes(8, "little") + tensor + bytes(8))
+    sheet.write_text("\n".join((header, *rows)) + "\n")
+    return sheet
