@@ -7,7 +7,8 @@ OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-loops benchmarks-containers clean
+.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-loops \
+    benchmarks-containers benchmarks-clusters clean
 
 demo: $(VENV)/.installed-pytorch
 	$(DEMO) -m examples.demo demo
@@ -55,6 +56,7 @@ benchmarks: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.parse
 	$(PYTHON) -m benchmarks.aggregate
 	$(PYTHON) -m benchmarks.harness_overhead
+	$(PYTHON) -m benchmarks.batch_overhead --runs 50 --rows 100,1000
 
 # Three minutes, and needs gcc and the package index: Zeus and CodeCarbon are installed beside ours.
 benchmarks-meters: $(VENV)/.installed-dev
@@ -67,6 +69,10 @@ benchmarks-loops: $(VENV)/.installed-dev .venv-optimum/.installed
 # Needs a container engine and the image.
 benchmarks-containers: $(VENV)/.installed-dev
 	$(PYTHON) -m benchmarks.container_overhead
+
+# Needs Slurm (apt install slurm-wlm munge, as root), Ray (the extra) and gcc; half an hour on two processors.
+benchmarks-clusters: $(VENV)/.installed-dev
+	$(PYTHON) -m benchmarks.cluster_overhead
 
 $(VENV)/.installed-pytorch: pyproject.toml constraints.txt
 	$(PYTHON_BIN) -m venv $(VENV)

@@ -4,40 +4,35 @@ import importlib
 import logging
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from energy_score import __version__
 from energy_score.commands.options import (
+    batch_executor_options,
+    batch_options,
     executor_from,
-    executor_options,
+    is_cluster,
     run_options,
     run_options_from,
     selection_from,
     selection_options,
 )
-from energy_score.contract.errors import EnergyScoreError, ExitCode
+from energy_score.contract.errors import EnergyScoreError, ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from energy_score.batch.attempt import Attempt
     from energy_score.batch.ledger import Ledger
     from energy_score.batch.plan import PlannedRun
-    from energy_score.batch.progress import Progress
-    from energy_score.contract.result_row import ResultRow
-    from results_aggregator import ResultsAggregator
+    from energy_score.executors.executor import Executor
+    from parameter_handler import RunOptions
 
-# The results table is rewritten after a run unless that would take more than this share of the batch's time.
-_PUBLISH_SHARE = 0.05
 # What the extra ``reports`` brings.
 _REPORT_PACKAGES = (
     "fontTools",
-    "httpx",
+    "httpx2",
     "huggingface_hub",
     "itables",
     "jinja2",
@@ -50,69 +45,12 @@ _REPORT_PACKAGES = (
 )
 
 
-@dataclass
-class Batch:
-    """One batch over an output directory; ``counts`` says how its runs ended."""
-
-    plan: "Sequence[PlannedRun]"
-    attempt: "Attempt"
-    aggregator: "ResultsAggregator"
-    counts: dict[str, int] = field(default_factory=lambda: {"done": 0, "skipped": 0, "failed": 0, "refused": 0})
-    _publish_cost_s: float = 0.0
-    _published_s: float = 0.0
-
-    @property
-    def ledger(self) -> "Ledger":
-        """The run directories of the batch."""
-        return self.attempt.ledger
-
-    @property
-    def progress(self) -> "Progress":
-        """What a user sees of the batch."""
-        return self.attempt.progress
-
-    def run(self) -> ExitCode:
-        """Every planned run once, in order; each ends as a result, a recorded failure, or a skip of what is done."""
-        for planned in self.plan:
-            self._run_one(planned)
-            if time.monotonic() - self._published_s > self._publish_cost_s / _PUBLISH_SHARE:
-                self.publish()
-        self.publish()
-        return ExitCode.SOME_RUNS_FAILED if self.counts["failed"] or self.counts["refused"] else ExitCode.OK
-
-    def publish(self) -> None:
-        """Rewrite the results table from the run directories."""
-        start_s = time.monotonic()
-        try:
-            self.ledger.with_reserve(self.aggregator.write_master_csv)
-        except OSError as error:
-            self.progress.note(f"master_results.csv could not be written ({error.strerror}); run 'aggregate' later")
-        self._published_s = time.monotonic()
-        self._publish_cost_s = self._published_s - start_s
-
-    def _run_one(self, planned: "PlannedRun") -> None:
-        spec = planned.spec
-        if spec is None:
-            self.attempt.keep(planned, partial(self.ledger.record_refusal, planned))
-            self._finish(planned, "refused", planned.refusal or "")
-        elif self.ledger.is_done(planned.name, spec):
-            self._finish(planned, "skipped", "done already")
-        else:
-            self.progress.run_started(planned.label)
-            self.attempt.run(planned, spec)
-            done = self.ledger.is_done(planned.name, spec)
-            row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
-            self._finish(planned, "done" if done else "failed", row.error_message or "", row)
-
-    def _finish(self, planned: "PlannedRun", outcome: str, detail: str, row: "ResultRow | None" = None) -> None:
-        self.counts[outcome] += 1
-        self.progress.run_finished(planned.label, outcome=outcome, row=row, detail=detail)
-
-
 class _CommandGroup(click.Group):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
+        "cancel": "energy_score.commands.cluster_batches:cancel",
+        "collect": "energy_score.commands.cluster_batches:collect",
         "aggregate": "energy_score.commands.aggregate:command",
         "compare": "energy_score.commands.compare:command",
         "drift": "energy_score.commands.rate:drift",
@@ -126,6 +64,8 @@ class _CommandGroup(click.Group):
         "run": "energy_score.commands.run_one:command",
         "snapshot": "energy_score.commands.rate:snapshot",
         "sweep": "energy_score.commands.sweep:command",
+        "status": "energy_score.commands.status:status",
+        "watch": "energy_score.commands.status:watch",
         "validate": "energy_score.commands.validate:command",
     }
 
@@ -162,6 +102,8 @@ class _CommandGroup(click.Group):
                     ("run", "One model by key=value arguments, its files directly in ./results."),
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
+                    ("status", "What a batch is doing, or did last."),
+                    ("watch", "The same, live, until the batch ends."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
                     ("sweep", "One model in every reasoning mode, with natural and with fixed length."),
                     ("compare", "Modes of a model, two models, or two results, side by side."),
@@ -172,6 +114,8 @@ class _CommandGroup(click.Group):
                     ("leaderboard", "The results as a static site with stars, search and a page for each model."),
                     ("label", "Labels and badges of rated models, SVG and PNG."),
                     ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),
+                    ("collect", "Take in what a batch on a cluster has done, after its program ended."),
+                    ("cancel", "End a batch on a cluster."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
                 ]
             )
@@ -180,7 +124,8 @@ class _CommandGroup(click.Group):
 @click.group(cls=_CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @selection_options
 @run_options
-@executor_options
+@batch_executor_options
+@batch_options
 @click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 @click.version_option(__version__, prog_name="energy-score")
@@ -220,46 +165,86 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     Raises:
         EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
     """
+    if is_cluster(parameters):
+        from energy_score.cluster.run import run_on_cluster  # noqa: PLC0415 - not on the way to --help
+
+        return run_on_cluster(parameters)
     from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
-    from energy_score.batch.attempt import Attempt, end_on_sigterm  # noqa: PLC0415
+    from energy_score.batch.attempt import end_on_sigterm  # noqa: PLC0415
     from energy_score.batch.ledger import Ledger  # noqa: PLC0415
-    from energy_score.batch.plan import in_image, make_plan, same_work  # noqa: PLC0415
-    from energy_score.batch.progress import open_progress  # noqa: PLC0415
-    from energy_score.batch.summary import headline, print_results, summary  # noqa: PLC0415
-    from results_aggregator import ResultsAggregator  # noqa: PLC0415
+    from energy_score.batch.plan import in_image, make_plan  # noqa: PLC0415
+    from energy_score.leases.output_lock import locked_output  # noqa: PLC0415
 
     configure_console(logging.WARNING)
     end_on_sigterm()
     options = run_options_from(dict(parameters))
     plan = make_plan(selection_from(dict(parameters)), options)
+    _check_jobs(parameters, options)
     executor = executor_from(dict(parameters))
     plan = in_image(plan, executor.image)
-    output_directory: Path = parameters["output_dir"]
-    attempt = Attempt(
-        ledger=Ledger(output_directory),
-        executor=executor,
-        progress=open_progress(as_json=parameters["as_json"]),
-        timeout_s=parameters["timeout_s"],
-    )
-    batch = Batch(plan=plan, attempt=attempt, aggregator=ResultsAggregator(output_directory))
-    batch.ledger.open()
-    batch.progress.batch_started(run_count=len(plan), headline=headline(plan))
-    for earlier, later in same_work(plan):
-        batch.progress.note(f"{later.label} (line {later.config.line_number}) does the same work as {earlier.label} "
-                            f"(line {earlier.config.line_number})")  # fmt: skip
+    ledger = Ledger(parameters["output_dir"])
+    ledger.open()
     try:
-        exit_code = batch.run()
-    except KeyboardInterrupt:
-        batch.publish()
-        exit_code = ExitCode.INTERRUPTED
+        with locked_output(ledger.output_directory, option=ledger.option):
+            return _run_planned(plan, ledger, executor, parameters)
     finally:
-        batch.ledger.close()
-    batch.progress.batch_finished(
-        summary(batch.counts, output_directory, interrupted=exit_code is ExitCode.INTERRUPTED)
-    )
+        ledger.close()
+
+
+def _run_planned(
+    plan: "Sequence[PlannedRun]", ledger: "Ledger", executor: "Executor", parameters: Mapping[str, Any]
+) -> ExitCode:
+    """The batch over a plan that stands, in an output directory that is ours."""
+    from energy_score.batch.attempt import Attempt  # noqa: PLC0415 - not on the way to --help
+    from energy_score.batch.choice import Chooser  # noqa: PLC0415
+    from energy_score.batch.earlier_results import EarlierResults  # noqa: PLC0415
+    from energy_score.batch.live_status import LiveStatus  # noqa: PLC0415
+    from energy_score.batch.loop import Batch  # noqa: PLC0415
+    from energy_score.batch.plan import same_work  # noqa: PLC0415
+    from energy_score.batch.progress import open_progress  # noqa: PLC0415
+    from energy_score.batch.summary import headline, print_results, summary  # noqa: PLC0415
+    from energy_score.leases.gpu_leases import open_gpu_leases  # noqa: PLC0415
+    from results_aggregator import ResultsAggregator  # noqa: PLC0415
+
+    directory = ledger.output_directory
+    earlier = None if parameters["only_new"] is None else EarlierResults(parameters["only_new"])
+    chooser = Chooser(ledger, rerun=parameters["rerun"], earlier=earlier)
+    chooser.check(plan)
+    live = LiveStatus(open_progress(as_json=parameters["as_json"]), directory, jobs=parameters["jobs"])
+    attempt = Attempt(ledger=ledger, executor=executor, progress=live, timeout_s=parameters["timeout_s"])
+    with open_gpu_leases(parameters["gpus"]) or nullcontext() as leases:
+        batch = Batch(
+            plan=plan, attempt=attempt, aggregator=ResultsAggregator(directory), live=live, chooser=chooser,
+            leases=leases, jobs=parameters["jobs"], retries=parameters["retries"], fail_fast=parameters["fail_fast"],
+            gpu_wait_s=parameters["gpu_wait_s"],
+        )  # fmt: skip
+        live.batch_started(run_count=len(plan), headline=headline(plan))
+        if earlier is not None and earlier.note is not None:
+            live.note(earlier.note)
+        for first, later in same_work(plan):
+            live.note(f"{later.label} (line {later.config.line_number}) does the same work as {first.label} "
+                      f"(line {first.config.line_number})")  # fmt: skip
+        try:
+            exit_code = batch.run()
+        except KeyboardInterrupt:
+            exit_code = ExitCode.INTERRUPTED
+    live.batch_finished(summary(batch.counts, directory, interrupted=exit_code is ExitCode.INTERRUPTED))
     if not parameters["as_json"]:
-        print_results(batch.aggregator, batch.ledger, plan)
+        print_results(batch.aggregator, ledger, plan)
     return exit_code
+
+
+def _check_jobs(parameters: Mapping[str, Any], options: "RunOptions") -> None:
+    """Return if several runs may be under way at a time.
+
+    Raises:
+        UsageError: they would share one server, whose GPUs would count for each of them.
+    """
+    if parameters["jobs"] > 1 and options.backend == "vllm" and not options.managed:
+        raise UsageError(
+            f"--jobs {parameters['jobs']}: all runs would be answered by the one server at --endpoint, and each would "
+            "be charged for the others; valid is --jobs 1, or --managed with a server for each"
+        )
 
 
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:

@@ -15,6 +15,8 @@ from energy_score.contract.log_line import LineFormatter, log_line
 _TAIL_LINES = 40
 # A file name has 255 bytes, ".log" included.
 _NAME_MAX_BYTES = 240
+# A file that holds no more than the note about its predecessor is not turned over again, however small the limit.
+_ROTATION_NOTE_BYTES = 400
 _CONSOLE_HANDLER = "energy_score.console"
 
 
@@ -36,14 +38,17 @@ class RunLog:
     """The log of one run, ``logs/{run_id}.log`` under the output directory, open for appending.
 
     It may be used from several threads. A disk that cannot be written costs lines, counted in ``lost_line_count``,
-    and never the run. ``tail`` holds the last 40 lines, written or lost.
+    and never the run. ``tail`` holds the last 40 lines, written or lost. A file that has ``max_bytes`` becomes
+    ``{run_id}.log.1``, in place of an earlier one; the new file's first line says so, and how much is gone with it.
     """
 
-    def __init__(self, output_directory: Path, run_id: str) -> None:
+    def __init__(self, output_directory: Path, run_id: str, *, max_bytes: int = 20_000_000) -> None:
         # The run id is made from the model's name: no separator in it may lead out of the directory.
         name = re.sub(r"[^\w.+=@,-]", "_", run_id, flags=re.ASCII).lstrip(".")[:_NAME_MAX_BYTES]
         self.path = output_directory / "logs" / f"{name}.log"
         self.lost_line_count = 0
+        self._max_bytes = max_bytes
+        self._size_bytes = 0
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._lock = threading.Lock()
         self._descriptor: int | None = None
@@ -91,9 +96,13 @@ class RunLog:
         # What a full disk cut off stays a line of its own.
         data = (("\n" if self._is_inside_line else "") + line + "\n").encode()
         try:
-            written_bytes = os.write(self._open(), data)
+            descriptor = self._open()
+            if self._size_bytes + len(data) > self._max_bytes and self._size_bytes > _ROTATION_NOTE_BYTES:
+                descriptor = self._rotated()
+            written_bytes = os.write(descriptor, data)
         except OSError:
             return False
+        self._size_bytes += written_bytes
         self._is_inside_line = written_bytes < len(data)
         return not self._is_inside_line
 
@@ -101,4 +110,19 @@ class RunLog:
         if self._descriptor is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._size_bytes = os.fstat(self._descriptor).st_size
         return self._descriptor
+
+    def _rotated(self) -> int:
+        """The descriptor of a fresh file that says what became of the lines before it."""
+        earlier = self.path.with_name(f"{self.path.name}.1")
+        gone_bytes = earlier.stat().st_size if earlier.exists() else 0
+        self.path.replace(earlier)
+        os.close(self._open())
+        self._descriptor = None
+        self._is_inside_line = False
+        gone = f"; {gone_bytes} bytes before those are gone" if gone_bytes else ""
+        note = log_line(f"this log goes on from {earlier.name}{gone}", level="WARNING")
+        descriptor = self._open()
+        self._size_bytes = os.write(descriptor, f"{note}\n".encode())
+        return descriptor

@@ -10,6 +10,7 @@ from energy_score.contract.grid import grid_factor
 from energy_score.contract.record import write_atomically
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.contract.run_owner import RunOwner
 from energy_score.results_table.csv_table import csv_text
 from energy_score.results_table.report_row import row_of_report
 
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _INTERRUPTED = "interrupted: the run was started and left no result; run the batch again"
+_WITHOUT_RESULT = {
+    RunState.EMPTY: _INTERRUPTED,
+    RunState.PLANNED: "planned: the run has not begun",
+    RunState.RUNNING: "running: the run is under way",
+    RunState.LOST: _INTERRUPTED,
+}
 
 
 class ResultsAggregator:
@@ -62,7 +69,9 @@ class ResultsAggregator:
         try:
             match directory.state():
                 case RunState.DONE:
-                    return row_of_report(directory.report(), region, witness=directory.witness())
+                    return row_of_report(
+                        directory.report(), region, witness=directory.witness(), owner=_owner(directory)
+                    )
                 case RunState.FAILED:
                     failure = directory.failure()
                     return _identified(directory).model_copy(
@@ -72,8 +81,8 @@ class ResultsAggregator:
                             "run_id": failure.run_id,
                         }
                     )
-                case RunState.STARTED | RunState.EMPTY:
-                    return _identified(directory).model_copy(update={"error_message": _INTERRUPTED})
+                case state:
+                    return _identified(directory).model_copy(update={"error_message": _WITHOUT_RESULT[state]})
         except (RecordError, OSError) as error:
             fault = str(error).replace(f"{self.output_directory}{os.sep}", "")
             return _identified(directory).model_copy(update={"error_message": fault})
@@ -90,6 +99,14 @@ class ResultsAggregator:
                 return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
         except FileNotFoundError:
             return []
+
+
+def _owner(directory: RunDirectory) -> RunOwner | None:
+    """Who carried the run out; None where that is not known, which takes nothing from its result."""
+    try:
+        return directory.owner()
+    except RecordError:
+        return None
 
 
 def _identified(directory: RunDirectory) -> ResultRow:

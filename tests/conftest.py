@@ -1,6 +1,9 @@
 """What tests of several folders share."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +18,11 @@ from tests.nvml_simulator.simulator import NvmlSimulator
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Simulated GPUs have the same names in every session of tests, and must not be leased away from another one's.
+if "ENERGY_SCORE_LOCK_DIR" not in os.environ:
+    _locks = tempfile.mkdtemp(prefix="energy-score-locks-")
+    os.environ["ENERGY_SCORE_LOCK_DIR"] = _locks
+    atexit.register(shutil.rmtree, _locks, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

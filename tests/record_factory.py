@@ -8,6 +8,7 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import RunFailure
+from energy_score.contract.run_owner import Owner, RunOwner
 from energy_score.contract.run_report import (
     Domain,
     EnergySource,
@@ -201,6 +202,19 @@ def make_failure(**changes: Any) -> RunFailure:
     return RunFailure(**(values | changes))
 
 
+def make_owner(**changes: Any) -> RunOwner:
+    """Who carried ``make_report``'s run out, alone on the machine, and has ended."""
+    values = {
+        "run_id": RUN_ID,
+        "process": Owner.current(),
+        "executor": "local",
+        "started_at": datetime(2025, 11, 17, 3, 0, tzinfo=UTC),
+        "finished_at": datetime(2025, 11, 17, 3, 16, tzinfo=UTC),
+        "concurrent_runs": 1,
+    }
+    return RunOwner.model_validate(values | changes)
+
+
 def make_run(
     output_directory: Path,
     name: str = "openai_gpt-oss-20b_On_High",
@@ -209,6 +223,7 @@ def make_run(
     report: RunReport | None = None,
     failure: RunFailure | None = None,
     witness: HostWitness | None = None,
+    owner: RunOwner | None = None,
 ) -> RunDirectory:
     """A run directory under ``output_directory`` with its spreadsheet row, its order, and the given end."""
     directory = RunDirectory(output_directory / "individual_runs" / name)
@@ -219,6 +234,8 @@ def make_run(
         report.write(directory.report_file)
     if witness is not None:
         witness.write(directory.witness_file)
+    if owner is not None:
+        owner.write(directory.owner_file)
     if failure is not None:
         failure.write(directory.failure_file)
     return directory

@@ -194,3 +194,24 @@ def test_lines_of_several_threads_stay_whole(run_log: RunLog) -> None:
     lines = run_log.path.read_text().splitlines()
     assert len(lines) == 800
     assert all(re.search(r": (a{50}|b{50}|c{50}|d{50}) \d+$", line) for line in lines)
+
+
+def test_a_log_that_is_full_goes_on_in_a_new_file_and_says_what_is_gone(tmp_path: Path) -> None:
+    with RunLog(tmp_path, "run", max_bytes=2000) as run_log:
+        for number in range(100):
+            run_log.line(f"line {number:03d} {'x' * 60}")
+    first, *rest = run_log.path.read_text().splitlines()
+    earlier = run_log.path.with_name("run.log.1")
+    assert "WARNING: this log goes on from run.log.1; 19" in first
+    assert first.endswith("bytes before those are gone")
+    numbers = [int(line.split("line ")[1][:3]) for line in (*earlier.read_text().splitlines()[1:], *rest)]
+    assert numbers == list(range(numbers[0], 100))
+    assert run_log.lost_line_count == 0
+    assert all(path.stat().st_size <= 2000 for path in (earlier, run_log.path))
+    assert sorted(path.name for path in run_log.path.parent.iterdir()) == ["run.log", "run.log.1"]
+
+
+def test_a_log_below_its_limit_is_one_file(tmp_path: Path) -> None:
+    with RunLog(tmp_path, "run") as run_log:
+        run_log.line("a line")
+    assert [path.name for path in run_log.path.parent.iterdir()] == ["run.log"]

@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 IMAGE = "ai_energy_score"
 FURTHER = (
-    "list", "validate", "doctor", "aggregate", "rate", "snapshot", "drift", "compare", "leaderboard", "label", "impact",
+    "list", "validate", "doctor", "aggregate", "collect", "rate", "snapshot", "drift", "compare", "leaderboard",
+    "label", "impact",
 )  # fmt: skip
 
 

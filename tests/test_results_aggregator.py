@@ -8,6 +8,7 @@ import pytest
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
+from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import EnergySource, GpuConditions, Hardware, RunReport, Verdict, VerdictReason
 from energy_score.results_table.csv_table import COLUMNS
 from results_aggregator import ResultsAggregator
@@ -16,6 +17,7 @@ from tests.record_factory import (
     make_config,
     make_failure,
     make_overhead,
+    make_owner,
     make_phases,
     make_queries,
     make_report,
@@ -187,11 +189,24 @@ def test_a_failed_run_says_why_and_measures_nothing(tmp_path: Path) -> None:
     assert {value for name, value in row.items() if name not in IDENTITY} == {""}
 
 
-@pytest.mark.parametrize("has_spec", [True, False])
-def test_a_run_that_only_started_says_so(tmp_path: Path, *, has_spec: bool) -> None:
-    directory = make_run(tmp_path)
-    if not has_spec:
-        directory.spec_file.unlink()
+@pytest.mark.parametrize(
+    ("owner", "message"),
+    [
+        (None, "planned: the run has not begun"),
+        (make_owner(finished_at=None), "running: the run is under way"),
+        (make_owner(), "interrupted: the run was started and left no result; run the batch again"),
+    ],
+    ids=["planned", "running", "lost"],
+)
+def test_a_run_without_a_result_says_how_far_it_is(tmp_path: Path, owner: RunOwner | None, message: str) -> None:
+    make_run(tmp_path, owner=owner)
+    (row,) = cells(tmp_path)
+    assert row["error_message"] == message
+    assert {value for name, value in row.items() if name not in IDENTITY} == {""}
+
+
+def test_a_run_that_left_no_order_is_interrupted(tmp_path: Path) -> None:
+    make_run(tmp_path).spec_file.unlink()
     (row,) = cells(tmp_path)
     assert row["error_message"] == "interrupted: the run was started and left no result; run the batch again"
     assert {value for name, value in row.items() if name not in IDENTITY} == {""}
@@ -259,7 +274,7 @@ def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monke
 
 
 def test_a_deleted_table_is_rebuilt_to_the_same_bytes_and_equals_the_golden_one(tmp_path: Path) -> None:
-    make_run(tmp_path, "a_done", report=with_every_figure(), witness=make_witness())
+    make_run(tmp_path, "a_done", report=with_every_figure(), witness=make_witness(), owner=make_owner())
     partial = make_report(
         spec=make_spec(model_id="=cmd|' /C calc'!A0", notes=("thinks by default", "sheet, and state; differ")),
         queries=make_queries(failed=1, first_error='said "no",\nthen stopped'),
@@ -267,9 +282,9 @@ def test_a_deleted_table_is_rebuilt_to_the_same_bytes_and_equals_the_golden_one(
     )
     make_run(tmp_path, "b_partial", report=partial)
     unmeasured = make_report(statistics=make_statistics(domain=None, source=None), phases=(), verdict=UNMEASURED)
-    make_run(tmp_path, "c_unmeasured", report=unmeasured)
+    make_run(tmp_path, "c_unmeasured", report=unmeasured, owner=make_owner(concurrent_runs=4))
     make_run(tmp_path, "d_failed", failure=make_failure())
-    make_run(tmp_path, "e_started", config=make_config(model_class=None, reasoning_state=""))
+    make_run(tmp_path, "e_started", config=make_config(model_class=None, reasoning_state=""), owner=make_owner())
     table = ResultsAggregator(tmp_path).write_master_csv()
     first = table.read_bytes()
     table.unlink()
@@ -288,6 +303,18 @@ def test_the_further_figures_of_the_gpu_follow_from_the_report(tmp_path: Path) -
     assert row.energy_per_output_token_j == pytest.approx(25.4 * 3600 / 1000)
     assert row.energy_per_input_token_j == pytest.approx(0.9 * 3600 / 500)
     assert row.load_energy_wh == 1.0
+
+
+def test_the_row_shows_how_many_runs_were_under_way_and_more_than_one_is_a_warning(tmp_path: Path) -> None:
+    make_run(tmp_path, "alone", report=make_report(), owner=make_owner())
+    make_run(tmp_path, "beside", report=make_report(), owner=make_owner(concurrent_runs=3))
+    make_run(tmp_path, "of_another_run", report=make_report(), owner=make_owner(run_id="another", concurrent_runs=3))
+    make_run(tmp_path, "unknown", report=make_report())
+    alone, beside, of_another, unknown = ResultsAggregator(tmp_path).rows()
+    assert [row.concurrent_runs for row in (alone, beside, of_another, unknown)] == [1, 3, None, None]
+    assert "concurrent_runs" in str(beside.verdict_reasons)
+    assert beside.rateable == alone.rateable
+    assert not any("concurrent_runs" in str(row.verdict_reasons) for row in (alone, of_another, unknown))
 
 
 def test_without_idle_sampling_and_integral_their_figures_are_empty(tmp_path: Path) -> None:

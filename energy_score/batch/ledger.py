@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from energy_score.batch.plan import PlannedRun
-from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
+from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode, RecordError
 from energy_score.contract.run_directory import RunDirectory, RunState
-from energy_score.contract.run_failure import RunFailure, Stage
+from energy_score.contract.run_failure import Cause, RunFailure, Stage
+from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_spec import RunSpec
 
 # Report, per-query table and log of 1,000 queries take about 0.3 MiB.
@@ -66,6 +67,15 @@ class Ledger:
             return directory.report().spec_identity == spec.identity()
         return False
 
+    def is_elsewhere(self, name: str) -> RunOwner | None:
+        """Who carries the run out, if that is not known to have ended: a job of a cluster, another host; else None."""
+        directory = self.directory(name)
+        if directory.state() is not RunState.RUNNING:
+            return None
+        with suppress(RecordError):
+            return directory.owner()
+        return None
+
     def start(self, planned: PlannedRun, spec: RunSpec) -> RunDirectory:
         """A fresh directory holding the order; whatever lay there is kept aside.
 
@@ -105,6 +115,11 @@ class Ledger:
         self.set_aside(planned.name)
         self.record_failure(planned, stage="resolve", message=message)
 
+    def record_unstarted(self, planned: PlannedRun, *, message: str) -> None:
+        """Keep why a run never got what it needs to start; what lay there goes aside."""
+        self.set_aside(planned.name)
+        self.record_failure(planned, stage="start", message=message, exit_code=ExitCode.ENVIRONMENT)
+
     def record_failure(
         self,
         planned: PlannedRun,
@@ -113,6 +128,7 @@ class Ledger:
         message: str,
         exit_code: int | None = None,
         log_tail: str = "",
+        cause: Cause | None = None,
     ) -> None:
         """Write the failure of a run beside whatever it left.
 
@@ -129,6 +145,7 @@ class Ledger:
             message=message,
             failed_at=now,
             log_tail=log_tail,
+            cause=cause,
         )
 
         directory.path.mkdir(parents=True, exist_ok=True)

@@ -2,16 +2,21 @@
 
 import json
 import sys
+import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from energy_score.batch.plan import PlannedRun
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.units import watt_hours
 
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
 
 class Progress(Protocol):
-    """Is told what happens in a batch, in order; ``engine_event`` comes from another thread."""
+    """Is told what happens in a batch; ``engine_event`` comes from other threads, of several runs in any order."""
 
     def batch_started(self, *, run_count: int, headline: str) -> None:
         """The plan stands: so many runs."""
@@ -19,13 +24,13 @@ class Progress(Protocol):
     def note(self, message: str) -> None:
         """Something worth a line."""
 
-    def run_started(self, label: str) -> None:
-        """A run was handed to the executor."""
+    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+        """A run was handed to the executor with the GPUs leased for it, for the so-manieth attempt."""
 
-    def engine_event(self, event: Mapping[str, Any]) -> None:
-        """The engine said how far it is."""
+    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+        """The engine of a run said how far it is."""
 
-    def run_finished(self, label: str, *, outcome: str, row: ResultRow | None, detail: str) -> None:
+    def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
         """A run ended, or was skipped or refused."""
 
     def batch_finished(self, summary: str) -> None:
@@ -47,17 +52,20 @@ class PlainProgress:
     def note(self, message: str) -> None:
         self._write(f"note: {message}")
 
-    def run_started(self, label: str) -> None:
-        self._write(f"[{self._finished_count + 1}/{self._run_count}] {label}: started")
+    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+        del gpu_uuids  # in the run's log
+        again = f" (attempt {number})" if number > 1 else ""
+        self._write(f"[{self._finished_count + 1}/{self._run_count}] {planned.label}: started{again}")
 
-    def engine_event(self, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
         """A pipe wants no ticking."""
 
-    def run_finished(self, label: str, *, outcome: str, row: ResultRow | None, detail: str) -> None:
+    def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
         self._finished_count += 1
         energy = f", {energy_text(row)}" if row is not None and outcome == "done" else ""
         self._write(
-            f"[{self._finished_count}/{self._run_count}] {label}: {outcome}{energy}{': ' + detail if detail else ''}"
+            f"[{self._finished_count}/{self._run_count}] {planned.label}: {outcome}{energy}"
+            f"{': ' + detail if detail else ''}"
         )
 
     def batch_finished(self, summary: str) -> None:
@@ -73,6 +81,7 @@ class JsonProgress:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
+        self._lock = threading.Lock()
 
     def batch_started(self, *, run_count: int, headline: str) -> None:
         self._emit("batch_started", run_count=run_count, headline=headline)
@@ -80,26 +89,29 @@ class JsonProgress:
     def note(self, message: str) -> None:
         self._emit("note", message=message)
 
-    def run_started(self, label: str) -> None:
-        self._emit("run_started", run=label)
+    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+        self._emit("run_started", run=planned.label, name=planned.name, gpus=gpu_uuids, attempt=number)
 
-    def engine_event(self, event: Mapping[str, Any]) -> None:
-        self._emit("engine", **{("kind" if key == "event" else key): value for key, value in event.items()})
+    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+        told = {("kind" if key == "event" else key): value for key, value in event.items()}
+        self._emit("engine", **(told | {"run": planned.label, "name": planned.name}))
 
-    def run_finished(self, label: str, *, outcome: str, row: ResultRow | None, detail: str) -> None:
+    def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
         result = row.model_dump(mode="json") if row is not None else None
-        self._emit("run_finished", run=label, outcome=outcome, detail=detail, result=result)
+        self._emit("run_finished", run=planned.label, name=planned.name, outcome=outcome, detail=detail, result=result)
 
     def batch_finished(self, summary: str) -> None:
         self._emit("batch_finished", summary=summary)
 
     def _emit(self, event: str, **fields: object) -> None:
-        self._stream.write(json.dumps({"event": event, **fields}) + "\n")
-        self._stream.flush()
+        line = json.dumps({"event": event, **fields}) + "\n"
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
 
 
 class RichProgress:
-    """A batch bar and a line for the current run, above which finished runs scroll by."""
+    """A batch bar and a line for each run under way, above which finished runs scroll by."""
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
@@ -116,36 +128,40 @@ class RichProgress:
             console=self._console,
             transient=True,
         )
-        self._run_start_s = 0.0
+        self._runs: dict[str, tuple[TaskID, float]] = {}
 
     def batch_started(self, *, run_count: int, headline: str) -> None:
         self._print(headline)
         self._batch_bar = self._bars.add_task("batch", total=run_count, detail="")
-        self._run_bar = self._bars.add_task("", total=None, detail="", visible=False)
         self._bars.start()
 
     def note(self, message: str) -> None:
         self._print(f"note: {message}")
 
-    def run_started(self, label: str) -> None:
-        self._run_start_s = time.monotonic()
-        self._bars.reset(self._run_bar, description=label, total=None, detail="starting", visible=True)
+    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+        del gpu_uuids  # in the run's log
+        bar = self._bars.add_task(planned.label, total=None, detail=f"attempt {number}" if number > 1 else "starting")
+        self._runs[planned.name] = (bar, time.monotonic())
 
-    def engine_event(self, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+        if planned.name not in self._runs:
+            return  # a last word after its end
+        bar, start_s = self._runs[planned.name]
         if event["event"] == "stage":
-            self._bars.update(self._run_bar, detail=str(event.get("stage")))
+            self._bars.update(bar, detail=str(event.get("stage")))
         elif event["event"] == "progress":
-            done, planned = int(event["queries_done"]), int(event["queries_planned"])
-            elapsed_s = time.monotonic() - self._run_start_s
-            left_s = elapsed_s * max(0, planned - done) / max(1, done)
+            done, total = int(event["queries_done"]), int(event["queries_planned"])
+            elapsed_s = time.monotonic() - start_s
+            left_s = elapsed_s * max(0, total - done) / max(1, done)
             detail = f"{event['phase']}  {_energy_so_far(event)}  about {left_s:.0f} s left"
-            self._bars.update(self._run_bar, completed=min(done, planned), total=planned, detail=detail)
+            self._bars.update(bar, completed=min(done, total), total=total, detail=detail)
 
-    def run_finished(self, label: str, *, outcome: str, row: ResultRow | None, detail: str) -> None:
-        self._bars.update(self._run_bar, visible=False)
+    def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
+        if planned.name in self._runs:
+            self._bars.remove_task(self._runs.pop(planned.name)[0])
         self._bars.advance(self._batch_bar)
         energy = f"  {energy_text(row)}" if row is not None and outcome == "done" else ""
-        self._print(f"{outcome:>8}  {label}{energy}{'  ' + detail if detail else ''}")
+        self._print(f"{outcome:>8}  {planned.label}{energy}{'  ' + detail if detail else ''}")
 
     def batch_finished(self, summary: str) -> None:
         self._bars.stop()

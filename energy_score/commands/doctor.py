@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from energy_score.contract.errors import ExitCode
-from energy_score.preflight import devices, files, services, software
+from energy_score.preflight import clusters, devices, files, services, software
 from energy_score.preflight.check import Check, Probe, gather
 
 # Longer than any single probe waits, so that each can still say what it waited for.
@@ -26,6 +26,8 @@ def checks(*, csv: Path, output_dir: Path, endpoint: str, image: str) -> Iterato
         "gpu": devices.gpu_checks,
         "cpu energy counter": devices.cpu_counter_checks,
         "container engine": partial(services.container_checks, image),
+        "slurm": clusters.slurm_checks,
+        "ray": clusters.ray_checks,
         "endpoint": partial(services.endpoint_checks, endpoint),
         "hub": services.hub_checks,
         "hub token": files.token_checks,

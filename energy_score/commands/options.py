@@ -1,7 +1,7 @@
 """The command-line options that several commands share. Imports nothing heavy: it is on the way to ``--help``."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -88,21 +88,53 @@ _RUN = (
 )  # fmt: skip
 
 
-def _default_executor(backend: str) -> str:
+def default_executor(backend: str) -> str:
     """A container for each run; none for what only sends queries to a server, whose GPUs the host alone can see."""
     without = os.environ.get("USE_DOCKER", "").strip().lower() in ("false", "0", "no")
     return "local" if without or backend == "vllm" else "docker"
 
 
-_EXECUTOR = (
-    click.option("--executor", type=click.Choice(["docker", "local"]),
-                 show_default="docker; local with USE_DOCKER=false or --backend vllm",
+_EXECUTOR_DEFAULT = "docker; local with USE_DOCKER=false or --backend vllm"
+_HERE = (
+    click.option("--executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
                  help="Where runs happen: one container per run, or a child process of this program."),
+)  # fmt: skip
+_HERE_OR_CLUSTER = (
+    click.option("--executor", type=click.Choice(["docker", "local", "slurm", "ray"]), show_default=_EXECUTOR_DEFAULT,
+                 help="Where runs happen: one container per run, a child process of this program, or a cluster's node."
+                 ),
+    click.option("--slurm-arg", "slurm_arguments", multiple=True, metavar="ARG",
+                 help="A further word for sbatch, as --slurm-arg=-pgpu for a partition; may be repeated."),
+    click.option("--ray-address", metavar="HOST:PORT", envvar="RAY_ADDRESS", show_envvar=True,
+                 help="The Ray cluster.  [default: the one this machine belongs to]"),
+    click.option("--node-executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
+                 help="How a cluster's node carries out a run."),
+    click.option("--node-gpus", type=click.IntRange(min=1), metavar="N",
+                 help="The GPUs of one node: what a class C row gets whose weights' size is not known."),
+)  # fmt: skip
+_LIMITS = (
     click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
                  show_envvar=True, help="The image of the docker executor; ./build.sh makes it."),
     click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
     click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True,
                  metavar="SECONDS", help="A run is stopped after this long."),
+    click.option("--gpu-wait", "gpu_wait_s", type=click.FloatRange(min=0), default=600.0, show_default=True,
+                 metavar="SECONDS", help="A run waits so long for a GPU that a foreign process is on, then fails."),
+)  # fmt: skip
+
+
+_BATCH = (
+    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+                 help="Runs under way at a time, each with GPUs of its own."),
+    click.option("--gpus", metavar="GPU[,GPU]",
+                 help="The GPUs that the batch may use, by UUID or index.  [default: the visible ones]"),
+    click.option("--retry", "retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+                 help="Further attempts at a run that something from outside ended, never at a wrong order."),
+    click.option("--rerun", metavar="failed|all|PATTERN",
+                 help="Only these runs, done or not: PATTERN is a part of a run's name or model id."),
+    click.option("--fail-fast", is_flag=True, help="Begin no further run once one has failed."),
+    click.option("--only-new", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                 help="Skip what this earlier results table or leaderboard snapshot has already."),
 )  # fmt: skip
 
 _RESULTS = (
@@ -133,8 +165,54 @@ def run_options(command: Command) -> Command:
 
 
 def executor_options(command: Command) -> Command:
-    """Where runs happen, and their limits."""
-    return _with(_EXECUTOR, command)
+    """Where one run happens on this machine, and its limits."""
+    return _with((*_HERE, *_LIMITS), command)
+
+
+def batch_executor_options(command: Command) -> Command:
+    """Where the runs of a batch happen, on this machine or on a cluster, and their limits."""
+    return _with((*_HERE_OR_CLUSTER, *_LIMITS), command)
+
+
+def is_cluster(parameters: Mapping[str, Any]) -> bool:
+    """Whether a cluster carries out the runs.
+
+    Raises:
+        UsageError: an option is given that has no meaning where the runs happen.
+    """
+    from energy_score.contract.errors import UsageError  # noqa: PLC0415 - not on the way to --help
+
+    executor = parameters["executor"]
+    of_clusters = {
+        "slurm_arguments": ("--slurm-arg", ("slurm",)),
+        "ray_address": ("--ray-address", ("ray",)),
+        "node_executor": ("--node-executor", ("slurm", "ray")),
+        "node_gpus": ("--node-gpus", ("slurm", "ray")),
+    }
+    for name, (option, executors) in of_clusters.items():
+        from_environment = name == "ray_address" and parameters[name] == os.environ.get("RAY_ADDRESS")
+        if parameters[name] and executor not in executors and not from_environment:
+            raise UsageError(f"{option} has a meaning only with --executor {' or '.join(executors)}")
+    if executor not in ("slurm", "ray"):
+        return False
+    of_one_machine = {
+        "--jobs": parameters["jobs"] != 1,
+        "--gpus": parameters["gpus"] is not None,
+        "--retry": parameters["retries"] != 0,
+        "--fail-fast": parameters["fail_fast"],
+    }
+    given = [option for option, is_given in of_one_machine.items() if is_given]
+    if given:
+        raise UsageError(
+            f"{', '.join(given)} with --executor {executor}: the cluster says what runs when, on which GPUs, and takes "
+            "up what a lost node left; valid without, or with --executor docker or local"
+        )
+    return True
+
+
+def batch_options(command: Command) -> Command:
+    """How a batch goes through its runs."""
+    return _with(_BATCH, command)
 
 
 def results_option(command: Command) -> Command:
@@ -171,7 +249,7 @@ def executor_from(parameters: dict[str, Any]) -> "Executor":
     from energy_score.executors.registry import open_executor  # noqa: PLC0415 - not on the way to --help
 
     executor = open_executor(
-        parameters["executor"] or _default_executor(parameters["backend"]),
+        parameters["executor"] or default_executor(parameters["backend"]),
         timeout_s=parameters["timeout_s"],
         image=parameters["image"],
         memory=parameters["memory"],

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from energy_score.commands.options import executor_options, run_options, selection_options
+from energy_score.commands.options import batch_options, executor_options, run_options, selection_options
 from energy_score.contract.errors import ExitCode
 
 
@@ -13,6 +13,7 @@ from energy_score.contract.errors import ExitCode
 @selection_options
 @run_options
 @executor_options
+@batch_options
 @click.option(
     "--site",
     type=click.Path(path_type=Path),

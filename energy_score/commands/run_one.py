@@ -100,6 +100,7 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
         results=parameters["results"],
         open_executor=partial(executor_from, dict(parameters)),
         timeout_s=parameters["timeout_s"],
+        gpu_wait_s=parameters["gpu_wait_s"],
         as_json=parameters["as_json"],
     )
 

@@ -38,12 +38,15 @@ class Record(BaseModel):
             ) from error
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` (UTF-8), so that a reader sees the old file or the new one, never a part."""
-    write_bytes_atomically(path, text.encode())
+def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace ``path`` by ``text`` (UTF-8), so that a reader sees the old file or the new one, never a part.
+
+    What is not ``durable`` may be gone after a power cut, and costs the disk nothing now.
+    """
+    write_bytes_atomically(path, text.encode(), durable=durable)
 
 
-def write_bytes_atomically(path: Path, content: bytes) -> None:
+def write_bytes_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """As ``write_atomically``, for bytes."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
     temporary = Path(name)
@@ -51,7 +54,8 @@ def write_bytes_atomically(path: Path, content: bytes) -> None:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:

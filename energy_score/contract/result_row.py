@@ -43,6 +43,7 @@ class ResultRow(Record):
     name and version of what answered, where that was a server; ``concurrency`` is how many queries were under way at a
     time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
     ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
+    ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
     """
 
     model_name: str
@@ -114,3 +115,4 @@ class ResultRow(Record):
     concurrency: int | None = None
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
+    concurrent_runs: int | None = None

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.run_failure import RunFailure
+from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 
@@ -16,7 +18,9 @@ class RunState(StrEnum):
     """What the files of a run directory say."""
 
     EMPTY = "empty"
-    STARTED = "started"
+    PLANNED = "planned"  # the order is there, and nobody has begun
+    RUNNING = "running"  # it has an owner who is not known to be dead
+    LOST = "lost"  # its owner is gone and left neither a result nor a failure
     FAILED = "failed"
     DONE = "done"
 
@@ -36,6 +40,11 @@ class RunDirectory:
     def spec_file(self) -> Path:
         """The order: written before the run."""
         return self.path / "run_spec.json"
+
+    @property
+    def owner_file(self) -> Path:
+        """Who carries the order out: written before the engine starts."""
+        return self.path / "run_owner.json"
 
     @property
     def report_file(self) -> Path:
@@ -94,12 +103,20 @@ class RunDirectory:
         return tuple(getattr(self, name) for name in names)
 
     def state(self) -> RunState:
-        """Whether the run is done, failed, only started, or not there."""
+        """How far the run is; an owner whose record cannot be read is one that nobody can know to be dead."""
         if self.report_file.exists():
             return RunState.DONE
         if self.failure_file.exists():
             return RunState.FAILED
-        return RunState.STARTED if self.spec_file.exists() else RunState.EMPTY
+        if not self.spec_file.exists():
+            return RunState.EMPTY
+        try:
+            owner = self.owner()
+        except RecordError:
+            return RunState.RUNNING
+        if owner is None:
+            return RunState.PLANNED
+        return RunState.LOST if owner.has_left() else RunState.RUNNING
 
     def config(self) -> ModelConfig:
         """The spreadsheet row of the run; raises RecordError."""
@@ -108,6 +125,10 @@ class RunDirectory:
     def spec(self) -> RunSpec:
         """The order of the run; raises RecordError."""
         return RunSpec.read(self.spec_file)
+
+    def owner(self) -> RunOwner | None:
+        """Who carries the run out, or did; None where nobody has begun; raises RecordError."""
+        return RunOwner.read(self.owner_file) if self.owner_file.exists() else None
 
     def report(self) -> RunReport:
         """The result of the run; raises RecordError."""

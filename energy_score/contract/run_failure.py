@@ -5,6 +5,8 @@ from typing import Literal
 
 from energy_score.contract.record import Record
 
+# Why a run ended that did not end by itself, or whose own fault it may not be; None for everything else.
+Cause = Literal["engine_lost", "killed", "out_of_memory", "shared_gpu_out_of_memory", "timed_out", "interrupted"]
 Stage = Literal["resolve", "start", "data", "load", "render", "warmup", "measure", "report", "interrupted", "unknown"]
 
 
@@ -13,6 +15,7 @@ class RunFailure(Record):
 
     ``exit_code`` is that of the engine process, negative for the number of the signal that ended it, None where no
     process was started. ``message`` is one sentence for the CSV; ``log_tail`` the last lines of the run's log.
+    ``cause`` is what decides whether another attempt is worth it.
     """
 
     schema_version: Literal[1] = 1
@@ -23,3 +26,4 @@ class RunFailure(Record):
     message: str
     failed_at: datetime
     log_tail: str = ""
+    cause: Cause | None = None

@@ -5,10 +5,12 @@ import json
 import sys
 from pathlib import Path
 
+from energy_score.contract.batch_status import BatchStatus
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.record import Record
 from energy_score.contract.run_failure import RunFailure
+from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 
@@ -18,6 +20,8 @@ _RECORDS: dict[str, type[Record]] = {
     "run_failure.v1.json": RunFailure,
     "host_witness.v1.json": HostWitness,
     "cohort_snapshot.v1.json": CohortSnapshot,
+    "run_owner.v1.json": RunOwner,
+    "batch_status.v1.json": BatchStatus,
 }
 
 

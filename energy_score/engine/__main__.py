@@ -11,13 +11,13 @@ import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 
 from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.contract.log_line import LineFormatter
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.stopping import StopRequest
 
 log = logging.getLogger("energy_score.engine")
 
@@ -37,7 +37,8 @@ def main() -> int:
     console = logging.StreamHandler()
     console.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[console])
-    signal.signal(signal.SIGTERM, _stop)
+    stop = StopRequest()
+    stop.listen()
     if arguments.end_with_stdin:
         threading.Thread(target=_die_with_stdin, daemon=True).start()
     _quieten_libraries()
@@ -47,13 +48,13 @@ def main() -> int:
         log.error("%s", error)  # noqa: TRY400 - the message is written for the user
         return ExitCode.USAGE
     given = tuple(uuid for uuid in arguments.gpus.split(",") if uuid)
-    return _carry_out(spec, RunDirectory(arguments.output), given)
+    return _carry_out(spec, RunDirectory(arguments.output), given, stop)
 
 
-def _carry_out(spec: RunSpec, directory: RunDirectory, gpu_uuids: tuple[str, ...]) -> int:
+def _carry_out(spec: RunSpec, directory: RunDirectory, gpu_uuids: tuple[str, ...], stop: StopRequest) -> int:
     from energy_score.engine.run import Run  # noqa: PLC0415 - after the environment is set
 
-    run = Run(spec=spec, directory=directory, gpu_uuids=gpu_uuids)
+    run = Run(spec=spec, directory=directory, gpu_uuids=gpu_uuids, stop=stop)
     try:
         report = run.execute()
     except KeyboardInterrupt:
@@ -91,10 +92,6 @@ def _record_failure(directory: RunDirectory, spec: RunSpec, stage: str, message:
 
 def _codes(reasons: tuple[object, ...]) -> str:
     return ",".join(str(getattr(reason, "code", "")) for reason in reasons) or "none"
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt  # no Exception, so that nothing on the way takes it for a failure of its own
 
 
 def _die_with_stdin() -> None:

@@ -14,6 +14,7 @@ from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query_log import QueryLog
 from energy_score.engine.statistics import should_stop
+from energy_score.engine.stopping import StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +42,16 @@ class Benchmark:
         rows: Sequence[Row],
         measurement: Measurement,
         events: EventStream,
+        stop: StopRequest | None = None,
+        power_w: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._spec = spec
         self._backend = backend
         self._rows = rows
         self._measurement = measurement
         self._events = events
+        self._stop = stop or StopRequest()
+        self._power_w = power_w
         self._prepared: list[PreparedQuery | None] = [None] * len(rows)
         self._kept: dict[int, Completion] = {}
         self._done_count = 0
@@ -66,7 +71,8 @@ class Benchmark:
         errors: list[QueryError] = []
         for number in range(self._spec.warmup_query_count):  # a small data set is gone through again
             try:
-                self._backend.answer(runnable[number % len(runnable)], limits)
+                with self._stop.query():
+                    self._backend.answer(runnable[number % len(runnable)], limits)
             except QueryError as error:
                 errors.append(error)
         if errors and len(errors) == self._spec.warmup_query_count:
@@ -160,6 +166,7 @@ class Benchmark:
                     "queries_planned": self.planned_query_count,
                     "gpu_energy_j": self._measurement.energy_j("gpu"),
                     "cpu_energy_j": self._measurement.energy_j("cpu"),
+                    "gpu_power_w": self._power_w(),
                 }
             )
 
@@ -175,11 +182,17 @@ class Benchmark:
                 return error
 
         if self._spec.concurrency == 1:
-            yield from map(attempt, queries)
+            for query in queries:
+                with self._stop.query():
+                    outcome = attempt(query)
+                yield outcome
             return
         pool = ThreadPoolExecutor(self._spec.concurrency, thread_name_prefix="query")
         try:
-            yield from pool.map(attempt, queries)
+            for answered in [pool.submit(attempt, query) for query in queries]:
+                with self._stop.query():
+                    outcome = answered.result()
+                yield outcome
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -198,7 +211,9 @@ class Benchmark:
                 continue
             record.retried = True
             try:
-                record.note_answer(query, self._answer_in_full(query))
+                with self._stop.query():
+                    answer = self._answer_in_full(query)
+                record.note_answer(query, answer)
             except QueryError as error:
                 record.error = str(error)
             else:

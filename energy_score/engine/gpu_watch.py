@@ -50,6 +50,10 @@ class GpuWatch:
         """The second opinion on a counter; None where power itself is the meter, or nothing is sampled."""
         return self._sampler if self._counter is not None else None
 
+    def power_w(self) -> float | None:
+        """What all GPUs drew together at the last sample, in W; None where nothing is sampled."""
+        return None if self._sampler is None else self._sampler.last_power_w()
+
     def conditions(self, measurement: Measurement) -> tuple[GpuConditions, ...]:
         """What was seen of each GPU from the first to the last counted window."""
         span = measurement.counted_span_s

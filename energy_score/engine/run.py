@@ -29,6 +29,7 @@ from energy_score.engine.optimum.order import open_optimum
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
 from energy_score.engine.query_log import QueryLog
 from energy_score.engine.statistics import phase_statistics
+from energy_score.engine.stopping import StopRequest
 from energy_score.engine.verdict import judge
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Run:
     directory: RunDirectory
     gpu_uuids: tuple[str, ...] = ()
     events: EventStream = field(default_factory=EventStream)
+    stop: StopRequest = field(default_factory=StopRequest)
     stage: Stage = "start"
 
     def execute(self) -> RunReport:
@@ -124,8 +126,9 @@ class Run:
         log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, model.devices, model.attention)
 
         benchmark = Benchmark(
-            spec=self.spec, backend=backend, rows=queries.rows, measurement=measurement, events=self.events
-        )
+            spec=self.spec, backend=backend, rows=queries.rows, measurement=measurement, events=self.events,
+            stop=self.stop, power_w=watch.power_w,
+        )  # fmt: skip
         self._enter("warmup")
         benchmark.warm_up()
         self._enter("measure")

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from docker.errors import APIError, NotFound
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.executors.container_settings import ContainerSettings
 from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStream
-from energy_score.executors.executor import Execution
+from energy_score.executors.executor import QUERY_GRACE_S, Execution
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +61,10 @@ class Container:
         finally:
             remove(self._api, self._name)
 
-    def run(self, timeout_s: float) -> Execution:
+    def run(self, timeout_s: float, *, stopping: threading.Event | None = None) -> Execution:
         """Start the container and wait for its end; it is stopped after ``timeout_s``, or on an interrupt.
+
+        Where ``stopping`` is set by the time it has started, it is asked to end.
 
         Raises:
             EnvironmentNotReadyError: it cannot be started.
@@ -71,12 +74,19 @@ class Container:
             self._stream.attach(self._api, self._name)
             self._api.start(self._name)
         try:
+            if stopping is not None and stopping.is_set():
+                self.signal("SIGTERM")
             return self._followed(deadline_s)
         except BaseException:
-            self._stop()
+            self._stop(int(QUERY_GRACE_S))
             raise
         finally:
             self._stream.close()
+
+    def signal(self, name: str) -> None:
+        """Send a signal to what runs in it; nothing where it has ended, or its engine does not answer."""
+        with contextlib.suppress(*ENGINE_FAULTS):
+            self._api.kill(self._name, signal=name)
 
     def holds(self, process_id: int) -> bool:
         """Whether the process of this machine is one of the container's; OSError where it cannot be told."""
@@ -114,10 +124,10 @@ class Container:
             time.sleep(_ENGINE_RETRY_S)
         return False
 
-    def _stop(self) -> None:
-        """Ask the container to end, and have it killed after a grace time."""
+    def _stop(self, grace_s: int = _GRACE_S) -> None:
+        """Ask the container to end, and have it killed after a grace time, or at once on a second interrupt."""
         with contextlib.suppress(KeyboardInterrupt, *ENGINE_FAULTS):
-            self._api.stop(self._name, timeout=_GRACE_S)
+            self._api.stop(self._name, timeout=grace_s)
 
 
 def remove(api: APIClient, container: str) -> None:

@@ -3,7 +3,9 @@
 import logging
 import os
 import re
+import threading
 import uuid
+from dataclasses import replace
 
 import docker
 from docker.errors import DockerException, ImageNotFound
@@ -12,13 +14,13 @@ from docker.utils import parse_bytes
 from energy_score import __version__
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_owner import Owner
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.container import Container, innermost, remove
 from energy_score.executors.container_settings import container_settings, readable_token
 from energy_score.executors.container_stream import ENGINE_FAULTS, ContainerStream
 from energy_score.executors.engine_output import OnEvent, OnLogLine
 from energy_score.executors.executor import Execution
-from energy_score.executors.owner import Owner
 from energy_score.executors.witness import open_witness
 
 log = logging.getLogger(__name__)
@@ -33,12 +35,16 @@ _NAME_MAX = 40
 class DockerExecutor:
     """Runs each engine in a container of the image called ``image``; ``memory`` limits each one, in bytes."""
 
+    name = "docker"
+
     def __init__(self, *, timeout_s: float, image: str, memory: int | None) -> None:
         self.image: str | None = None
         self._image_name = image
         self._timeout_s = timeout_s
         self._memory = memory
         self._client: docker.DockerClient | None = None
+        self._running: set[Container] = set()
+        self._stopping = threading.Event()
 
     def check(self, *, backend: str) -> None:
         """As the protocol says: an engine of this machine must answer and have the image of this program's version.
@@ -68,9 +74,15 @@ class DockerExecutor:
         self._sweep(client)
 
     def execute(
-        self, directory: RunDirectory, *, spec: RunSpec, on_event: OnEvent, on_log_line: OnLogLine
+        self,
+        directory: RunDirectory,
+        *,
+        spec: RunSpec,
+        on_event: OnEvent,
+        on_log_line: OnLogLine,
+        gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the container is stopped before KeyboardInterrupt goes on.
+        """As the protocol says; on Ctrl-C the engine may finish its query before KeyboardInterrupt goes on.
 
         Raises:
             EnvironmentNotReadyError: the container cannot be started; the message says why and what to do.
@@ -78,11 +90,13 @@ class DockerExecutor:
         api = self._connected().api
         name = container_name(spec.run_id)
         labels = {RUN_LABEL: spec.run_id, **Owner.current().labels()}
-        with open_witness(spec) as witness, readable_token() as token_file:
+        with open_witness(spec, leased=gpu_uuids) as witness, readable_token() as token_file:
             settings = container_settings(
                 spec,
                 directory=directory,
-                gpu_uuids=() if spec.endpoint else witness.uuids,  # a server's GPUs are not the client's
+                gpu_uuids=()
+                if spec.endpoint
+                else witness.uuids or gpu_uuids or (),  # a server's GPUs are not the client's
                 memory=self._memory,
                 token_file=token_file,
             )
@@ -90,10 +104,20 @@ class DockerExecutor:
             witness.is_of_run = container.holds
             user = f"{os.getuid()}:{os.getgid()}"
             with container.created(self.image or self._image_name, settings, labels=labels, user=user):
-                execution = container.run(self._timeout_s)
+                self._running.add(container)
+                try:
+                    execution = container.run(self._timeout_s, stopping=self._stopping)
+                finally:
+                    self._running.discard(container)
         if directory.report_file.exists():
             witness.write(directory.witness_file)
-        return execution
+        return replace(execution, interrupted=self._stopping.is_set(), gpu_was_shared=witness.gpu_was_shared)
+
+    def stop(self, *, at_once: bool) -> None:
+        """As the protocol says."""
+        self._stopping.set()
+        for container in tuple(self._running):
+            container.signal("SIGKILL" if at_once else "SIGTERM")
 
     def _connected(self) -> docker.DockerClient:
         if self._client is None:

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +19,7 @@ from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.engine_output import OnEvent, OnLogLine, dispatch
-from energy_score.executors.executor import Execution
+from energy_score.executors.executor import QUERY_GRACE_S, Execution
 from energy_score.executors.witness import open_witness
 
 # What an engine needs from its owner's environment; everything else stays behind.
@@ -53,10 +54,13 @@ _PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 class LocalExecutor:
     """Runs engines with this interpreter on this machine."""
 
+    name = "local"
     image: str | None = None
 
     def __init__(self, *, timeout_s: float) -> None:
         self._timeout_s = timeout_s
+        self._children: set[subprocess.Popen[bytes]] = set()
+        self._stopping = threading.Event()
 
     def check(self, *, backend: str) -> None:
         """As the protocol says: the packages of the backend, or its own environment, must be installed here."""
@@ -80,13 +84,14 @@ class LocalExecutor:
         spec: RunSpec,
         on_event: OnEvent,
         on_log_line: OnLogLine,
+        gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the child is stopped before KeyboardInterrupt goes on."""
+        """As the protocol says; on Ctrl-C the child may finish its query before KeyboardInterrupt goes on."""
         command = [
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
         ]  # fmt: skip
-        witness = open_witness(spec)
+        witness = open_witness(spec, leased=gpu_uuids)
         with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
@@ -94,18 +99,33 @@ class LocalExecutor:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=work_directory,
-                env=engine_environment(os.environ) | _gpus_by_uuid(spec, witness.uuids),
+                env=engine_environment(os.environ) | _gpus_by_uuid(spec, witness.uuids or gpu_uuids or ()),
                 start_new_session=True,
             )
+            self._children.add(child)
             witness.is_of_run = lambda process_id: os.getsid(process_id) == child.pid
+            if self._stopping.is_set():
+                _ask_to_stop(child)
             readers = [
                 _start_reader(child.stdout, lambda line: dispatch(line, on_event, on_log_line)),
                 _start_reader(child.stderr, on_log_line),
             ]
-            execution = self._wait(child, readers)
+            try:
+                execution = self._wait(child, readers)
+            finally:
+                self._children.discard(child)
         if directory.report_file.exists():
             witness.write(directory.witness_file)
-        return execution
+        return replace(execution, gpu_was_shared=witness.gpu_was_shared)
+
+    def stop(self, *, at_once: bool) -> None:
+        """As the protocol says."""
+        self._stopping.set()
+        for child in tuple(self._children):
+            if at_once:
+                _signal_group(child, signal.SIGKILL)
+            else:
+                _ask_to_stop(child)
 
     def _wait(self, child: subprocess.Popen[bytes], readers: list[threading.Thread]) -> Execution:
         """The end of the child, stopped at the timeout or on an interrupt; nothing of its group is left."""
@@ -114,9 +134,11 @@ class LocalExecutor:
             child.wait(self._timeout_s)
         except subprocess.TimeoutExpired:
             timed_out = True
-            _stop_group(child)
+            _signal_group(child, signal.SIGTERM)
+            _wait_for(child, _GRACE_S)
         except BaseException:
-            _stop_group(child)
+            _ask_to_stop(child)
+            _wait_for(child, QUERY_GRACE_S)
             raise
         finally:
             _kill_group(child)
@@ -126,7 +148,7 @@ class LocalExecutor:
                 if stream is not None:
                     with contextlib.suppress(OSError):
                         stream.close()
-        return Execution(exit_code=child.returncode, timed_out=timed_out)
+        return Execution(exit_code=child.returncode, timed_out=timed_out, interrupted=self._stopping.is_set())
 
 
 def open_local_executor(*, timeout_s: float, image: str, memory: str | None) -> LocalExecutor:
@@ -165,16 +187,24 @@ def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> t
     return thread
 
 
-def _stop_group(child: subprocess.Popen[bytes]) -> None:
-    """Ask the child's group to end, and wait a grace time for it."""
+def _ask_to_stop(child: subprocess.Popen[bytes]) -> None:
+    """Ask the engine alone to end: a server that it started must still answer the query under way."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGTERM)
+        child.send_signal(signal.SIGTERM)
+
+
+def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, number)
+
+
+def _wait_for(child: subprocess.Popen[bytes], grace_s: float) -> None:
+    """Wait for the child's end for so long; a second interrupt ends the wait."""
     with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
-        child.wait(_GRACE_S)
+        child.wait(grace_s)
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
     """End whatever of the child's group is still there, grandchildren included."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+    _signal_group(child, signal.SIGKILL)
     child.wait()

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _WATCH_PERIOD_S = 1.0
 _MJ_PER_J = 1000.0
+# A GPU at rest has its driver's reserve in use: below 1 GiB on every data-centre GPU so far.
+_MEMORY_AT_REST_MIB = 1024
 
 
 class GpuWitness:
@@ -54,6 +56,7 @@ class GpuWitness:
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watch_processes, name="gpu-witness", daemon=True)
         self._foreign: set[int] = set()
+        self._memory_was_used = False
         self._before_mj: dict[str, int] = {}
         self._witness: HostWitness | None = None
 
@@ -66,6 +69,7 @@ class GpuWitness:
             log.debug("no witness: %s", error)
             return self
         self.uuids = self._devices.uuids
+        self._memory_was_used = any(self._memory_used_mib(uuid) > _MEMORY_AT_REST_MIB for uuid in self.uuids)
         self._before_mj, self._faults = self._read()
         self._look_for_foreign_processes()
         self._watch.start()
@@ -101,6 +105,13 @@ class GpuWitness:
         )
         self._devices.close()
 
+    @property
+    def gpu_was_shared(self) -> bool | None:
+        """Whether something else was on the GPUs: a foreign process, or memory in use before the run began."""
+        if not self.uuids:
+            return None
+        return bool(self._foreign) or self._memory_was_used
+
     def write(self, path: Path) -> None:
         """Write what was seen, once the context is closed; nothing where the host has no NVML."""
         if self._witness is not None:
@@ -119,6 +130,12 @@ class GpuWitness:
             if figure_mj is not None:
                 energy_mj[uuid] = figure_mj
         return energy_mj, faults
+
+    def _memory_used_mib(self, uuid: str) -> int:
+        try:
+            return (self._devices.memory_used_mib(uuid) or 0) if self._devices else 0
+        except MeterError:
+            return 0
 
     def _watch_processes(self) -> None:
         while not self._stopping.wait(_WATCH_PERIOD_S):
@@ -148,13 +165,15 @@ class GpuWitness:
             return False
 
 
-def open_witness(spec: RunSpec) -> GpuWitness:
-    """The witness of the GPUs that ``spec`` is run on: the visible ones, or those of the server at its endpoint.
+def open_witness(spec: RunSpec, *, leased: Sequence[str] | None = None) -> GpuWitness:
+    """The witness of the GPUs that ``spec`` is run on: those of the server at its endpoint, or ``leased`` ones.
+
+    Where none were leased (None) they are the visible ones, as many as the spec asks for.
 
     Raises:
         MeterError: the spec names GPUs that are not there.
     """
     if spec.endpoint is None:
-        return GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count, gpus=spec.meter_gpus or None)
+        return GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count, gpus=spec.meter_gpus or leased)
     found = find_endpoint_gpus(spec.endpoint, named=spec.meter_gpus)
     return GpuWitness(spec.run_id, gpu_count=None, gpus=found.uuids, server_process_ids=found.server_process_ids)

@@ -7,18 +7,26 @@ from energy_score.contract.grid import GridFactor, grid_factor
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.result_row import ResultRow
+from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import Domain, EnergySource, Hardware, PhaseStatistics, QueryStatistics, RunReport
 from energy_score.contract.server_use import ServerUse
 from energy_score.contract.units import JOULES_PER_WH, watt_hours
 from energy_score.results_table.gpu_figures import gpu_figures, quotient
-from energy_score.results_table.witness_rules import reconcile
+from energy_score.results_table.witness_rules import reconcile, with_concurrency
 
 
-def row_of_report(report: RunReport, region: str | None = None, *, witness: HostWitness | None = None) -> ResultRow:
+def row_of_report(
+    report: RunReport,
+    region: str | None = None,
+    *,
+    witness: HostWitness | None = None,
+    owner: RunOwner | None = None,
+) -> ResultRow:
     """The row of ``report``; CO2 is that of ``region``, or of the region that the run was ordered with.
 
-    The verdict is the report's with the host's ``witness`` heard. ``throughput_tokens_per_second`` counts completion
-    tokens, over the duration of one pass. ``timestamp`` is the run's end.
+    The verdict is the report's with the host heard: its ``witness``, and what the run's ``owner`` knows of other runs.
+    ``throughput_tokens_per_second`` counts completion tokens, over the duration of one pass. ``timestamp`` is the
+    run's end.
 
     Raises:
         UsageError: ``region`` is not known.
@@ -30,7 +38,8 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
     gpu_total, cpu_total = gpu.get("total"), cpu.get("total")
     gpu_energy_wh = _mean_wh(gpu_total)
     figures = gpu_figures(report, gpu)
-    verdict = reconcile(report, witness)
+    concurrent_runs = owner.concurrent_runs if owner is not None and owner.run_id == report.run_id else None
+    verdict = with_concurrency(reconcile(report, witness), concurrent_runs)
     per_query_wh = quotient(gpu_energy_wh, queries.succeeded)
     factor = _factor(region, spec.region) if gpu_energy_wh is not None else None
     return ResultRow(
@@ -102,6 +111,7 @@ def row_of_report(report: RunReport, region: str | None = None, *, witness: Host
         concurrency=spec.concurrency,
         optimum_gpu_energy_wh=watt_hours(report.optimum.mean_j("gpu")) if report.optimum else None,
         optimum_difference_percent=_optimum_difference_percent(report.optimum),
+        concurrent_runs=concurrent_runs,
     )
 
 

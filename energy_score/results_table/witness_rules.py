@@ -55,6 +55,22 @@ def reconcile(report: RunReport, witness: HostWitness | None) -> Verdict:
     )
 
 
+def with_concurrency(verdict: Verdict, concurrent_runs: int | None) -> Verdict:
+    """The verdict, with a warning where other runs of ours shared the machine, if not the GPU, with this one.
+
+    They had GPUs of their own, but one CPU for the queries of all, and waiting for that takes a GPU's idle power.
+    """
+    if concurrent_runs is None or concurrent_runs <= 1:
+        return verdict
+    reason = warning(
+        "concurrent_runs",
+        "other runs were under way on this machine, and shared its CPU and memory bandwidth",
+        observed=f"{concurrent_runs} runs at most",
+        threshold="1 run",
+    )
+    return verdict.model_copy(update={"reasons": (*verdict.reasons, reason)})
+
+
 def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[VerdictReason]:
     if witness is None or witness.run_id != report.run_id:
         yield _no_witness("none" if witness is None else f"a witness of run {witness.run_id}")

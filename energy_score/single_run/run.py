@@ -1,7 +1,9 @@
 """One planned run, its files directly in the results directory: what was there aside, then execute, then show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -13,6 +15,9 @@ from energy_score.batch.summary import how_measured, print_rows
 from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode
 from energy_score.contract.run_spec import RunSpec
 from energy_score.executors.executor import Executor
+from energy_score.leases.gpu_leases import awaited_lease, open_gpu_leases
+from energy_score.leases.gpu_need import gpus_needed
+from energy_score.leases.output_lock import locked_output
 from energy_score.preflight.files import token_checks
 from energy_score.single_run.gpus import show_gpus
 from energy_score.single_run.ledger import SingleRunLedger
@@ -28,6 +33,7 @@ def run(
     results: Path,
     open_executor: Callable[[], Executor],
     timeout_s: float,
+    gpu_wait_s: float,
     as_json: bool,
 ) -> ExitCode:
     """The exit code of the run; its files, or the record of its failure, lie in ``results``.
@@ -38,32 +44,53 @@ def run(
     ledger = SingleRunLedger(results)
     ledger.open()
     try:
-        _set_aside(ledger, planned.name)
-        _warn_of_no_token(order)
-        show_gpus(order)
-        executor = open_executor()
-        spec = spec.model_copy(update={"image": executor.image})
-        attempt = Attempt(
-            ledger=ledger, executor=executor, progress=open_progress(as_json=as_json), timeout_s=timeout_s
-        )
-        return _attempted(attempt, replace(planned, spec=spec), spec, as_json=as_json)
+        with locked_output(results, option=ledger.option):
+            _set_aside(ledger, planned.name)
+            _warn_of_no_token(order)
+            show_gpus(order)
+            executor = open_executor()
+            spec = spec.model_copy(update={"image": executor.image})
+            attempt = Attempt(
+                ledger=ledger, executor=executor, progress=open_progress(as_json=as_json), timeout_s=timeout_s
+            )
+            with _leased(spec, gpu_wait_s) as gpu_uuids:
+                return _attempted(attempt, replace(planned, spec=spec), spec, gpu_uuids, as_json=as_json)
     finally:
         ledger.close()
 
 
-def _attempted(attempt: Attempt, planned: PlannedRun, spec: RunSpec, *, as_json: bool) -> ExitCode:
+@contextmanager
+def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None]:
+    """The GPUs that the run has to itself while the context is open; None where it needs none, or there are none."""
+    with open_gpu_leases(None) or nullcontext() as leases:
+        count = 0 if leases is None else gpus_needed(spec, leases.gpus)
+        if leases is None or count == 0:
+            yield () if spec.gpu_requirement.count == 0 else None
+            return
+        lease = awaited_lease(
+            leases, count, among=spec.meter_gpus, foreign_wait_s=gpu_wait_s, note=partial(click.echo, err=True)
+        )
+        try:
+            yield lease.uuids
+        finally:
+            lease.release()
+
+
+def _attempted(
+    attempt: Attempt, planned: PlannedRun, spec: RunSpec, gpu_uuids: tuple[str, ...] | None, *, as_json: bool
+) -> ExitCode:
     ledger, progress = attempt.ledger, attempt.progress
     progress.batch_started(run_count=1, headline=f"{planned.label}: {how_measured(spec)}")
     for note in spec.notes:
         progress.note(note)
-    progress.run_started(planned.label)
+    progress.run_started(planned, gpu_uuids=gpu_uuids)
     try:
-        code = attempt.run(planned, spec)
+        code = attempt.run(planned, spec, gpu_uuids=gpu_uuids)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     row = ResultsAggregator(ledger.output_directory).row_of(ledger.directory(planned.name).path)
     outcome = "done" if code is ExitCode.OK else "failed"
-    progress.run_finished(planned.label, outcome=outcome, row=row, detail=row.error_message or "")
+    progress.run_finished(planned, outcome=outcome, row=row, detail=row.error_message or "")
     progress.batch_finished(f"results: {ledger.output_directory}")
     if not as_json:
         print_rows([row])

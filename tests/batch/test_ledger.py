@@ -50,7 +50,7 @@ def test_a_changed_order_starts_fresh_and_keeps_the_old_run_aside(ledger: Ledger
     finish(ledger, make_spec())
     changed = make_spec(query_count=11)
     directory = ledger.start(planned(changed), changed)
-    assert directory.state() is RunState.STARTED
+    assert directory.state() is RunState.PLANNED
     assert directory.spec() == changed
     (old,) = aside(ledger)
     assert (old / "benchmark_report.json").exists()

@@ -1,10 +1,12 @@
 """Facts about a run's directory and its name."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from energy_score.contract.run_directory import RunDirectory, RunState, run_name
+from energy_score.contract.run_owner import RunOwner
 from tests.record_factory import make_failure, make_report, make_run, make_witness
 
 
@@ -28,8 +30,30 @@ def test_a_directory_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert RunDirectory(tmp_path / "nothing").state() is RunState.EMPTY
 
 
-def test_an_order_alone_is_a_started_run(tmp_path: Path) -> None:
-    assert make_run(tmp_path).state() is RunState.STARTED
+def test_an_order_alone_is_a_planned_run(tmp_path: Path) -> None:
+    assert make_run(tmp_path).state() is RunState.PLANNED
+
+
+def test_a_run_with_an_owner_is_running_until_the_owner_has_left(tmp_path: Path) -> None:
+    directory = make_run(tmp_path)
+    owner = RunOwner.this_process("run_1", executor="local")
+    owner.write(directory.owner_file)
+    assert directory.state() is RunState.RUNNING
+    assert directory.owner() == owner
+    gone = owner.process.model_copy(update={"started": "1"})
+    owner.model_copy(update={"process": gone}).write(directory.owner_file)
+    assert directory.state() is RunState.LOST
+    elsewhere = gone.model_copy(update={"host": "another"})
+    owner.model_copy(update={"process": elsewhere}).write(directory.owner_file)
+    assert directory.state() is RunState.RUNNING
+    owner.model_copy(update={"finished_at": datetime.now(UTC)}).write(directory.owner_file)
+    assert directory.state() is RunState.LOST
+
+
+def test_an_owner_that_cannot_be_read_is_not_known_to_be_dead(tmp_path: Path) -> None:
+    directory = make_run(tmp_path)
+    directory.owner_file.write_text("{")
+    assert directory.state() is RunState.RUNNING
 
 
 def test_a_failure_record_is_a_failed_run(tmp_path: Path) -> None:

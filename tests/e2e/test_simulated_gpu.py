@@ -74,8 +74,27 @@ def test_the_hosts_witness_stands_beside_the_report_and_agrees(
 def test_another_process_on_the_gpu_is_seen_by_both_witnesses(
     workplace: Workplace, simulator: NvmlSimulator, tmp_path: Path
 ) -> None:
-    row = run(workplace, simulator, tmp_path, foreign_pid=1)
+    # It comes once the GPU is leased: one that is there before is not leased at all.
+    row = run(workplace, simulator, tmp_path, foreign_pid=1, foreign_after_s=1)
     assert {"foreign_process", "witness_foreign_process"} <= set(row["verdict_reasons"].split("; "))
+
+
+def test_a_gpu_that_a_foreign_process_is_on_is_not_leased(
+    workplace: Workplace, simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    row = run(workplace, simulator, tmp_path / "other", gpus=2, foreign_pid=1, foreign_gpu=0, watts="100,600")
+    assert float(row["mean_power_w"]) == pytest.approx(600, rel=0.05)
+    assert row["concurrent_runs"] == "1"
+
+    sheet = workplace.sheet("simulated.csv", ["./models/base-tiny,Off (N/A),N/A"])
+    done = subprocess.run(
+        workplace.command(sheet, tmp_path / "none", "--gpu-wait", "1"),
+        check=False, capture_output=True, text=True, env=simulator.environment(foreign_pid=1), timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert f"waits: needs 1 of 1 GPUs: {UUIDS[0]} is used by process 1, which is none of ours" in done.stderr
+    failure = json.loads((tmp_path / "none" / RUN / "run_failure.json").read_text())
+    assert (failure["stage"], failure["exit_code"]) == ("start", 3)
 
 
 def test_only_the_visible_gpu_of_two_is_counted(workplace: Workplace, simulator: NvmlSimulator, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@
  *
  * The machine
  *   NVML_SIMULATOR_GPUS            number of GPUs, 0 to 16                                           default 1
+ *   NVML_SIMULATOR_ORDER           which GPU lies at each of NVML's indices, comma-separated numbers    default 0,1,2,...
+ *                                  A GPU's number gives its UUID and its place in every list per GPU.
  *   NVML_SIMULATOR_NAMES           names, per GPU, comma-separated                                   default an H100
  *   NVML_SIMULATOR_MEMORY_MIB      memory of each GPU                                                default 81559
  *   NVML_SIMULATOR_MEMORY_USED_MIB memory in use on each GPU                                         default 0
@@ -62,7 +64,7 @@
  *
  * Beyond NVML: nvmlSimulatorTrueEnergy_mJ(gpu, time_s) is the energy drawn from boot to time_s, in mJ.
  *
- * UUIDs are GPU-0000000N-0000-4000-8000-000000000000, N the index in hexadecimal.
+ * UUIDs are GPU-0000000N-0000-4000-8000-000000000000, N the GPU's number in hexadecimal: its index, unless ORDER differs.
  * Build: gcc -shared -fPIC -pthread -Wall -Wextra -Werror -O1 -o libnvidia-ml.so.1 nvml_simulator.c -lm
  * Source of names, structures and codes: nvml.h of the CUDA toolkit, as used by pynvml 13.
  */
@@ -123,7 +125,7 @@ typedef struct {
 typedef enum { CONSTANT, SQUARE, STEPS } ProfileKind;
 
 typedef struct {
-    unsigned int index;
+    unsigned int index, number; /* NVML's position, and which GPU it is */
     char name[NAME_SIZE];
     ProfileKind kind;
     double low_w, high_w, period_s, duty; /* a constant power is its high_w */
@@ -344,9 +346,9 @@ static void read_profile_file(Gpu *gpu, const char *path) {
 
 static void read_profile(Gpu *gpu) {
     char text[ITEM_SIZE];
-    list_item(setting("WATTS", "300"), ',', gpu->index, text, sizeof text);
+    list_item(setting("WATTS", "300"), ',', gpu->number, text, sizeof text);
     gpu->high_w = atof(text);
-    list_item(setting("PROFILE", "constant"), ';', gpu->index, text, sizeof text);
+    list_item(setting("PROFILE", "constant"), ';', gpu->number, text, sizeof text);
     if (strncmp(text, "file:", 5) == 0) {
         gpu->kind = STEPS;
         read_profile_file(gpu, text + 5);
@@ -360,13 +362,23 @@ static void read_profile(Gpu *gpu) {
     }
 }
 
+static void read_order(Gpu *gpu) {
+    char text[ITEM_SIZE], *end;
+    const char *order = setting("ORDER", NULL);
+    if (order == NULL) return;
+    list_item(order, ',', gpu->index, text, sizeof text);
+    gpu->number = (unsigned int)strtoul(text, &end, 10);
+    if (*text == '\0' || *end != '\0') refuse("NVML_SIMULATOR_ORDER: %s is no list of numbers", order);
+}
+
 static void read_settings(void) {
     epoch_s = number("EPOCH_S", monotonic_s());
     gpu_count = (unsigned int)number("GPUS", 1);
     if (gpu_count > MAX_GPUS) gpu_count = MAX_GPUS;
     for (unsigned int index = 0; index < gpu_count; index++) {
-        gpus[index].index = index;
-        list_item(setting("NAMES", "NVIDIA H100 80GB HBM3"), ',', index, gpus[index].name, NAME_SIZE);
+        gpus[index].index = gpus[index].number = index;
+        read_order(&gpus[index]);
+        list_item(setting("NAMES", "NVIDIA H100 80GB HBM3"), ',', gpus[index].number, gpus[index].name, NAME_SIZE);
         read_profile(&gpus[index]);
     }
     control_path = setting("CONTROL", NULL);
@@ -522,7 +534,7 @@ nvmlReturn_t nvmlDeviceGetCount_v2(unsigned int *count) {
 /* ---- NVML: which GPU ---- */
 
 static void write_uuid(const Gpu *gpu, char *text, size_t size) {
-    snprintf(text, size, "GPU-%08x-0000-4000-8000-000000000000", gpu->index);
+    snprintf(text, size, "GPU-%08x-0000-4000-8000-000000000000", gpu->number);
 }
 
 nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {

@@ -283,6 +283,16 @@ def test_a_gpu_is_found_by_its_uuid(nvml_simulator: NvmlSimulator) -> None:
     assert answers == [1, "NVMLError_NotFound"]
 
 
+def test_gpus_lie_in_the_order_that_is_set(nvml_simulator: NvmlSimulator) -> None:
+    script = """
+handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(3)]
+print(json.dumps([[pynvml.nvmlDeviceGetUUID(one), pynvml.nvmlDeviceGetIndex(one),
+                   pynvml.nvmlDeviceGetPowerUsage(one)] for one in handles]))
+"""
+    found = seen(nvml_simulator, script, gpus=3, order="2,0,5", watts="100,200,300,400,500,600")
+    assert found == [[UUIDS[2], 0, 300_000], [UUIDS[0], 1, 100_000], [UUIDS[5], 2, 600_000]]
+
+
 def test_what_other_meters_ask_is_answered(nvml_simulator: NvmlSimulator) -> None:
     """What Zeus 0.16.0 and CodeCarbon 3.3.2 call when they start."""
     answers = values(
@@ -310,7 +320,13 @@ def test_the_driver_version_cannot_hide_the_simulator(nvml_simulator: NvmlSimula
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("profile", "triangle"), ("profile", "square:1,2"), ("profile", "file:/nowhere"), ("period_s", "fast")],
+    [
+        ("profile", "triangle"),
+        ("profile", "square:1,2"),
+        ("profile", "file:/nowhere"),
+        ("period_s", "fast"),
+        ("order", "2,x"),
+    ],
 )
 def test_a_setting_that_cannot_be_read_fails_the_start_and_is_named(
     nvml_simulator: NvmlSimulator, name: str, value: str

@@ -75,6 +75,10 @@ class GpuSamples:
         """The positions of the samples from ``start_s`` to ``end_s``."""
         return range(bisect_left(self._times_s, start_s), bisect_right(self._times_s, end_s))
 
+    def last_power_w(self) -> float | None:
+        """The power of the last sample in W; None where it had none."""
+        return None if not self._power_w or math.isnan(self._power_w[-1]) else self._power_w[-1]
+
     def powers_w(self, span: range) -> list[float]:
         """The known powers in ``span``, in W."""
         return [power_w for power_w in self._power_w[span.start : span.stop] if not math.isnan(power_w)]

@@ -81,6 +81,13 @@ class GpuSampler:
         with self._lock:
             return tuple(self._conditions_of(uuid, own_process_ids, start_s, end_s) for uuid in self._samples)
 
+    def last_power_w(self) -> float | None:
+        """What all GPUs drew together at the last sample, in W; None where one of them did not say."""
+        with self._lock:
+            powers_w = [samples.last_power_w() for samples in self._samples.values()]
+        known_w = [power_w for power_w in powers_w if power_w is not None]
+        return sum(known_w) if known_w and len(known_w) == len(powers_w) else None
+
     def write_trace(self, path: Path) -> None:
         """Write all samples as ``power_trace`` describes them, whole or not at all."""
         with self._lock:

@@ -1,0 +1,139 @@
+"""A batch on a cluster, as far as the engines are alike: what is to do, what has ended, and the table."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from energy_score.batch.choice import Chooser
+from energy_score.batch.ledger import Ledger
+from energy_score.batch.live_status import LiveStatus
+from energy_score.batch.plan import PlannedRun
+from energy_score.cluster.gpu_count import gpu_count
+from energy_score.cluster.task_list import ARRAY_MAX, ClusterTask, Engine, NodeSettings, TaskList
+from energy_score.contract.errors import ExitCode, RecordError
+from energy_score.contract.run_failure import Cause, Stage
+from energy_score.contract.run_spec import RunSpec
+
+if TYPE_CHECKING:
+    from results_aggregator import ResultsAggregator
+
+# The table is rewritten at most so often, and for at most this share of the time.
+_PUBLISH_PERIOD_S = 5.0
+_PUBLISH_SHARE = 0.05
+_OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
+_ENDED_WELL = ("done", "skipped")
+
+
+@dataclass
+class ClusterBatch:
+    """The runs of one output directory that a cluster carries out; ``counts`` says how they ended."""
+
+    ledger: Ledger
+    aggregator: "ResultsAggregator"
+    live: LiveStatus
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_OUTCOMES, 0)))
+    _published_s: float = -_PUBLISH_PERIOD_S
+    _publish_cost_s: float = 0.0
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the runs that have ended say."""
+        is_well = set(_ENDED_WELL) >= {name for name, count in self.counts.items() if count}
+        return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED
+
+    def to_do(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: Engine) -> list[PlannedRun]:
+        """The runs of ``plan`` that are to be carried out; the others are finished here.
+
+        None of them is known to ``engine``: one that a job of it began has no job any more, and is begun again.
+        """
+        left = []
+        for planned in plan:
+            choice = chooser.of(planned)
+            if choice.outcome is None or (choice.outcome == "elsewhere" and self._was_begun_by(engine, planned)):
+                left.append(planned)
+                continue
+            if choice.outcome == "refused":
+                self._keep(planned, partial(self.ledger.record_refusal, planned))
+            self.counts[choice.outcome] += 1
+            self.live.run_finished(planned, outcome=choice.outcome, row=None, detail=choice.detail)
+        return left
+
+    def order(
+        self, runs: Sequence[PlannedRun], *, engine: Engine, node: NodeSettings, node_gpus: int | None
+    ) -> Iterator[TaskList]:
+        """Write the orders into their run directories and give them in lists, those with most GPUs first.
+
+        Each list is saved before its orders lie there, and given once it may be handed to the engine. Every one of
+        ``runs`` has a number of GPUs, be it by ``node_gpus``.
+        """
+        by_gpus: dict[int, list[PlannedRun]] = {}
+        for planned in runs:
+            by_gpus.setdefault(gpu_count(spec_of(planned), node_gpus), []).append(planned)
+        for count in sorted(by_gpus, reverse=True):
+            for first in range(0, len(by_gpus[count]), ARRAY_MAX):
+                part = by_gpus[count][first : first + ARRAY_MAX]
+                tasks = [ClusterTask(name=planned.name, run_id=spec_of(planned).run_id) for planned in part]
+                listed = TaskList.of(
+                    tasks, engine=engine, output_directory=self.ledger.output_directory, gpu_count=count, node=node
+                )
+                listed.save()
+                for planned in part:
+                    self.ledger.start(planned, spec_of(planned))
+                yield listed
+
+    def ended(self, planned: PlannedRun) -> None:
+        """Count a run by what lies in its directory, and tell."""
+        row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
+        done = self.ledger.is_done(planned.name, spec_of(planned))
+        self.counts["done" if done else "failed"] += 1
+        self.live.run_finished(planned, outcome="done" if done else "failed", row=row, detail=row.error_message or "")
+
+    def ended_without_result(
+        self, planned: PlannedRun, message: str, *, stage: Stage = "unknown", cause: Cause = "killed"
+    ) -> None:
+        """Record that nothing came of a run, count it and tell."""
+        self._keep(planned, partial(self.ledger.record_failure, planned, stage=stage, message=message, cause=cause))
+        self.ended(planned)
+
+    def begun(self, planned: PlannedRun) -> None:
+        """Tell that a run was seen to have begun, and on which GPUs."""
+        with suppress(RecordError):
+            owner = self.ledger.directory(planned.name).owner()
+            if owner is not None:
+                self.live.run_started(planned, gpu_uuids=owner.gpu_uuids, number=owner.attempt)
+                return
+        self.live.run_started(planned)
+
+    def publish(self, *, at_once: bool = False) -> None:
+        """Rewrite the results table from the run directories, if it is time to."""
+        start_s = time.monotonic()
+        pause_s = max(_PUBLISH_PERIOD_S, self._publish_cost_s / _PUBLISH_SHARE)
+        if not at_once and start_s - self._published_s < pause_s:
+            return
+        try:
+            self.ledger.with_reserve(self.aggregator.write_master_csv)
+        except OSError as error:
+            self.live.note(f"master_results.csv could not be written ({error.strerror}); run 'aggregate' later")
+        self._published_s = time.monotonic()
+        self._publish_cost_s = self._published_s - start_s
+
+    def _keep(self, planned: PlannedRun, record: partial[None]) -> None:
+        try:
+            self.ledger.with_reserve(record)
+        except OSError as error:
+            self.live.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
+
+    def _was_begun_by(self, engine: Engine, planned: PlannedRun) -> bool:
+        owner = self.ledger.is_elsewhere(planned.name)
+        return owner is not None and (owner.cluster_job or "").startswith(f"{engine}:")
+
+
+def spec_of(planned: PlannedRun) -> RunSpec:
+    """The order of a run that was not refused."""
+    if planned.spec is None:
+        raise ValueError(f"{planned.label} was refused: {planned.refusal}")
+    return planned.spec

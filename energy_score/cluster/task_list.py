@@ -1,0 +1,93 @@
+"""What a cluster's tasks are told: which runs, how each is carried out on its node. One file per array."""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from energy_score.contract.errors import RecordError
+from energy_score.contract.record import Record
+
+Engine = Literal["slurm", "ray"]
+
+FOLDER = "cluster"
+# Slurm's MaxArraySize is 1001 unless a site says otherwise (slurm.conf(5)): indices 0 to 1000.
+ARRAY_MAX = 1000
+
+
+class NodeSettings(Record):
+    """How a node carries out a run: the docker executor with ``image`` and ``memory``, or the local one.
+
+    It waits ``gpu_wait_s`` for a GPU of its allocation that a foreign process is on.
+    """
+
+    executor: Literal["docker", "local"]
+    image: str
+    memory: str | None = None
+    timeout_s: float
+    gpu_wait_s: float = 600.0
+
+
+class ClusterTask(Record):
+    """One run: ``name`` is that of its run directory, ``run_id`` that of the order which lies there."""
+
+    name: str
+    run_id: str
+
+
+class TaskList(Record):
+    """Runs that need equally many GPUs; ``job_name`` is the list's own, and that of its jobs in the queue.
+
+    It lies in the output directory before the engine is asked, so that whoever comes after a dead driver knows every
+    job that can be under way.
+    """
+
+    schema_version: Literal[1] = 1
+    engine: Engine
+    job_name: str
+    submitted_at: datetime
+    output_directory: str
+    gpu_count: int
+    node: NodeSettings
+    tasks: tuple[ClusterTask, ...]
+
+    @classmethod
+    def of(
+        cls, tasks: Sequence[ClusterTask], *, engine: Engine, output_directory: Path, gpu_count: int, node: NodeSettings
+    ) -> Self:
+        """A list under a name that no other one has."""
+        return cls(
+            engine=engine,
+            job_name=f"energy-score-{secrets.token_hex(6)}",
+            submitted_at=datetime.now(UTC),
+            output_directory=str(output_directory.resolve()),
+            gpu_count=gpu_count,
+            node=node,
+            tasks=tuple(tasks),
+        )
+
+    @property
+    def file(self) -> Path:
+        """Where the list lies."""
+        return Path(self.output_directory) / FOLDER / f"{self.engine}-{self.job_name}.json"
+
+    def save(self) -> None:
+        """Write the list to its place."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.write(self.file)
+
+
+def task_lists(output_directory: Path, engine: Engine) -> Iterator[TaskList]:
+    """The lists of ``engine`` that lie in an output directory, the oldest first; one that is no list is passed over.
+
+    The directory may have been moved since: each list is given where it lies now.
+    """
+    found = []
+    for path in (output_directory / FOLDER).glob(f"{engine}-*.json"):
+        try:
+            listed = TaskList.read(path)
+        except RecordError:
+            continue
+        found.append(listed.model_copy(update={"output_directory": str(output_directory.resolve())}))
+    yield from sorted(found, key=lambda listed: listed.submitted_at)

@@ -1,0 +1,50 @@
+"""How a run is stopped: the query under way is finished, what is between queries is left at once."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class StopRequest:
+    """Whether the run was asked to stop, by SIGTERM once ``listen`` was called; all in the process's main thread.
+
+    Loading a model, an idle window or the wait for a tick are left at once: nothing of them is worth waiting for. A
+    second request leaves the query as well.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._in_query = False
+
+    def listen(self) -> None:
+        """From now on SIGTERM asks."""
+        signal.signal(signal.SIGTERM, self._on_signal)
+
+    def ask(self) -> None:
+        """Ask the run to stop.
+
+        Raises:
+            KeyboardInterrupt: no query is under way, or it was asked before.
+        """
+        if self._asked or not self._in_query:
+            raise KeyboardInterrupt  # no Exception, so that nothing on the way takes it for a failure of its own
+        self._asked = True
+
+    @contextmanager
+    def query(self) -> Iterator[None]:
+        """One query, which is finished whoever asks meanwhile.
+
+        Raises:
+            KeyboardInterrupt: the run was asked to stop meanwhile; the query is finished.
+        """
+        self._in_query = True
+        try:
+            yield
+        finally:
+            self._in_query = False
+            if self._asked:
+                raise KeyboardInterrupt
+
+    def _on_signal(self, _signal: int, _frame: FrameType | None) -> None:
+        self.ask()

@@ -1,0 +1,39 @@
+"""A short drill; the long one is ``python -m tests.drills``, a hundred kills."""
+
+import os
+import shutil
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.drills.containers import SMALL_IMAGE_VARIABLE, private_engine_with_toy_image
+from tests.drills.kill_drill import series
+from tests.drills.toy_workplace import ToyWorkplace
+
+
+@pytest.mark.timeout(300)
+def test_whoever_is_killed_the_same_command_completes_every_row_once(toy: ToyWorkplace, tmp_path: Path) -> None:
+    told: list[str] = []
+    drills = series(toy, tmp_path, kills=6, victims=("batch", "engine"), seed=20261124, tell=told.append)
+    assert [one.fault for one in drills] == [None] * 6, "\n".join(told)
+    assert all(one.reads for one in drills)
+
+
+@pytest.mark.docker
+@pytest.mark.timeout(400)
+def test_a_container_engine_that_is_killed_loses_no_row(
+    toy: ToyWorkplace, tmp_path: Path, engine: docker.DockerClient
+) -> None:
+    if os.environ.get(SMALL_IMAGE_VARIABLE) is None:
+        pytest.skip("ENERGY_SCORE_SMALL_IMAGE names no small image with Python")
+    if os.geteuid() != 0 or shutil.which("dockerd") is None:
+        pytest.skip("needs root and dockerd, to start an engine of its own")
+    told: list[str] = []
+    victims = ("container-engine", "batch", "engine")
+    with private_engine_with_toy_image(tmp_path, toy) as private:
+        drills = series(
+            toy, tmp_path / "out", kills=3, victims=victims, seed=7, tell=told.append, executor=private.executor,
+            engine=private, DOCKER_HOST=private.address,
+        )  # fmt: skip
+    assert [one.fault for one in drills] == [None] * 3, "\n".join(told)
