@@ -12,6 +12,7 @@ import click
 
 from energy_score import __version__
 from energy_score.commands.options import (
+    BATCH_DEFAULTS,
     batch_options,
     executor_from,
     executor_options,
@@ -135,6 +136,7 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
 
     configure_console(logging.WARNING)
     end_on_sigterm()
+    parameters = BATCH_DEFAULTS | dict(parameters)
     options = run_options_from(dict(parameters))
     plan = make_plan(selection_from(dict(parameters)), options)
     _check_jobs(parameters, options)

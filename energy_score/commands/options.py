@@ -123,6 +123,10 @@ _BATCH = (
 )  # fmt: skip
 
 
+# What a command that runs batches of its own, without these options, means by leaving them out.
+BATCH_DEFAULTS = {"jobs": 1, "gpus": None, "retries": 0, "rerun": None, "fail_fast": False, "only_new": None}
+
+
 def selection_options(command: Command) -> Command:
     """The filters of the documented interface."""
     return _with(_SELECTION, command)
