@@ -5,14 +5,14 @@ from typing import Any
 
 import click
 
-from energy_score.commands.options import batch_options, executor_options, run_options, selection_options
+from energy_score.commands.options import batch_executor_options, batch_options, run_options, selection_options
 from energy_score.contract.errors import ExitCode
 
 
 @click.command("refresh")
 @selection_options
 @run_options
-@executor_options
+@batch_executor_options
 @batch_options
 @click.option(
     "--site",

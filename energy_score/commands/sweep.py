@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from energy_score.commands.options import batch_options, executor_options, run_options
+from energy_score.commands.options import batch_executor_options, batch_options, run_options
 from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
 from energy_score.contract.model_config import ReasoningMode
 
@@ -62,7 +62,7 @@ def states_of(model: str) -> list[str]:
     help="New tokens of every query in the second half of the sweep, in every mode.",
 )
 @run_options
-@executor_options
+@batch_executor_options
 @batch_options
 @click.pass_context
 def command(context: click.Context, /, *, model: str, model_class: str, fixed_tokens: int, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
