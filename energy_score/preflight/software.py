@@ -53,10 +53,11 @@ def optimum_checks() -> list[Check]:
 
 def package_checks() -> list[Check]:
     """One finding per package; one that a local run cannot do without is ``missing``, any other a warning."""
-    requirements = list(_requirements())
+    # A package of several extras is named once, with the first of them: those that a run needs come first.
+    requirements = {one.package: one for one in reversed(list(_requirements()))}
     if not requirements:
         return [Check("packages", "warning", "this program is not installed", "pip install -c constraints.txt -e .")]
-    return [_package_check(requirement) for requirement in requirements]
+    return [_package_check(requirement) for requirement in reversed(requirements.values())]
 
 
 def torch_build_checks() -> list[Check]:
