@@ -94,15 +94,6 @@ class SlurmCluster:
         self._spawn(node, ["slurmd", "-D", "-N", node])
         self._wait_for(lambda: self.states()[node] in ("idle", "mixed", "allocated"), node)
 
-    def restart_controller(self, *, away_s: float) -> None:
-        """End the controller in order, and start it again after ``away_s``."""
-        controller = self._processes.pop("slurmctld")
-        controller.send_signal(signal.SIGTERM)
-        controller.wait(30)
-        time.sleep(away_s)
-        self._spawn("slurmctld", ["slurmctld", "-D"])
-        self._wait_for(lambda: self.run("squeue").returncode == 0, "slurmctld")
-
     def states(self) -> dict[str, str]:
         """The nodes' states, as sinfo names them."""
         shown = self.run("sinfo", "--noheader", "--Node", "--format=%N %T").stdout

@@ -142,15 +142,3 @@ def test_sbatch_s_refusal_ends_with_its_words_and_nothing_queued(on_slurm: Batch
     assert "invalid partition" in refused.stderr
     assert not queued(slurm)
     assert "2 done" in on_slurm.run(on_slurm.sheet(2)).stderr
-
-
-def test_a_controller_that_is_away_costs_no_run(on_slurm: Batch, slurm: SlurmCluster) -> None:
-    on_slurm.toy.answer_after(5)
-    batch = on_slurm.start(on_slurm.sheet(4))
-    wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
-    slurm.restart_controller(away_s=9)  # longer than the runs, and than squeue tries
-    _, told = batch.communicate(timeout=120)
-    assert batch.returncode == 0, told
-    assert "; asking again" in told
-    assert "4 done" in told
-    assert set(on_slurm.toy.executions("began").values()) == {1}
