@@ -10,6 +10,7 @@ from energy_score.batch.choice import Chooser
 from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import LiveStatus
 from energy_score.batch.plan import PlannedRun
+from energy_score.batch.publishing import TablePublisher
 from energy_score.batch.retry import attempt_with_retries
 from energy_score.batch.schedule import Ended, Schedule
 from energy_score.batch.stop_signals import StopSignals
@@ -19,8 +20,6 @@ from energy_score.executors.executor import QUERY_GRACE_S
 from energy_score.leases.gpu_leases import GpuLeases
 from results_aggregator import ResultsAggregator
 
-# The results table is rewritten after a run unless that would take more than this share of the batch's time.
-_PUBLISH_SHARE = 0.05
 _OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
 _ENDED_WELL = ("done", "skipped")
 _FAILED = ExitCode.SOME_RUNS_FAILED
@@ -44,8 +43,6 @@ class Batch:
     _stop: StopSignals = field(default_factory=StopSignals)
     _stops_heard: int = 0
     _asked_s: float = 0.0
-    _publish_cost_s: float = 0.0
-    _published_s: float = 0.0
 
     @property
     def ledger(self) -> Ledger:
@@ -57,6 +54,7 @@ class Batch:
 
         Asked to stop (Ctrl-C, SIGTERM), the runs under way finish their current query and are recorded as interrupted.
         """
+        publisher = TablePublisher(self.ledger, self.aggregator, self.live.note)
         with self._stop.counted():
             schedule = Schedule(
                 pending=list(self._to_carry_out()), execute=self._carry_out, leases=self.leases, jobs=self.jobs,
@@ -64,24 +62,13 @@ class Batch:
             )  # fmt: skip
             for ended in schedule.ended():
                 self._finish_run(ended)
-                if time.monotonic() - self._published_s > self._publish_cost_s / _PUBLISH_SHARE:
-                    self.publish()
-            self.publish()
+                publisher.publish_if_due()
+            publisher.publish()
         if self._stop.count:
             return ExitCode.INTERRUPTED
         if schedule.pending:
             self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not begun")
         return ExitCode.OK if set(_ENDED_WELL) >= {name for name, n in self.counts.items() if n} else _FAILED
-
-    def publish(self) -> None:
-        """Rewrite the results table from the run directories."""
-        start_s = time.monotonic()
-        try:
-            self.ledger.with_reserve(self.aggregator.write_master_csv)
-        except OSError as error:
-            self.live.note(f"master_results.csv could not be written ({error.strerror}); run 'aggregate' later")
-        self._published_s = time.monotonic()
-        self._publish_cost_s = self._published_s - start_s
 
     def _to_carry_out(self) -> Iterator[PlannedRun]:
         """The runs that are to do; the others are finished here."""

@@ -35,7 +35,7 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
             slurm.take_up()
             slurm.follow() if wait else slurm.settle()
             under_way = slurm.under_way_count
-        batch.publish(at_once=True)
+        batch.publisher.publish()
     states = [batch.ledger.directory(path.name).state() for path in batch.ledger.runs_directory.iterdir()]
     counts = {state.value: states.count(state) for state in RunState if state in states}
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no runs"
@@ -64,7 +64,7 @@ def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
         slurm = SlurmBatch(batch)
         slurm.take_up()
         count = slurm.cancel()
-        batch.publish(at_once=True)
+        batch.publisher.publish()
     batch.live.batch_finished(f"{count} run{'s' if count != 1 else ''} cancelled; the batch's command runs them again")
 
 

@@ -1,17 +1,17 @@
 """A batch on a cluster, as far as the engines are alike: what is to do, what has ended, and the table."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from energy_score.batch.choice import Chooser
 from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import LiveStatus
 from energy_score.batch.plan import PlannedRun
+from energy_score.batch.publishing import TablePublisher
 from energy_score.cluster.gpu_count import gpu_count
 from energy_score.cluster.task_list import ARRAY_MAX, ClusterTask, Engine, NodeSettings, TaskList
 from energy_score.contract.errors import ExitCode, RecordError
@@ -21,9 +21,8 @@ from energy_score.contract.run_spec import RunSpec
 if TYPE_CHECKING:
     from results_aggregator import ResultsAggregator
 
-# The table is rewritten at most so often, and for at most this share of the time.
+# The table is rewritten at most so often: runs end on other machines, many at a time.
 _PUBLISH_PERIOD_S = 5.0
-_PUBLISH_SHARE = 0.05
 _OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
 _ENDED_WELL = ("done", "skipped")
 
@@ -36,8 +35,11 @@ class ClusterBatch:
     aggregator: "ResultsAggregator"
     live: LiveStatus
     counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_OUTCOMES, 0)))
-    _published_s: float = -_PUBLISH_PERIOD_S
-    _publish_cost_s: float = 0.0
+
+    @cached_property
+    def publisher(self) -> TablePublisher:
+        """Who writes the results table."""
+        return TablePublisher(self.ledger, self.aggregator, self.live.note, least_pause_s=_PUBLISH_PERIOD_S)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -107,19 +109,6 @@ class ClusterBatch:
                 self.live.run_started(planned, gpu_uuids=owner.gpu_uuids, number=owner.attempt)
                 return
         self.live.run_started(planned)
-
-    def publish(self, *, at_once: bool = False) -> None:
-        """Rewrite the results table from the run directories, if it is time to."""
-        start_s = time.monotonic()
-        pause_s = max(_PUBLISH_PERIOD_S, self._publish_cost_s / _PUBLISH_SHARE)
-        if not at_once and start_s - self._published_s < pause_s:
-            return
-        try:
-            self.ledger.with_reserve(self.aggregator.write_master_csv)
-        except OSError as error:
-            self.live.note(f"master_results.csv could not be written ({error.strerror}); run 'aggregate' later")
-        self._published_s = time.monotonic()
-        self._publish_cost_s = self._published_s - start_s
 
     def _keep(self, planned: PlannedRun, record: partial[None]) -> None:
         try:

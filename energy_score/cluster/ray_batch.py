@@ -60,7 +60,7 @@ class RayBatch:
                     self._take_ended(timeout_s=_WAIT_S)
                     self._tell_begun()
                     self.batch.live.beat()
-                    self.batch.publish()
+                    self.batch.publisher.publish_if_due()
         except KeyboardInterrupt:
             self._cancel()
             raise

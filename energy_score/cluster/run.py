@@ -82,7 +82,7 @@ def _run_planned(
             _run_on_slurm(SlurmBatch(batch), plan, chooser, node=node, parameters=parameters)
     except KeyboardInterrupt:
         interrupted = True
-    batch.publish(at_once=True)
+    batch.publisher.publish()
     batch.live.batch_finished(summary(batch.counts, batch.ledger.output_directory, interrupted=interrupted))
     if not parameters["as_json"]:
         print_results(batch.aggregator, batch.ledger, plan)

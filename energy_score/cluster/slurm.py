@@ -110,7 +110,7 @@ class SlurmBatch:
         while self._following:
             self.look()
             self.batch.live.beat()
-            self.batch.publish()
+            self.batch.publisher.publish_if_due()
             if self._following:
                 time.sleep(_POLL_S)
         self._forget_lists()

@@ -4,19 +4,13 @@ from pathlib import Path
 
 import click
 
-from energy_score.commands.options import results_option
+from energy_score.commands.options import against_option, results_option
 from energy_score.contract.errors import NothingMatchedError
 
 
 @click.command("label")
 @results_option
-@click.option(
-    "--against",
-    metavar="NAME|FILE|own",
-    default="2025-02",
-    show_default=True,
-    help="What the stars of --results are relative to.",
-)
+@against_option
 @click.option("--snapshot", metavar="NAME|FILE", help="Labels of a snapshot's models instead of --results.")
 @click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
 @click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("labels"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from energy_score.commands.options import results_option
+from energy_score.commands.options import against_option, results_option
 
 if TYPE_CHECKING:
     from energy_score.reports.leaderboard.site import Prior
@@ -14,13 +14,7 @@ if TYPE_CHECKING:
 
 @click.command("leaderboard")
 @results_option
-@click.option(
-    "--against",
-    metavar="NAME|FILE|own",
-    default="2025-02",
-    show_default=True,
-    help="What stars are relative to: a published snapshot, a snapshot file, or own: these runs alone.",
-)
+@against_option
 @click.option("--site", type=click.Path(path_type=Path), default=Path("site"), show_default="./site", metavar="DIR",
               help="Where the site lies: a link to its newest version.")  # fmt: skip
 def command(results: Path, against: str, site: Path) -> None:

@@ -143,6 +143,11 @@ _RESULTS = (
                  help="A batch's output directory, or a master_results.csv."),
 )  # fmt: skip
 
+_AGAINST = (
+    click.option("--against", metavar="NAME|FILE|own", default="2025-02", show_default=True,
+                 help="What stars are relative to: a published snapshot, a snapshot file, or own: these runs alone."),
+)  # fmt: skip
+
 
 def selection_options(command: Command) -> Command:
     """The filters of the documented interface."""
@@ -218,6 +223,11 @@ def batch_options(command: Command) -> Command:
 def results_option(command: Command) -> Command:
     """What has been measured."""
     return _with(_RESULTS, command)
+
+
+def against_option(command: Command) -> Command:
+    """What stars are relative to."""
+    return _with(_AGAINST, command)
 
 
 def _with(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:

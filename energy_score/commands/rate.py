@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from energy_score.batch.table import print_table
-from energy_score.commands.options import results_option
+from energy_score.commands.options import against_option, results_option
 from energy_score.contract.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -21,13 +21,7 @@ _OWN = "own"
 
 @click.command("rate")
 @results_option
-@click.option(
-    "--against",
-    metavar="NAME|FILE|own",
-    default="2025-02",
-    show_default=True,
-    help="A published snapshot, a snapshot file, or own: these runs alone.",
-)
+@against_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.pass_context
 def rate(context: click.Context, results: Path, against: str, *, as_json: bool) -> None:

@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from energy_score.commands.options import batch_executor_options, batch_options, run_options, selection_options
+from energy_score.commands.options import (
+    against_option,
+    batch_executor_options,
+    batch_options,
+    run_options,
+    selection_options,
+)
 from energy_score.contract.errors import ExitCode
 
 
@@ -22,13 +28,7 @@ from energy_score.contract.errors import ExitCode
     metavar="DIR",
     help="Where the site lies: a link to its newest version.",
 )
-@click.option(
-    "--against",
-    metavar="NAME|FILE|own",
-    default="2025-02",
-    show_default=True,
-    help="What stars are relative to: a published snapshot, a snapshot file, or own: these runs alone.",
-)
+@against_option
 @click.option("--allow-failed", is_flag=True, help="Publish although rows failed or were refused; they say so there.")
 @click.option("--push-dataset", metavar="ID", help="Upload the data to this data set of the Hub.")
 @click.option("--push-space", metavar="ID", help="Upload the site to this static Space of the Hub.")
