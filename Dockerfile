@@ -22,6 +22,7 @@ RUN /opt/energy-score/bin/python -m pip install --no-cache-dir --no-deps .
 
 # optimum-benchmark needs older packages: an environment of its own, on the same torch of the base.
 FROM ${BASE_IMAGE} AS optimum
+WORKDIR /source
 ARG WITH_OPTIMUM=1
 RUN mkdir -p /opt/energy-score-optimum
 COPY constraints-optimum.txt ./
