@@ -1,5 +1,6 @@
 """What sbatch is told; its script, run by a real shell."""
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -45,8 +46,8 @@ def test_the_script_becomes_the_worker_whatever_the_paths_hold(tmp_path: Path) -
     environment = {"SLURM_ARRAY_TASK_ID": "7", "SLURM_ARRAY_JOB_ID": "41", "PYTHONPATH": "/before"}
     done = subprocess.run(["sh"], input=text, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == repr(["--list", str(listed.file), "--index", "7", "--job", "slurm:41_7"])
-    assert text.startswith(f"#!/bin/sh\nexport PYTHONPATH={Path(__file__).resolve().parents[2]}")
-    assert f"exec {sys.executable}" in text
+    assert text.startswith(f"#!/bin/sh\nexport PYTHONPATH={shlex.quote(str(Path(__file__).resolve().parents[2]))}")
+    assert f"exec {shlex.quote(sys.executable)}" in text
 
 
 def stand_in(folder: Path, name: str, body: str) -> None:

@@ -147,7 +147,7 @@ def test_sigterm_lets_the_query_finish_and_records_the_interruption(
 
 
 def test_watch_in_a_pipe_follows_the_batch_to_its_end(toy: ToyWorkplace, tmp_path: Path) -> None:
-    toy.queries("sleep 0.3", "one")
+    toy.queries("sleep 2", "one")
     batch = toy.start(toy.sheet(3), tmp_path)
     while not (tmp_path / "batch_status.json").exists():
         time.sleep(0.05)

@@ -71,8 +71,8 @@ def simulating(accepting: docker.DockerClient, image: str, nvml_simulator: NvmlS
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("model_class", "given"), [("A", UUIDS[:1]), ("B", UUIDS[:1]), ("C", UUIDS[:3])])
-def test_a_container_is_given_one_gpu_for_classes_a_and_b_and_all_for_c(
+@pytest.mark.parametrize(("model_class", "given"), [("A", UUIDS[:1]), ("B", UUIDS[:1]), ("C", UUIDS[:2])])
+def test_a_container_is_given_one_gpu_for_classes_a_and_b_and_two_for_a_small_model_of_c(
     containers: Workplace, telling: str, nvml_simulator: NvmlSimulator, tmp_path: Path,
     *, model_class: str, given: tuple[str, ...],
 ) -> None:  # fmt: skip
