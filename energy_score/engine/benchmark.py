@@ -1,5 +1,6 @@
 """The order of a run: prepare, warm up, measure phase by phase, retry what failed."""
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -77,6 +78,9 @@ class Benchmark:
                 errors.append(error)
         if errors and len(errors) == self._spec.warmup_query_count:
             raise QueryError(f"not one of {len(errors)} warm-up queries was answered: {errors[0]}")
+        # What is loaded and prepared is no garbage: the collector need not walk over it inside a window.
+        gc.collect()
+        gc.freeze()
 
     def measure(self) -> None:
         """All repeats of all phases, the idle baseline before and after, then the retries."""
