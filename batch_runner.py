@@ -196,20 +196,16 @@ def _run_planned(
 ) -> ExitCode:
     """The batch over a plan that stands, in an output directory that is ours."""
     from energy_score.batch.attempt import Attempt  # noqa: PLC0415 - not on the way to --help
-    from energy_score.batch.choice import Chooser  # noqa: PLC0415
-    from energy_score.batch.earlier_results import EarlierResults  # noqa: PLC0415
+    from energy_score.batch.choice import open_chooser  # noqa: PLC0415
     from energy_score.batch.live_status import LiveStatus  # noqa: PLC0415
     from energy_score.batch.loop import Batch  # noqa: PLC0415
-    from energy_score.batch.plan import same_work  # noqa: PLC0415
     from energy_score.batch.progress import open_progress  # noqa: PLC0415
-    from energy_score.batch.summary import headline, print_results, summary  # noqa: PLC0415
+    from energy_score.batch.summary import print_results, summary, tell_start  # noqa: PLC0415
     from energy_score.leases.gpu_leases import open_gpu_leases  # noqa: PLC0415
     from results_aggregator import ResultsAggregator  # noqa: PLC0415
 
     directory = ledger.output_directory
-    earlier = None if parameters["only_new"] is None else EarlierResults(parameters["only_new"])
-    chooser = Chooser(ledger, rerun=parameters["rerun"], earlier=earlier)
-    chooser.check(plan)
+    chooser = open_chooser(plan, ledger, rerun=parameters["rerun"], only_new=parameters["only_new"])
     live = LiveStatus(open_progress(as_json=parameters["as_json"]), directory, jobs=parameters["jobs"])
     attempt = Attempt(ledger=ledger, executor=executor, progress=live, timeout_s=parameters["timeout_s"])
     with open_gpu_leases(parameters["gpus"]) or nullcontext() as leases:
@@ -218,12 +214,7 @@ def _run_planned(
             leases=leases, jobs=parameters["jobs"], retries=parameters["retries"], fail_fast=parameters["fail_fast"],
             gpu_wait_s=parameters["gpu_wait_s"],
         )  # fmt: skip
-        live.batch_started(run_count=len(plan), headline=headline(plan))
-        if earlier is not None and earlier.note is not None:
-            live.note(earlier.note)
-        for first, later in same_work(plan):
-            live.note(f"{later.label} (line {later.config.line_number}) does the same work as {first.label} "
-                      f"(line {first.config.line_number})")  # fmt: skip
+        tell_start(live, plan, note=chooser.note)
         try:
             exit_code = batch.run()
         except KeyboardInterrupt:

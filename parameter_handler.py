@@ -19,7 +19,6 @@ from energy_score.contract.run_spec import (
     GenerationSettings,
     GpuRequirement,
     PromptPlan,
-    RepeatPolicy,
     RunSpec,
 )
 from energy_score.data_files.named_paths import processor_location, prompts_path
@@ -27,6 +26,7 @@ from energy_score.data_files.pinning import folder_digest, pinned
 from energy_score.endpoint_order import endpoint_order_of
 from energy_score.families.row_plan import RowPlan, plan_of
 from energy_score.optimum_order import optimum_order_of, refuse_what_optimum_cannot
+from energy_score.repeat_order import repeat_order_of
 from energy_score.tasks.registry import TASKS, task_of
 from energy_score.tasks.task import Task
 
@@ -37,17 +37,6 @@ RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {
     # Its other tasks are not the method's work: it reads two sentences as one, leaves out the decoding of speech.
     "optimum": ("text_gen", "extractive_qa", "text_classification"),
 }
-
-# Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
-# energy at a counter period of 100 ms), an idle baseline of at least 30 s.
-OFFICIAL = RepeatPolicy(protocol="official", repeats=10, discarded_repeats=1, min_phase_s=10, idle_baseline_s=30)
-# One repeat, no minimum: shows that a row runs, and about what it takes. Never rated.
-QUICK = RepeatPolicy(protocol="quick", repeats=1, discarded_repeats=0, min_phase_s=0, idle_baseline_s=0)
-# Source: METHOD.md, "Statistics": adaptive is at least 5 repeats, stops when the half-width is <= 1 %, at most 20.
-_ADAPTIVE_REPEATS = (5, 20)
-_ADAPTIVE_CI_TARGET = 0.01
-# Source: METHOD.md, "Statistics": the first repeat is discarded as warm-up where there are more than three.
-_REPEATS_WITHOUT_WARMUP = 3
 
 
 class RunOptions(Record):
@@ -150,7 +139,10 @@ class ParameterHandler:
         """
         options, task = self._options, self._task_of(config)
         row_plan = self._row_plan(config, task)
-        policy, policy_notes = self._repeat_policy()
+        policy, policy_notes = repeat_order_of(
+            protocol=options.protocol, query_count=options.query_count, repeats=options.repeats,
+            ci_target=options.ci_target,
+        )  # fmt: skip
         generation = self._generation(config, task)
         if options.backend == "optimum":
             try:
@@ -252,29 +244,6 @@ class ParameterHandler:
         return GpuRequirement(
             count=count if options.gpu_count is None else options.gpu_count, device_map=options.device_map
         )
-
-    def _repeat_policy(self) -> tuple[RepeatPolicy, tuple[str, ...]]:
-        """A number of queries is a trial, the whole data set a rating, unless the protocol is named."""
-        options = self._options
-        protocol = options.protocol or ("official" if options.query_count is None else "quick")
-        policy = OFFICIAL if protocol == "official" else QUICK
-        if options.repeats is None or options.repeats == policy.repeats:
-            return policy, ()
-        if options.repeats == "auto":
-            least, most = _ADAPTIVE_REPEATS
-            ci_target = options.ci_target or _ADAPTIVE_CI_TARGET
-            changes: dict[str, object] = {"repeats": least, "max_repeats": most, "ci_target": ci_target}
-            told = (
-                f"{least} to {most}, until the half-width of the total's 95 % interval is at most {ci_target:.3g} of "
-                "its mean"
-            )
-        else:
-            least, changes, told = options.repeats, {"repeats": options.repeats}, str(options.repeats)
-        changes["discarded_repeats"] = 1 if least > _REPEATS_WITHOUT_WARMUP else 0
-        changed = policy.model_copy(update=changes)
-        if policy is QUICK:
-            return changed, ()
-        return changed, (f"official is {OFFICIAL.repeats} counted repeats; this run has {told}",)
 
     def _dataset(self, config: ModelConfig, task: Task) -> DatasetRef:
         options, columns = self._options, task.dataset.columns

@@ -1,9 +1,11 @@
 """What tests of several folders share."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,11 +68,20 @@ def nvml_simulator(tmp_path_factory: pytest.TempPathFactory) -> NvmlSimulator:
 @pytest.fixture(scope="session")
 def engine() -> Iterator[docker.DockerClient]:
     """The container engine of this machine."""
+    client, refused = None, ""
     try:
         client = docker.from_env()
         client.ping()
     except (docker.errors.DockerException, OSError) as error:
-        pytest.skip(f"no container engine answers: {error}")
+        refused = str(error)
+    if refused:
+        # The SDK leaves its socket to the garbage collector, which must not meet it in another test.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            del client
+            gc.collect()
+        pytest.skip(f"no container engine answers: {refused}")
+    assert client is not None
     yield client
     client.close()
 

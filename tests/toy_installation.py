@@ -11,6 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.toy_package import install
+
 ROOT = Path(__file__).resolve().parent.parent
 HEADER = "Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template"
 
@@ -84,13 +86,8 @@ class ToyInstallation:
         venv.create(self.folder, with_pip=False, symlinks=True)
         others = "".join(f"import site; site.addsitedir({folder!r})\n" for folder in site.getsitepackages())
         (self._site / "of_this_checkout.pth").write_text(others, encoding="utf-8")
-        (self._site / "toy_backend.py").write_text(_BACKEND, encoding="ascii")
-        information = self._site / "toy-1.0.dist-info"
-        information.mkdir()
-        (information / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n", encoding="ascii")
-        (information / "entry_points.txt").write_text(
-            "[energy_score.backends]\ntoy = toy_backend:ToyBackend\n", encoding="ascii"
-        )
+        entry_points = "[energy_score.backends]\ntoy = toy_backend:ToyBackend\n"
+        install(self._site, "toy_backend", entry_points=entry_points, module=_BACKEND)
         self.answer_after(0)
 
     def answer_after(self, delay_s: float) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Literal
 
 from energy_score.batch.earlier_results import EarlierResults
@@ -35,6 +36,11 @@ class Chooser:
         self._ledger = ledger
         self._rerun = rerun
         self._earlier = earlier
+
+    @property
+    def note(self) -> str | None:
+        """What the earlier results do not say, in words; None where they say all, or there are none."""
+        return None if self._earlier is None else self._earlier.note
 
     def check(self, plan: Collection[PlannedRun]) -> None:
         """Return if ``--rerun`` names something.
@@ -77,6 +83,18 @@ class Chooser:
         if rerun.lower() == _FAILED:
             return self._ledger.directory(planned.name).state() in (RunState.FAILED, RunState.LOST)
         return matches(planned, rerun)
+
+
+def open_chooser(plan: Collection[PlannedRun], ledger: Ledger, *, rerun: str | None, only_new: Path | None) -> Chooser:
+    """The chooser that ``--rerun`` and ``--only-new`` ask for.
+
+    Raises:
+        NothingMatchedError: ``--rerun`` is a pattern that no row of ``plan`` matches.
+        UsageError: the file of ``--only-new`` cannot be read, or is no results.
+    """
+    chooser = Chooser(ledger, rerun=rerun, earlier=None if only_new is None else EarlierResults(only_new))
+    chooser.check(plan)
+    return chooser
 
 
 def matches(planned: PlannedRun, pattern: str) -> bool:

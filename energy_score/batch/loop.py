@@ -14,15 +14,12 @@ from energy_score.batch.publishing import TablePublisher
 from energy_score.batch.retry import attempt_with_retries
 from energy_score.batch.schedule import Ended, Schedule
 from energy_score.batch.stop_signals import StopSignals
+from energy_score.batch.summary import OUTCOMES, exit_code_of
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.result_row import ResultRow
 from energy_score.executors.executor import QUERY_GRACE_S
 from energy_score.leases.gpu_leases import GpuLeases
 from results_aggregator import ResultsAggregator
-
-_OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
-_ENDED_WELL = ("done", "skipped")
-_FAILED = ExitCode.SOME_RUNS_FAILED
 
 
 @dataclass
@@ -39,7 +36,7 @@ class Batch:
     retries: int = 0
     fail_fast: bool = False
     gpu_wait_s: float = 600.0
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_OUTCOMES, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     _stop: StopSignals = field(default_factory=StopSignals)
     _stops_heard: int = 0
     _asked_s: float = 0.0
@@ -68,7 +65,7 @@ class Batch:
             return ExitCode.INTERRUPTED
         if schedule.pending:
             self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not begun")
-        return ExitCode.OK if set(_ENDED_WELL) >= {name for name, n in self.counts.items() if n} else _FAILED
+        return exit_code_of(self.counts)
 
     def _to_carry_out(self) -> Iterator[PlannedRun]:
         """The runs that are to do; the others are finished here."""

@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import FILE_NAME
 from energy_score.contract.batch_status import BatchStatus, RunUnderWay
 from energy_score.contract.errors import RecordError
-from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.contract.run_directory import RunState
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.units import watt_hours
+from results_aggregator import ResultsAggregator
 
 # A batch that lives writes every ten seconds; one that does not for so long hangs, or its disk does.
 _STALE_S = 60.0
@@ -39,7 +39,7 @@ class Overview:
         status = BatchStatus.read(output_directory / FILE_NAME)
         states: Counter[str] = Counter()
         owners: dict[str, RunOwner] = {}
-        for directory in _run_directories(Ledger(output_directory).runs_directory):
+        for directory in ResultsAggregator(output_directory).directories():
             state = directory.state()
             states[state] += 1
             if state is RunState.RUNNING:
@@ -143,10 +143,3 @@ def _duration(seconds: float) -> str:
     minutes, rest_s = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest_s} s" if minutes else f"{rest_s} s"
-
-
-def _run_directories(runs_directory: Path) -> Iterator[RunDirectory]:
-    with suppress(OSError):
-        for path in sorted(runs_directory.iterdir()):
-            if path.is_dir() and not path.name.startswith("."):
-                yield RunDirectory(path)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energy_score.batch.ledger import Ledger
-from energy_score.batch.plan import PlannedRun
-from energy_score.batch.progress import energy_text
+from energy_score.batch.plan import PlannedRun, same_work
+from energy_score.batch.progress import Progress, energy_text
 from energy_score.batch.table import print_table
+from energy_score.contract.errors import ExitCode
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_spec import RunSpec
 
@@ -26,6 +27,29 @@ def headline(plan: Sequence[PlannedRun]) -> str:
     if not specs:
         return runs
     return f"{runs}; {how_measured(specs[0])}"
+
+
+# How a run of a batch may end; the last three of them not as it was asked for.
+OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
+_ENDED_WELL = ("done", "skipped")
+
+
+def exit_code_of(counts: Mapping[str, int]) -> ExitCode:
+    """What the ends of a batch's runs say, by how many there are of each outcome."""
+    is_well = all(outcome in _ENDED_WELL for outcome, count in counts.items() if count)
+    return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED
+
+
+def tell_start(progress: Progress, plan: Sequence[PlannedRun], *, note: str | None) -> None:
+    """Tell that the batch begins, ``note`` if there is one, and which rows do the same work."""
+    progress.batch_started(run_count=len(plan), headline=headline(plan))
+    if note is not None:
+        progress.note(note)
+    for first, later in same_work(plan):
+        progress.note(
+            f"{later.label} (line {later.config.line_number}) does the same work as {first.label} "
+            f"(line {first.config.line_number})"
+        )
 
 
 def how_measured(spec: RunSpec) -> str:

@@ -36,7 +36,7 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
             slurm.follow() if wait else slurm.settle()
             under_way = slurm.under_way_count
         batch.publisher.publish()
-    states = [batch.ledger.directory(path.name).state() for path in batch.ledger.runs_directory.iterdir()]
+    states = [directory.state() for directory in batch.aggregator.directories()]
     counts = {state.value: states.count(state) for state in RunState if state in states}
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no runs"
     batch.live.batch_finished(f"{told}; {under_way} still queued or running at slurm")

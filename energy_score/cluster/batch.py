@@ -12,6 +12,7 @@ from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import LiveStatus
 from energy_score.batch.plan import PlannedRun
 from energy_score.batch.publishing import TablePublisher
+from energy_score.batch.summary import OUTCOMES, exit_code_of
 from energy_score.cluster.gpu_count import gpu_count
 from energy_score.cluster.task_list import ARRAY_MAX, ClusterTask, Engine, NodeSettings, TaskList
 from energy_score.contract.errors import ExitCode, RecordError
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
 # The table is rewritten at most so often: runs end on other machines, many at a time.
 _PUBLISH_PERIOD_S = 5.0
-_OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
-_ENDED_WELL = ("done", "skipped")
 
 
 @dataclass
@@ -34,7 +33,7 @@ class ClusterBatch:
     ledger: Ledger
     aggregator: "ResultsAggregator"
     live: LiveStatus
-    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_OUTCOMES, 0)))
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(OUTCOMES, 0)))
 
     @cached_property
     def publisher(self) -> TablePublisher:
@@ -44,8 +43,7 @@ class ClusterBatch:
     @property
     def exit_code(self) -> ExitCode:
         """What the runs that have ended say."""
-        is_well = set(_ENDED_WELL) >= {name for name, count in self.counts.items() if count}
-        return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED
+        return exit_code_of(self.counts)
 
     def to_do(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: Engine) -> list[PlannedRun]:
         """The runs of ``plan`` that are to be carried out; the others are finished here.

@@ -10,13 +10,12 @@ from typing import Any
 
 from debug_logger import configure_console
 from energy_score.batch.attempt import end_on_sigterm
-from energy_score.batch.choice import Chooser
-from energy_score.batch.earlier_results import EarlierResults
+from energy_score.batch.choice import Chooser, open_chooser
 from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import LiveStatus
-from energy_score.batch.plan import PlannedRun, in_image, make_plan, same_work
+from energy_score.batch.plan import PlannedRun, in_image, make_plan
 from energy_score.batch.progress import open_progress
-from energy_score.batch.summary import headline, print_results, summary
+from energy_score.batch.summary import print_results, summary, tell_start
 from energy_score.cluster.batch import ClusterBatch
 from energy_score.cluster.gpu_count import gpu_count
 from energy_score.cluster.ray_batch import RayBatch, connected
@@ -64,15 +63,8 @@ def _run_planned(
     node: NodeSettings,
     ray: Any,  # noqa: ANN401 - the module
 ) -> ExitCode:
-    earlier = None if parameters["only_new"] is None else EarlierResults(parameters["only_new"])
-    chooser = Chooser(batch.ledger, rerun=parameters["rerun"], earlier=earlier)
-    chooser.check(plan)
-    batch.live.batch_started(run_count=len(plan), headline=headline(plan))
-    if earlier is not None and earlier.note is not None:
-        batch.live.note(earlier.note)
-    for first, later in same_work(plan):
-        batch.live.note(f"{later.label} (line {later.config.line_number}) does the same work as {first.label} "
-                        f"(line {first.config.line_number})")  # fmt: skip
+    chooser = open_chooser(plan, batch.ledger, rerun=parameters["rerun"], only_new=parameters["only_new"])
+    tell_start(batch.live, plan, note=chooser.note)
     interrupted = False
     try:
         if ray is not None:

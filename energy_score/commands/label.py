@@ -25,14 +25,14 @@ def command(results: Path, against: str, snapshot: str | None, model_name: str |
         contents_of_snapshot,
     )
     from energy_score.reports.labels.files import write_label  # noqa: PLC0415
-    from energy_score.reports.leaderboard.build import rated_runs  # noqa: PLC0415
+    from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
     from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415
     from energy_score.reports.results import read_results  # noqa: PLC0415
 
     if snapshot is not None:
         found = list(contents_of_snapshot(open_snapshot(snapshot)))
     else:
-        found = list(contents_of_ratings(run.rating for run in rated_runs(read_results(results), against=against)))
+        found = list(contents_of_ratings(rated(read_results(results).rows, against=against)))
     wanted = [one for one in found if (model_name or "").lower() in one[0].model.lower()]
     if not wanted:
         raise NothingMatchedError(

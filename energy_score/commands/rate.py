@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from energy_score.reports.ratings.drift import Drift
     from energy_score.reports.ratings.rating import Rating
 
-_OWN = "own"
-
 
 @click.command("rate")
 @results_option
@@ -29,12 +27,10 @@ def rate(context: click.Context, results: Path, against: str, *, as_json: bool) 
 
     Exit codes: 0 some run has stars, 4 none has.
     """
-    from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.ratings.rating import rate_against, rate_among  # noqa: PLC0415
+    from energy_score.reports.ratings.choice import rated as rated_rows  # noqa: PLC0415 - not on the way to --help
     from energy_score.reports.results import read_results  # noqa: PLC0415
 
-    rows = read_results(results).rows
-    ratings = rate_among(rows) if against == _OWN else rate_against(rows, open_snapshot(against))
+    ratings = rated_rows(read_results(results).rows, against=against)
     if as_json:
         for rating in ratings:
             click.echo(json.dumps(_as_object(rating)))

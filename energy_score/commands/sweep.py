@@ -9,16 +9,10 @@ import click
 
 from energy_score.commands.options import batch_executor_options, batch_options, run_options
 from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
-from energy_score.contract.model_config import ReasoningMode
+from energy_score.contract.model_config import SHEET_STATES, ReasoningMode, is_local_model
 
-_HEADER = ("Models to Add", "Priority (1=hi)", "Class", "Task", "Reasoning State", "Chat Template")
-_STATES = {
-    ReasoningMode.OFF: "Off",
-    ReasoningMode.LOW: "On (Low)",
-    ReasoningMode.MEDIUM: "On (Medium)",
-    ReasoningMode.ON: "On",
-    ReasoningMode.HIGH: "On (High)",
-}
+_MODES = (ReasoningMode.OFF, ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.ON, ReasoningMode.HIGH)
+_WRITTEN = {mode: text for text, mode in SHEET_STATES.items()}
 
 
 def states_of(model: str) -> list[str]:
@@ -39,8 +33,8 @@ def states_of(model: str) -> list[str]:
             f"{model}: its family is not known, so no switch is known to reach it; adding one: CONTRIBUTING.md"
         )
     efforts = {ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.HIGH} & set(family.plans)
-    return [state for mode, state in _STATES.items()
-            if mode in family.plans and not (mode is ReasoningMode.ON and efforts)]  # fmt: skip
+    modes = [mode for mode in _MODES if mode in family.plans and not (mode is ReasoningMode.ON and efforts)]
+    return [_WRITTEN[mode] for mode in modes]
 
 
 @click.command("sweep")
@@ -107,6 +101,8 @@ def write_sheet(directory: Path, model: str, model_class: str) -> Path:
     Raises:
         UsageError: the model has no two modes to compare.
     """
+    from model_config_parser import REQUIRED_COLUMNS  # noqa: PLC0415 - not on the way to --help
+
     states = states_of(model)
     if len(states) < 2:  # noqa: PLR2004 - one mode is no sweep
         raise UsageError(
@@ -114,12 +110,12 @@ def write_sheet(directory: Path, model: str, model_class: str) -> Path:
         )
     directory.mkdir(parents=True, exist_ok=True)
     written = model
-    if model.startswith(("./", "../", "/", "~")):
+    if is_local_model(model):
         relative = os.path.relpath(Path(model).expanduser(), directory)
         written = relative if relative.startswith("../") else f"./{relative}"
     sheet = directory / "sweep.csv"
     with sheet.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(_HEADER)
+        writer.writerow(REQUIRED_COLUMNS)
         writer.writerows((written, "1", model_class, "text_gen", state, "") for state in states)
     return sheet

@@ -116,3 +116,10 @@ class ResultRow(Record):
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
+
+    @property
+    def ci95_half_width_per_1000_wh(self) -> float | None:
+        """Half the 95 % interval of the GPU energy, for 1,000 queries as ``wh_per_1000_queries`` is."""
+        if self.gpu_energy_ci95_half_width_wh is None or not self.successful_prompts:
+            return None
+        return 1000 * self.gpu_energy_ci95_half_width_wh / self.successful_prompts

@@ -56,6 +56,11 @@ def quotient(dividend: float | None, divisor: float | None) -> float | None:
     return dividend / divisor if dividend is not None and divisor else None
 
 
+def product(value: float | None, factor: float | None) -> float | None:
+    """None where a side is unknown."""
+    return None if value is None or factor is None else value * factor
+
+
 def _energy_j(windows: Sequence[PhaseEnergy]) -> float | None:
     """The energy of all ``windows`` in J; None where there is none or one has no figure."""
     known = [window.total_j for window in windows if window.total_j is not None]

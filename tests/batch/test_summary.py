@@ -2,7 +2,7 @@ import pytest
 
 from energy_score.batch.plan import PlannedRun
 from energy_score.batch.summary import headline
-from parameter_handler import QUICK
+from energy_score.repeat_order import QUICK
 from tests.record_factory import make_config, make_spec
 
 

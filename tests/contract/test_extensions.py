@@ -14,6 +14,7 @@ from energy_score.engine.backends.pytorch.registry import way_of
 from energy_score.engine.run import Run
 from energy_score.tasks.registry import task_of
 from parameter_handler import ParameterHandler, RunOptions
+from tests.toy_package import install
 
 TOY = """
 from energy_score.contract.run_report import LoadedModel
@@ -68,20 +69,13 @@ no-backend = toy_extension:TASK
 """
 
 
-def install(folder: Path, name: str, entry_points: str) -> None:
-    information = folder / f"{name}-1.0.dist-info"
-    information.mkdir()
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n", encoding="ascii")
-    (information / "entry_points.txt").write_text(entry_points, encoding="ascii")
-
-
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that another package with a task and a backend is installed in."""
     folder = tmp_path / "site"
     folder.mkdir()
     (folder / "toy_extension.py").write_text(TOY, encoding="ascii")
-    install(folder, "toy", ENTRY_POINTS)
+    install(folder, "toy", entry_points=ENTRY_POINTS)
     monkeypatch.syspath_prepend(str(folder))
     importlib.invalidate_caches()
     monkeypatch.delitem(sys.modules, "toy_extension", raising=False)
@@ -134,7 +128,7 @@ def test_a_broken_part_is_named_with_its_package(toy: Path) -> None:
 
 
 def test_a_part_that_two_packages_have_is_refused(toy: Path) -> None:
-    install(toy, "twin", "[energy_score.tasks]\nshouting = toy_extension:TASK\n")
+    install(toy, "twin", entry_points="[energy_score.tasks]\nshouting = toy_extension:TASK\n")
     importlib.invalidate_caches()
     with pytest.raises(UsageError, match=r"'shouting' of energy_score.tasks is there twice: .* of \w+ and .* of \w+"):
         task_of("shouting")

@@ -10,6 +10,8 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.toy_package import install
+
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = """
 import time
@@ -122,11 +124,7 @@ class ToyWorkplace:
 
 def write_extension(site: Path) -> None:
     """Put the package with the task and the backend into ``site``, as an installer would."""
-    information = site / "toy_echo-1.0.dist-info"
-    information.mkdir(parents=True)
-    (site / "toy_echo.py").write_text(EXTENSION, encoding="ascii")
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-echo\nVersion: 1.0\n", encoding="ascii")
-    (information / "entry_points.txt").write_text(ENTRY_POINTS, encoding="ascii")
+    install(site, "toy_echo", entry_points=ENTRY_POINTS, module=EXTENSION)
 
 
 def mixed_sheet(toy: ToyWorkplace) -> Path:

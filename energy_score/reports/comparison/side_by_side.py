@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from energy_score.contract.errors import NothingMatchedError
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.units import JOULES_PER_WH
+from energy_score.results_table.gpu_figures import quotient
 
 # The order in which modes are shown, and in which a baseline is looked for.
 _STATES = ("off", "off (n/a)", "n/a", "", "on (low)", "on (medium)", "on", "on (high)")
@@ -117,11 +118,6 @@ def beside(title: str, labelled: Sequence[tuple[str, ResultRow]]) -> SideBySide:
     return SideBySide(title, baseline[0], tuple(_line(label, row, baseline[1]) for label, row in labelled))
 
 
-def ratio(part: float | None, whole: float | None) -> float | None:
-    """``part`` over ``whole``, None where one of them is unknown or the whole is nothing."""
-    return None if part is None or not whole else part / whole
-
-
 def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
     energy, base = energy_of(row), energy_of(baseline)
     alike = energy is not None and base is not None and (energy.domain, energy.source) == (base.domain, base.source)
@@ -133,20 +129,22 @@ def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
         energy=energy,
         tokens_per_query=tokens,
         energy_per_token_j=per_token_j,
-        energy_ratio=ratio(energy.wh_per_1000_queries, base.wh_per_1000_queries) if alike and energy and base else None,
-        length_ratio=ratio(tokens, base_tokens),
-        per_token_ratio=ratio(per_token_j, base_per_token_j) if alike else None,
+        energy_ratio=quotient(energy.wh_per_1000_queries, base.wh_per_1000_queries)
+        if alike and energy and base
+        else None,
+        length_ratio=quotient(tokens, base_tokens),
+        per_token_ratio=quotient(per_token_j, base_per_token_j) if alike else None,
     )
 
 
 def _tokens_per_query(row: ResultRow) -> float | None:
-    return ratio(row.total_completion_tokens, row.successful_prompts)
+    return quotient(row.total_completion_tokens, row.successful_prompts)
 
 
 def _energy_per_token_j(energy: Energy | None, tokens_per_query: float | None) -> float | None:
     if energy is None:
         return None
-    return ratio(energy.wh_per_1000_queries * JOULES_PER_WH / 1000, tokens_per_query)
+    return quotient(energy.wh_per_1000_queries * JOULES_PER_WH / 1000, tokens_per_query)
 
 
 def _by_state(row: ResultRow) -> tuple[int, str]:

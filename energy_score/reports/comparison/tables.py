@@ -43,10 +43,8 @@ def changes_table(changes: Sequence[Change], *, threshold: float) -> Table:
 
 def half_width_wh(line: Line) -> float | None:
     """The half-width of the 95 % interval in Wh per 1,000 queries, as the run's report gave it."""
-    row = line.row
-    if line.energy is None or line.energy.domain != "GPU" or row.gpu_energy_ci95_half_width_wh is None:
-        return None
-    return 1000 * row.gpu_energy_ci95_half_width_wh / row.successful_prompts if row.successful_prompts else None
+    is_of_gpu = line.energy is not None and line.energy.domain == "GPU"
+    return line.row.ci95_half_width_per_1000_wh if is_of_gpu else None
 
 
 def _cells(line: Line) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_report import EnergySource
 from energy_score.reports.impact.factors import Factor
+from energy_score.results_table.gpu_figures import product
 
 _HOURS_PER_YEAR = 365 * 24.0
 _SECONDS_PER_YEAR = 3600 * _HOURS_PER_YEAR
@@ -66,25 +67,25 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
                  f"({row.energy_source})", is_estimate=False)  # fmt: skip
     cpu = _cpu_and_ram(row, queries, gpu_kwh, factors)
     yield cpu
-    network = _product(gpu_kwh, factors["network_storage_share"])
+    network = product(gpu_kwh, factors["network_storage_share"])
     yield Figure("network and storage energy", network, "kWh", "share of GPU energy", ("network_storage_share",))
     without = "" if network is not None else ", network and storage left out"
     it_kwh = None if cpu.value is None else gpu_kwh + cpu.value + (network or 0.0)
-    total_kwh = _product(it_kwh, factors["pue"])
+    total_kwh = product(it_kwh, factors["pue"])
     yield Figure("total energy", total_kwh, "kWh", f"(GPU + CPU + RAM + network + storage) x PUE{without}", ("pue",))
-    co2_g = _product(total_kwh, factors["co2_g_per_kwh"])
+    co2_g = product(total_kwh, factors["co2_g_per_kwh"])
     yield Figure("CO2e of electricity", None if co2_g is None else co2_g / 1000, "kg", "total energy x grid factor",
                  ("co2_g_per_kwh",))  # fmt: skip
     at_site, by_grid = (
-        _product(it_kwh, factors["wue_site_l_per_kwh"]),
-        _product(total_kwh, factors["wue_grid_l_per_kwh"]),
+        product(it_kwh, factors["wue_site_l_per_kwh"]),
+        product(total_kwh, factors["wue_grid_l_per_kwh"]),
     )
     water = None if at_site is None or by_grid is None else at_site + by_grid
     yield Figure("water", water, "l", "IT energy x (WUE site + PUE x WUE grid)",
                  ("wue_site_l_per_kwh", "pue", "wue_grid_l_per_kwh"))  # fmt: skip
-    yield Figure("resource depletion of electricity (ADPe)", _product(total_kwh, factors["adpe_kg_sb_per_kwh"]),
+    yield Figure("resource depletion of electricity (ADPe)", product(total_kwh, factors["adpe_kg_sb_per_kwh"]),
                  "kg Sb eq", "total energy x factor", ("adpe_kg_sb_per_kwh",))  # fmt: skip
-    yield Figure("primary energy", _product(total_kwh, factors["primary_energy_mj_per_kwh"]), "MJ",
+    yield Figure("primary energy", product(total_kwh, factors["primary_energy_mj_per_kwh"]), "MJ",
                  "total energy x factor", ("primary_energy_mj_per_kwh",))  # fmt: skip
     yield from _embodied(row, queries, factors)
 
@@ -95,7 +96,7 @@ def _cpu_and_ram(row: ResultRow, queries: float, gpu_kwh: float, factors: _Value
     if row.cpu_energy_wh is not None and row.cpu_energy_source == EnergySource.RAPL and row.successful_prompts:
         kwh = row.cpu_energy_wh / row.successful_prompts * queries / 1000
         return Figure(name, kwh, "kWh", "measured (rapl): what the whole machine's CPU drew", is_estimate=False)
-    return Figure(name, _product(gpu_kwh, factors["cpu_ram_share"]), "kWh", "share of GPU energy", ("cpu_ram_share",))
+    return Figure(name, product(gpu_kwh, factors["cpu_ram_share"]), "kWh", "share of GPU energy", ("cpu_ram_share",))
 
 
 def _embodied(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figure]:
@@ -121,7 +122,3 @@ def _lifetime_share(row: ResultRow, queries: float, lifetime_years: float | None
     if row.total_duration_seconds is None or not row.successful_prompts or not lifetime_years:
         return None
     return row.total_duration_seconds / row.successful_prompts * queries / (lifetime_years * _SECONDS_PER_YEAR)
-
-
-def _product(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor

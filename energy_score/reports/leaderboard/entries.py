@@ -5,8 +5,8 @@ from pathlib import Path
 
 from energy_score.contract.plain_text import one_line, without_secrets
 from energy_score.contract.record import Record
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.ratings.rating import Rating
+from energy_score.results_table.gpu_figures import product, quotient
 
 
 class Entry(Record):
@@ -60,7 +60,7 @@ def entries_of(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[E
 
 def _entry(rating: Rating, page: str | None) -> Entry:
     row = rating.row
-    per_1000 = 1000 / row.successful_prompts if row.successful_prompts else None
+    per_1000 = quotient(1000, row.successful_prompts)
     return Entry(
         model=_clean(row.model_name) or "",
         revision=row.model_commit,
@@ -74,12 +74,12 @@ def _entry(rating: Rating, page: str | None) -> Entry:
         rating_notes="; ".join(rating.notes) or None,
         wh_per_1000_queries=row.wh_per_1000_queries,
         ci95_half_width_wh=rating.half_width_wh,
-        preprocess_wh=_product(row.preprocess_wh, per_1000),
-        prefill_wh=_product(row.prefill_wh, per_1000),
-        decode_wh=_product(row.decode_wh, per_1000),
+        preprocess_wh=product(row.preprocess_wh, per_1000),
+        prefill_wh=product(row.prefill_wh, per_1000),
+        decode_wh=product(row.decode_wh, per_1000),
         energy_source=row.energy_source,
-        prompt_tokens_per_query=_per_query(row, row.total_prompt_tokens),
-        new_tokens_per_query=_per_query(row, row.total_completion_tokens),
+        prompt_tokens_per_query=quotient(row.total_prompt_tokens, row.successful_prompts),
+        new_tokens_per_query=quotient(row.total_completion_tokens, row.successful_prompts),
         energy_per_output_token_j=row.energy_per_output_token_j,
         time_to_first_token_s=row.time_to_first_token_seconds,
         mean_power_w=row.mean_power_w,
@@ -107,11 +107,3 @@ def _clean(text: str | None) -> str | None:
 def _without_folder(dataset: str | None) -> str | None:
     """A local file by its name alone: where it lies on somebody's machine is nobody's affair."""
     return Path(dataset).name if dataset is not None and Path(dataset).is_absolute() else dataset
-
-
-def _per_query(row: ResultRow, count: int | None) -> float | None:
-    return count / row.successful_prompts if count is not None and row.successful_prompts else None
-
-
-def _product(value: float | None, factor: float | None) -> float | None:
-    return None if value is None or factor is None else value * factor

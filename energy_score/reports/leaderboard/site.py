@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import pandas as pd
@@ -68,10 +69,11 @@ def write_site(
     for run, entry in zip(runs, entries, strict=True):
         if run.directory is not None and entry.page is not None:
             _write_detail(folder / entry.page, run.directory, entry, environment, made)
-    _write_data(folder, entries)
+    records = [entry.model_dump(mode="json") for entry in entries]
+    _write_data(folder, records)
     context = {
         "entries": entries,
-        "data": [entry.model_dump(mode="json") for entry in entries],
+        "data": records,
         "against": runs[0].rating.against if runs else "",
         "made": made,
         "priors": priors,
@@ -130,10 +132,9 @@ def _write_detail(
     path.write_text(page, encoding="utf-8")
 
 
-def _write_data(folder: Path, entries: Sequence[Entry]) -> None:
+def _write_data(folder: Path, records: Sequence[dict[str, Any]]) -> None:
     """The entries as JSON, CSV and Parquet; CSV cells are guarded as those of the results table are."""
     columns = list(Entry.model_fields)
-    records = [entry.model_dump(mode="json") for entry in entries]
     (folder / "leaderboard.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     (folder / "leaderboard.csv").write_text(table_text(columns, (one.values() for one in records)), encoding="utf-8")
     pd.DataFrame(records, columns=columns).convert_dtypes().to_parquet(folder / "leaderboard.parquet", index=False)

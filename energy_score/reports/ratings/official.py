@@ -7,8 +7,6 @@ from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import UsageError
 
 _FOLDER = resources.files("energy_score.reports.ratings") / "snapshots"
-# The one that is rated against unless another is asked for.
-LATEST_OFFICIAL = "2025-02"
 
 
 def official_names() -> list[str]:

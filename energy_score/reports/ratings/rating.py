@@ -152,7 +152,7 @@ def _rating(
         reason = f"there is no cohort {cohort} in it"
     elif reason is None and bands is None:
         reason = f"the cohort {cohort} has no range (n < 2, or all alike)"
-    half_width_wh = _half_width_wh(row)
+    half_width_wh = row.ci95_half_width_per_1000_wh
     if reason is not None or bands is None:
         return Rating(row, against, None, unrated_because=reason, half_width_wh=half_width_wh)
     energy_wh, chances = _wh(row), {}
@@ -181,10 +181,3 @@ def _cohort_key(row: ResultRow) -> _CohortKey:
 def _wh(row: ResultRow) -> float:
     assert row.wh_per_1000_queries is not None  # noqa: S101 - unrated_because has seen it
     return row.wh_per_1000_queries
-
-
-def _half_width_wh(row: ResultRow) -> float | None:
-    """The half-width of the total's interval, per 1,000 queries."""
-    if row.gpu_energy_ci95_half_width_wh is None or not row.successful_prompts:
-        return None
-    return 1000 * row.gpu_energy_ci95_half_width_wh / row.successful_prompts

@@ -1,0 +1,47 @@
+"""How often and how long a run measures, by its protocol and by what else was asked for."""
+
+from typing import Literal
+
+from energy_score.contract.run_spec import Protocol, RepeatPolicy
+
+# Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
+# energy at a counter period of 100 ms), an idle baseline of at least 30 s.
+OFFICIAL = RepeatPolicy(protocol="official", repeats=10, discarded_repeats=1, min_phase_s=10, idle_baseline_s=30)
+# One repeat, no minimum: shows that a row runs, and about what it takes. Never rated.
+QUICK = RepeatPolicy(protocol="quick", repeats=1, discarded_repeats=0, min_phase_s=0, idle_baseline_s=0)
+# Source: METHOD.md, "Statistics": adaptive is at least 5 repeats, stops when the half-width is <= 1 %, at most 20.
+_ADAPTIVE_REPEATS = (5, 20)
+_ADAPTIVE_CI_TARGET = 0.01
+# Source: METHOD.md, "Statistics": the first repeat is discarded as warm-up where there are more than three.
+_REPEATS_WITHOUT_WARMUP = 3
+
+
+def repeat_order_of(
+    *,
+    protocol: Protocol | None,
+    query_count: int | None,
+    repeats: int | Literal["auto"] | None,
+    ci_target: float | None,
+) -> tuple[RepeatPolicy, tuple[str, ...]]:
+    """The policy, and what must be noted of it.
+
+    A number of queries is a trial, the whole data set a rating, unless the protocol is named.
+    """
+    policy = OFFICIAL if (protocol or ("official" if query_count is None else "quick")) == "official" else QUICK
+    if repeats is None or repeats == policy.repeats:
+        return policy, ()
+    if repeats == "auto":
+        least, most = _ADAPTIVE_REPEATS
+        ci_target = ci_target or _ADAPTIVE_CI_TARGET
+        changes: dict[str, object] = {"repeats": least, "max_repeats": most, "ci_target": ci_target}
+        told = (
+            f"{least} to {most}, until the half-width of the total's 95 % interval is at most {ci_target:.3g} of "
+            "its mean"
+        )
+    else:
+        least, changes, told = repeats, {"repeats": repeats}, str(repeats)
+    changes["discarded_repeats"] = 1 if least > _REPEATS_WITHOUT_WARMUP else 0
+    changed = policy.model_copy(update=changes)
+    if policy is QUICK:
+        return changed, ()
+    return changed, (f"official is {OFFICIAL.repeats} counted repeats; this run has {told}",)
