@@ -57,11 +57,11 @@ def _carry_out(spec: RunSpec, directory: RunDirectory, gpu_uuids: tuple[str, ...
     run = Run(spec=spec, directory=directory, gpu_uuids=gpu_uuids, stop=stop)
     try:
         report = run.execute()
-    except KeyboardInterrupt:
-        _record_failure(run.directory, spec, "interrupted", "stopped before the end", ExitCode.INTERRUPTED)
-        return ExitCode.INTERRUPTED
-    except Exception as error:  # the one blind catch of the engine: each end leaves a record
+    except (KeyboardInterrupt, Exception) as error:  # the one blind catch of the engine: each end leaves a record
         log.debug("stage=%s failed", run.stage, exc_info=True)
+        if stop.asked or isinstance(error, KeyboardInterrupt):
+            _record_failure(run.directory, spec, "interrupted", "stopped before the end", ExitCode.INTERRUPTED)
+            return ExitCode.INTERRUPTED
         if not isinstance(error, EnergyScoreError):
             log.exception("unexpected error")
         message = " ".join(str(error).split()) or type(error).__name__

@@ -45,6 +45,14 @@ def test_a_second_request_leaves_the_query() -> None:
     assert query(stop, stop.ask, stop.ask, int) == 1
 
 
+def test_no_query_begins_once_the_run_was_asked_even_if_a_library_swallowed_that() -> None:
+    stop = StopRequest()
+    with pytest.raises(KeyboardInterrupt):
+        stop.ask()
+    assert stop.asked
+    assert query(stop, int) == 0
+
+
 def test_sigterm_asks() -> None:
     stop, before = StopRequest(), signal.getsignal(signal.SIGTERM)
     try:
