@@ -7,7 +7,7 @@ OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas image optimum-env benchmarks benchmarks-meters benchmarks-loops \
+.PHONY: demo test check lint types schemas reference image optimum-env benchmarks benchmarks-meters benchmarks-loops \
     benchmarks-containers benchmarks-clusters clean
 
 demo: $(VENV)/.installed-pytorch
@@ -38,6 +38,10 @@ types: $(VENV)/.installed-dev
 
 schemas: $(VENV)/.installed-dev
 	$(PYTHON) -m energy_score.contract.schemas
+
+# docs/commands.md, from the program itself.
+reference: $(VENV)/.installed-dev
+	$(PYTHON) -m energy_score.commands.reference
 
 # The environment of --backend optimum, which needs older packages than ours. Two to three minutes.
 optimum-env: .venv-optimum/.installed

@@ -14,6 +14,7 @@ from energy_score import __version__
 from energy_score.commands.options import (
     batch_executor_options,
     batch_options,
+    dry_run_option,
     executor_from,
     is_cluster,
     run_options,
@@ -126,7 +127,7 @@ class _CommandGroup(click.Group):
 @run_options
 @batch_executor_options
 @batch_options
-@click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop.")
+@dry_run_option
 @click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 @click.version_option(__version__, prog_name="energy-score")
 @click.pass_context

@@ -137,6 +137,8 @@ _BATCH = (
                  help="Skip what this earlier results table or leaderboard snapshot has already."),
 )  # fmt: skip
 
+_DRY_RUN = (click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop."),)
+
 _RESULTS = (
     click.option("--results", type=click.Path(path_type=Path), default=Path("batch_results"),
                  show_default="./batch_results", metavar="DIR|FILE",
@@ -218,6 +220,11 @@ def is_cluster(parameters: Mapping[str, Any]) -> bool:
 def batch_options(command: Command) -> Command:
     """How a batch goes through its runs."""
     return _with(_BATCH, command)
+
+
+def dry_run_option(command: Command) -> Command:
+    """Resolve and show instead of running."""
+    return _with(_DRY_RUN, command)
 
 
 def results_option(command: Command) -> Command:

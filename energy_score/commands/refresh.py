@@ -9,7 +9,10 @@ from energy_score.commands.options import (
     against_option,
     batch_executor_options,
     batch_options,
+    dry_run_option,
     run_options,
+    run_options_from,
+    selection_from,
     selection_options,
 )
 from energy_score.contract.errors import ExitCode
@@ -20,6 +23,7 @@ from energy_score.contract.errors import ExitCode
 @run_options
 @batch_executor_options
 @batch_options
+@dry_run_option
 @click.option(
     "--site",
     type=click.Path(path_type=Path),
@@ -42,6 +46,7 @@ def command(
     allow_failed: bool,
     push_dataset: str | None,
     push_space: str | None,
+    dry_run: bool,
     **parameters: Any,  # noqa: ANN401
 ) -> None:
     """Run what is new or changed, rebuild the table, rate it, and publish the site if anything is different.
@@ -52,9 +57,13 @@ def command(
     Exit codes: 0 the site is up to date, 1 some runs failed, 3 environment, 130 interrupted.
     """
     from batch_runner import run_batch  # noqa: PLC0415 - not on the way to --help
+    from energy_score.commands.list_runs import show_plan  # noqa: PLC0415
     from energy_score.reports.leaderboard.push import push  # noqa: PLC0415
     from energy_score.reports.leaderboard.update import update_site  # noqa: PLC0415
 
+    if dry_run:
+        show_plan(selection_from(parameters), run_options_from(parameters), as_json=False)
+        return
     code = run_batch(parameters | {"as_json": False})
     if code is not ExitCode.OK and not (allow_failed and code is ExitCode.SOME_RUNS_FAILED):
         click.echo(f"{site}: left as it is: not every run is done (--allow-failed publishes all the same)", err=True)

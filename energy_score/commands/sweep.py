@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from energy_score.commands.options import batch_executor_options, batch_options, run_options
+from energy_score.commands.options import (
+    batch_executor_options,
+    batch_options,
+    dry_run_option,
+    run_options,
+    run_options_from,
+)
 from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
 from energy_score.contract.model_config import SHEET_STATES, ReasoningMode, is_local_model
 
@@ -58,8 +64,18 @@ def states_of(model: str) -> list[str]:
 @run_options
 @batch_executor_options
 @batch_options
+@dry_run_option
 @click.pass_context
-def command(context: click.Context, /, *, model: str, model_class: str, fixed_tokens: int, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
+def command(
+    context: click.Context,
+    /,
+    *,
+    model: str,
+    model_class: str,
+    fixed_tokens: int,
+    dry_run: bool,
+    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+) -> None:
     """Run MODEL in every mode its family knows, twice: as long as it likes, and with exactly N new tokens a query.
 
     Writes DIR/natural and DIR/fixed_N, each as a batch does, and the comparison of the modes of each. Run it again and
@@ -71,6 +87,9 @@ def command(context: click.Context, /, *, model: str, model_class: str, fixed_to
     from energy_score.reports.results import read_results  # noqa: PLC0415
     from energy_score.reports.table import write  # noqa: PLC0415
 
+    if dry_run:
+        _show(model, model_class.upper(), parameters)
+        return
     directory: Path = parameters["output_dir"]
     sheet = write_sheet(directory, model, model_class.upper())
     batch = {"csv": sheet, "model_name": None, "model_class": None, "task": None, "reasoning_state": None,
@@ -93,6 +112,18 @@ def command(context: click.Context, /, *, model: str, model_class: str, fixed_to
             click.echo(f"\n{name}:")
             write([side_by_side_table(comparison) for comparison in found], "table")
     context.exit(code)
+
+
+def _show(model: str, model_class: str, parameters: dict[str, Any]) -> None:
+    """The first half of the sweep, resolved; the second one differs in the number of tokens alone."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - not on the way to --help
+
+    from energy_score.batch.plan import Selection  # noqa: PLC0415
+    from energy_score.commands.list_runs import show_plan  # noqa: PLC0415
+
+    with TemporaryDirectory() as folder:
+        sheet = write_sheet(Path(folder), model, model_class)
+        show_plan(Selection(csv=sheet), run_options_from(parameters), as_json=False)
 
 
 def write_sheet(directory: Path, model: str, model_class: str) -> Path:

@@ -43,9 +43,9 @@ def plan_of(config: ModelConfig) -> RowPlan:
     if mode in family.notes:
         notes.append(family.notes[mode])
     if family.name == "other" and mode is not ReasoningMode.NOT_APPLICABLE and not _names_a_switch(config):
-        notes.append(
-            f"nothing is known of how {config.model_id} is switched, and its cell names no switch; run as default"
-        )
+        told = ", ".join(sorted(config.reasoning_params.keys() - {STATE_KEY}))
+        by = f"its cell's {told} is taken for the switch" if told else "its cell names no switch; run as default"
+        notes.append(f"nothing is known of how {config.model_id} is switched, and {by}")
     kwargs = _variables_of_cell(config, family, plan, notes) | plan.chat_template_kwargs
     return RowPlan(
         _with_text_of_cell(config, plan.model_copy(update={"chat_template_kwargs": kwargs}), notes), tuple(notes)

@@ -285,4 +285,7 @@ def test_an_unknown_model_is_switched_by_the_state_where_the_cell_contradicts_it
 def test_an_unknown_model_with_an_unswitched_mode_says_so() -> None:
     assert "nothing is known of how org/Model-1 is switched" in plan_of(row("org/Model-1", "On")).notes[0]
     assert plan_of(row("org/Model-1", "N/A")).notes == ()
+    row_plan = plan_of(row("org/Model-1", "On", deliberate=True))
+    assert row_plan.prompt_plan.chat_template_kwargs == {"deliberate": True}
+    assert row_plan.notes[0].endswith("its cell's deliberate is taken for the switch")
     assert plan_of(row("org/Model-1", "On", prefix="<think>")).prompt_plan.assistant_prefill == "<think>\n"
