@@ -60,17 +60,10 @@ def archive_of(members: Mapping[str, bytes]) -> bytes:
             raise UsageError(f"{name}: {len(content)} bytes, and a file in a bundle may have {MAX_MEMBER_BYTES}")
     if len(members) > MAX_MEMBERS:
         raise UsageError(f"{len(members)} files, and a bundle may hold {MAX_MEMBERS}; make several")
-    local, central = BytesIO(), BytesIO()
-    for name, content in sorted(members.items()):
-        sums = (zlib.crc32(content), len(content), len(content))
-        path = name.encode("ascii")
-        head = (_VERSION, 0, 0, _TIME, _DATE, *sums, len(path), 0)
-        central.write(_CENTRAL.pack(b"PK\1\2", _MADE_BY_UNIX, *head, 0, 0, 0, _REGULAR_FILE, local.tell()) + path)
-        local.write(_LOCAL.pack(b"PK\3\4", *head) + path + content)
-        if local.tell() > MAX_ARCHIVE_BYTES:
-            raise UsageError(f"more than the {MAX_ARCHIVE_BYTES} bytes that a bundle may have; make several")
-    end = _END.pack(b"PK\5\6", 0, 0, len(members), len(members), central.tell(), local.tell(), 0)
-    return local.getvalue() + central.getvalue() + end
+    data = _assembled(members, {name: zlib.crc32(content) for name, content in members.items()})
+    if len(data) > MAX_ARCHIVE_BYTES:
+        raise UsageError(f"{len(data)} bytes, and a bundle may have {MAX_ARCHIVE_BYTES}; make several")
+    return data
 
 
 def read_archive(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
@@ -96,15 +89,27 @@ def read_archive(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
         content_begin = begin + _LOCAL.size + len(name)
         begin = content_begin + info.file_size
         members[name] = data[content_begin:begin]
-    damaged = tuple(info.orig_filename for info in infos if zlib.crc32(members[info.orig_filename]) != info.CRC)
     if comment:
         raise BundleRefusedError("the archive has a comment: a bundle has none")
-    if not damaged and archive_of(members) != data:
+    stated = {info.orig_filename: info.CRC for info in infos}
+    if _assembled(members, stated) != data:
         raise BundleRefusedError(
             "the archive is not what its members make: other order, times, modes or extra fields, headers that "
             "contradict each other, or data that is no member's; a bundle is only ever written by 'bundle'"
         )
-    return members, damaged
+    return members, tuple(name for name, content in members.items() if zlib.crc32(content) != stated[name])
+
+
+def _assembled(members: Mapping[str, bytes], sums: Mapping[str, int]) -> bytes:
+    """The archive of ``members``, of which it says that their CRC-32 are ``sums``."""
+    local, central = BytesIO(), BytesIO()
+    for name, content in sorted(members.items()):
+        path = name.encode("ascii")
+        head = (_VERSION, 0, 0, _TIME, _DATE, sums[name], len(content), len(content), len(path), 0)
+        central.write(_CENTRAL.pack(b"PK\1\2", _MADE_BY_UNIX, *head, 0, 0, 0, _REGULAR_FILE, local.tell()) + path)
+        local.write(_LOCAL.pack(b"PK\3\4", *head) + path + content)
+    end = _END.pack(b"PK\5\6", 0, 0, len(members), len(members), central.tell(), local.tell(), 0)
+    return local.getvalue() + central.getvalue() + end
 
 
 def _directory(data: bytes) -> tuple[list[zipfile.ZipInfo], bytes]:

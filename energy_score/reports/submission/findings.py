@@ -1,5 +1,6 @@
 """What a verification finds, and the one comparison that all of its checks make."""
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, dict | list):
-        return f"{len(value)} entries"
-    text = one_line(str(value)) if value is not None else "nothing"
+    text = json.dumps(value) if isinstance(value, dict | list) else one_line(str(value))
+    if value is None:
+        return "nothing"
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"

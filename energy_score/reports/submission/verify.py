@@ -195,7 +195,8 @@ def _check_runs(
         try:
             records = read_records(run.folder, members)
         except RecordError as error:
-            yield finding(run.folder, str(error))
+            file, _, fault = str(error).partition(": ")
+            yield finding(file, fault)
             continue
         strange = list(strange_records(records))
         if strange:
