@@ -254,7 +254,7 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
     except ModuleNotFoundError as error:
-        extra = _EXTRA_OF.get(error.name or "")
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:  # a fault of ours
             raise
         click.echo(

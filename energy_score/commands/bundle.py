@@ -126,4 +126,5 @@ def _tell(file: Path, manifest: "BundleManifest") -> None:
         click.echo(safe_line(in_words(run)))
     for left in manifest.left_out:
         click.echo(safe_line(f"left out: {left.path}: {left.because}"), err=True)
-    click.echo(f"{file}: {len(manifest.runs)} runs, {len(manifest.files)} files, manifest {manifest.sha256}")
+    runs = f"{len(manifest.runs)} run{'s' if len(manifest.runs) != 1 else ''}"
+    click.echo(f"{file}: {runs}, {len(manifest.files)} files, manifest {manifest.sha256}")

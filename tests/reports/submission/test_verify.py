@@ -112,7 +112,7 @@ OTHER_FILES: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("benchmark_results.csv", lambda _: b"\xff", "not the table of a run's queries"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b",6", b",3")), "power_w"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b",9", b",90")), "power_w"),
-    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[: text.index(b"\n90.")]), "samples of"),
+    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[: text.index(b"\n90.")]), "samples"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b"\n5.", b"\n99.")), "rise"),
     ("power_trace.csv.gz", lambda content: content[:-9], "not a power trace"),
     ("power_trace.csv.gz", lambda _: b"no gzip", "not a power trace"),
