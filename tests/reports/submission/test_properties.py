@@ -14,11 +14,12 @@ from energy_score.reports.submission.verify import MANIFEST, verify_bytes
 from tests.reports.submission.tampering import REPORT, RUN, opened, resealed
 
 JSON_FILES = (REPORT, f"{RUN}/run_spec.json", f"{RUN}/model_config.json", f"{RUN}/host_witness.json")
-# Numbers, texts and forms that records, figures and messages may stumble over.
-VALUES: st.SearchStrategy[object] = st.sampled_from(
+# What records, figures and messages may stumble over, and any number and text beside it.
+CORNERS = st.sampled_from(
     [None, True, 0, -1, 1, 7, 2**63, 10**320, 0.0, -0.0, 1e-320, 1e15, 1e308, float("nan"), float("inf"), "",
      "x" * 3000, "\x1b[31m\n", "2025-11-17T03:15:00", "-inf", [], {}, [[]], {"a": 1}]
 )  # fmt: skip
+VALUES = CORNERS | st.integers() | st.floats() | st.text(max_size=20)
 
 
 def is_verified(data: bytes) -> bool:
@@ -65,6 +66,18 @@ def test_a_record_of_which_anything_was_changed_and_sealed_again_never_breaks_th
         place, key = one_of(places(document), data)
         place[key] = deepcopy(data.draw(VALUES))
     is_verified(resealed({**members, name: json.dumps(document).encode()}))
+
+
+@settings(deadline=None)
+@given(data=st.data())
+def test_a_report_with_other_numbers_never_breaks_the_check(small_bundle: bytes, data: st.DataObject) -> None:
+    members = opened(small_bundle)
+    document = json.loads(members[REPORT])
+    numbers = [(place, key) for place, key in places(document) if isinstance(place[key], int | float)]
+    for _ in range(data.draw(st.integers(1, 5))):
+        place, key = one_of(numbers, data)
+        place[key] = data.draw(st.floats(allow_nan=False) | st.integers(-(10**16), 10**16) | st.floats(0, 1e6))
+    is_verified(resealed({**members, REPORT: json.dumps(document).encode()}))
 
 
 @settings(deadline=None)
