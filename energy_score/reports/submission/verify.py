@@ -15,7 +15,7 @@ from energy_score.contract.errors import BundleRefusedError, RecordError
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
-from energy_score.reports.submission.findings import Finding, differences, finding
+from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
 from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_records
 from energy_score.reports.submission.rederive import check_run, strange_records
 
@@ -30,8 +30,8 @@ _VERSIONS = (1,)
 class Verification:
     """What came of checking a bundle: it is verified where there is no finding.
 
-    ``manifest`` is None where it cannot be read. ``signature`` says in words who signed, as far as that was asked;
-    ``notes`` are what a reader must know and what is no fault.
+    ``manifest`` is None where it cannot be read, or holds what no manifest can. ``signature`` says in words who signed,
+    as far as that was asked; ``notes`` are what a reader must know and what is no fault.
     """
 
     manifest: BundleManifest | None
@@ -82,6 +82,9 @@ def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
         if MANIFEST not in damaged:
             raise
         return Verification(None, (*findings, finding(MANIFEST, str(error))), "not checked")
+    strange = tuple(strange_values(MANIFEST, manifest))
+    if strange:  # nothing can be set against such figures
+        return Verification(None, (*findings, *strange), "not checked")
     faults, signature = _check_signature(members, signer=signer)
     findings += [*faults, *_check_manifest(manifest, members), *_check_files(manifest, members)]
     snapshot_findings, snapshot = _snapshot(manifest, members)
@@ -175,6 +178,9 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
             source, snapshot = SNAPSHOT, CohortSnapshot.of_bytes(members[SNAPSHOT], name=SNAPSHOT)
         except RecordError as error:
             return [finding(SNAPSHOT, str(error))], None
+        strange = list(strange_values(SNAPSHOT, snapshot))
+        if strange:
+            return strange, None
         if snapshot.official:
             message = "it calls itself official; a published one comes with this program and not with a bundle"
             return [finding(SNAPSHOT, message, field="official")], None

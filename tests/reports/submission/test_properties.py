@@ -15,7 +15,7 @@ from tests.reports.submission.tampering import REPORT, RUN, opened, resealed
 
 JSON_FILES = (REPORT, f"{RUN}/run_spec.json", f"{RUN}/model_config.json", f"{RUN}/host_witness.json")
 # What records, figures and messages may stumble over, and any number and text beside it.
-CORNERS = st.sampled_from(
+CORNERS: st.SearchStrategy[object] = st.sampled_from(
     [None, True, 0, -1, 1, 7, 2**63, 10**320, 0.0, -0.0, 1e-320, 1e15, 1e308, float("nan"), float("inf"), "",
      "x" * 3000, "\x1b[31m\n", "2025-11-17T03:15:00", "-inf", [], {}, [[]], {"a": 1}]
 )  # fmt: skip

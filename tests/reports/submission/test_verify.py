@@ -233,6 +233,16 @@ def test_a_value_that_no_run_can_have_is_named_and_nothing_is_made_of_it(
     assert all(len(finding) < 1500 for finding in findings)
 
 
+@pytest.mark.parametrize("value", [10**320, float("nan"), float("inf"), -1e300])
+def test_a_claim_that_no_run_can_have_is_named_as_well(bundle: bytes, value: object) -> None:
+    members = opened(bundle)
+    field = "query_count" if isinstance(value, int) else "wh_per_1000_queries"
+    claimed = with_json(members[MANIFEST], f"runs.0.{field}", value)
+    assert found(archive_of({**members, MANIFEST: claimed})) == [
+        f"manifest.json: runs[0].{field}: no number that a run can have"
+    ]
+
+
 def test_what_a_bundle_says_is_one_safe_line_in_a_message(bundle: bytes) -> None:
     hostile = "\x1b]0;owned\x07\nverified\u202e" + "x" * 5000
     (finding, *_) = found(changed(bundle, REPORT, lambda content: with_json(content, "run_id", hostile)))
