@@ -53,7 +53,8 @@ def _tell(file: Path, verification: "Verification") -> None:
     for note in verification.notes:
         click.echo(f"note: {safe_line(note)}", err=True)
     if not verification.is_verified:
-        click.echo(f"{file}: NOT verified: {len(verification.findings)} findings")
+        count = len(verification.findings)
+        click.echo(f"{file}: NOT verified: {count} finding{'s' if count != 1 else ''}")
         return
     for run in verification.manifest.runs if verification.manifest else ():
         click.echo(safe_line(in_words(run)))

@@ -15,6 +15,7 @@ from energy_score.reports.submission.findings import Finding, finding
 
 # Half a day of eight GPUs at 10 Hz has 140 MB; a compressed file may say far more than it holds.
 _MAX_BYTES = 256 * 2**20
+_MAX_LINE_BYTES = 1000
 # The report's integral is made of 32-bit powers at exact times, the trace's of rounded ones.
 _ROUNDING = 1e-3
 # The report's file says a peak to all digits, the trace to three decimals.
@@ -98,12 +99,16 @@ def _integral_j(window: PhaseEnergy, uuid: str) -> float | None:
 
 
 def _courses(content: bytes) -> dict[int, _Course]:
-    with gzip.GzipFile(fileobj=BytesIO(content)) as stream:
-        text = stream.read(_MAX_BYTES + 1)
-    if len(text) > _MAX_BYTES:
-        raise ValueError(f"more than {_MAX_BYTES} bytes when decompressed")
+    """What the trace says of each GPU, by its position; read line by line, whatever it would grow to."""
     courses: dict[int, _Course] = {}
-    for line in text.decode("ascii").splitlines()[1:]:
-        time_s, gpu, power_w, *_ = line.split(",")
-        courses.setdefault(int(gpu), _Course()).add(float(time_s), float(power_w) if power_w else None)
+    with gzip.GzipFile(fileobj=BytesIO(content)) as stream:
+        header, size = stream.readline(_MAX_LINE_BYTES), 0
+        if not header.startswith(b"time_s,gpu,power_w,"):
+            raise ValueError("it does not begin with its columns")
+        while line := stream.readline(_MAX_LINE_BYTES):
+            size += len(line)
+            if size > _MAX_BYTES:
+                raise ValueError(f"more than {_MAX_BYTES} bytes when decompressed")
+            time_s, gpu, power_w, *_ = line.decode("ascii").split(",")
+            courses.setdefault(int(gpu), _Course()).add(float(time_s), float(power_w) if power_w else None)
     return courses

@@ -7,11 +7,17 @@ from collections.abc import Iterator, Sequence
 from energy_score.contract.run_report import RunReport
 from energy_score.reports.submission.findings import Finding, differences, finding
 
+# A row has a hundred bytes, and a data set a thousand rows.
+_MAX_BYTES = 64 * 2**20
+
 _Row = dict[str, str]
 
 
 def check_query_table(file: str, content: bytes, report_file: str, report: RunReport) -> Iterator[Finding]:
     """A finding for each figure of ``report`` about its queries that does not follow from the table's rows."""
+    if len(content) > _MAX_BYTES:
+        yield finding(file, f"{len(content)} bytes: the table of a run's queries has at most {_MAX_BYTES}")
+        return
     try:
         rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
         derived = _derived(rows)

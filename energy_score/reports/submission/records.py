@@ -21,7 +21,12 @@ from energy_score.derivation.verdict import judge
 from energy_score.reports.ratings.rating import Rating
 from energy_score.results_table.report_row import heard_verdict, row_of_report
 
+# A report with 20 repeats of 8 GPUs has half a megabyte. Parsed, JSON takes some forty times its size in memory.
+_MAX_RECORD_BYTES = 16 * 2**20
 _PHASES = ("preprocess", "prefill", "decode")
+
+
+_RecordT = TypeVar("_RecordT", bound=Record)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,17 @@ class BundledRecords:
             layout.owner_file: self.owner,
         }
         return {path.as_posix(): record for path, record in records.items() if record is not None}
+
+
+def read_record(kind: type[_RecordT], content: bytes, *, name: str) -> _RecordT:
+    """The record in the member ``name``.
+
+    Raises:
+        RecordError: it is damaged, of another schema version, or larger than any of its kind.
+    """
+    if len(content) > _MAX_RECORD_BYTES:
+        raise RecordError(f"{name}: {len(content)} bytes: a record has at most {_MAX_RECORD_BYTES}")
+    return kind.of_bytes(content, name=name)
 
 
 def read_records(folder: str, members: Mapping[str, bytes]) -> BundledRecords:
@@ -142,9 +158,6 @@ def in_words(run: BundledRun) -> str:
     return f"{run.folder}: {run.model_id} {run.reasoning_state}".strip() + f": {energy}, {stars}"
 
 
-_RecordT = TypeVar("_RecordT", bound=Record)
-
-
 def _required(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT:
     found = _optional(kind, path, members)
     if found is None:
@@ -154,4 +167,4 @@ def _required(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) ->
 
 def _optional(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT | None:
     content = members.get(path.as_posix())
-    return None if content is None else kind.of_bytes(content, name=path.as_posix())
+    return None if content is None else read_record(kind, content, name=path.as_posix())

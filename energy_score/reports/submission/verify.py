@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ConfigDict
 
 from energy_score import __version__
 from energy_score.contract.bundle_manifest import ATTESTATION, BundledRun, BundleManifest, BundleSignature
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError, RecordError
+from energy_score.contract.record import Record
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
 from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
-from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_records
+from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_record, read_records
 from energy_score.reports.submission.rederive import check_run, strange_records
 
 MANIFEST = "manifest.json"
@@ -45,7 +46,11 @@ class Verification:
         return not self.findings
 
 
-class _Versioned(BaseModel):
+class _Versioned(Record):
+    """A manifest of any version: nothing is known of it but which."""
+
+    model_config = ConfigDict(extra="ignore")
+
     schema_version: int
 
 
@@ -94,14 +99,14 @@ def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
 
 def _manifest(content: bytes) -> BundleManifest:
     try:
-        version = _Versioned.model_validate_json(content).schema_version
-    except ValidationError:
-        raise BundleRefusedError(f"{MANIFEST}: not the manifest of a bundle: it has no schema_version") from None
+        version = read_record(_Versioned, content, name=MANIFEST).schema_version
+    except RecordError as error:
+        raise BundleRefusedError(f"not the manifest of a bundle: {error}") from error
     if version not in _VERSIONS:
         known = ", ".join(map(str, _VERSIONS))
         raise BundleRefusedError(f"{MANIFEST}: schema_version {version}: this program reads {known}")
     try:
-        return BundleManifest.of_bytes(content, name=MANIFEST)
+        return read_record(BundleManifest, content, name=MANIFEST)
     except RecordError as error:
         raise BundleRefusedError(str(error)) from error
 
@@ -139,7 +144,7 @@ def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tup
     if SIGNATURE not in members:
         return ([finding(SIGNATURE, "missing: the bundle is not signed")] if signer else []), "unsigned"
     try:
-        signature = BundleSignature.of_bytes(members[SIGNATURE], name=SIGNATURE)
+        signature = read_record(BundleSignature, members[SIGNATURE], name=SIGNATURE)
     except RecordError as error:
         return [finding(SIGNATURE, str(error))], "invalid"
     if signer is None and importlib.util.find_spec("cryptography") is None:
@@ -175,7 +180,7 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
         if stated.path != SNAPSHOT or SNAPSHOT not in members:
             return [finding(SNAPSHOT, f"missing: {MANIFEST} names it", field="snapshot.path")], None
         try:
-            source, snapshot = SNAPSHOT, CohortSnapshot.of_bytes(members[SNAPSHOT], name=SNAPSHOT)
+            source, snapshot = SNAPSHOT, read_record(CohortSnapshot, members[SNAPSHOT], name=SNAPSHOT)
         except RecordError as error:
             return [finding(SNAPSHOT, str(error))], None
         strange = list(strange_values(SNAPSHOT, snapshot))

@@ -9,6 +9,7 @@ import pytest
 
 from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError
+from energy_score.reports.submission import power_trace, query_table, records
 from energy_score.reports.submission.archive import archive_of
 from energy_score.reports.submission.verify import MANIFEST, SNAPSHOT, verify_bytes
 from tests.reports.submission.tampering import REPORT, RUN, changed, found, manifest_of, opened, resealed, with_json
@@ -114,6 +115,7 @@ OTHER_FILES: list[tuple[str, Callable[[bytes], bytes], str]] = [
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b",9", b",90")), "power_w"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[: text.index(b"\n90.")]), "samples"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b"\n5.", b"\n99.")), "rise"),
+    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[1:]), "begin with its columns"),
     ("power_trace.csv.gz", lambda content: content[:-9], "not a power trace"),
     ("power_trace.csv.gz", lambda _: b"no gzip", "not a power trace"),
     ("host_witness.json", lambda content: with_json(content, "foreign_process_ids", [7]), "verdict.rateable: True"),
@@ -192,11 +194,11 @@ def test_other_words_than_the_attestation_are_caught(bundle: bytes) -> None:
     ("content", "rule"),
     [
         (None, "manifest.json: missing: not a submission bundle"),
-        (b"{}", "it has no schema_version"),
-        (b"\xff", "it has no schema_version"),
+        (b"{}", "not the manifest of a bundle"),
+        (b"\xff", "not the manifest of a bundle"),
         (b'{"schema_version": 2}', "schema_version 2: this program reads 1"),
         (b'{"schema_version": 1}', "Field required"),
-        (b"[" * 100_000, "it has no schema_version"),
+        (b"[" * 100_000, "not the manifest of a bundle"),
     ],
 )
 def test_what_has_no_manifest_that_can_be_read_is_refused(bundle: bytes, content: bytes | None, rule: str) -> None:
@@ -231,6 +233,18 @@ def test_a_value_that_no_run_can_have_is_named_and_nothing_is_made_of_it(
     findings = found(changed(bundle, REPORT, lambda content: with_json(content, path, value)))
     assert any(finding.startswith(f"{REPORT}: ") for finding in findings)
     assert all(len(finding) < 1500 for finding in findings)
+
+
+def test_what_would_take_too_much_memory_is_not_parsed(bundle: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    trace = f"{RUN}/power_trace.csv.gz"
+    bomb = gzip.compress(gzip.decompress(opened(bundle)[trace]) + b"0" * 10_000_000)
+    monkeypatch.setattr(power_trace, "_MAX_BYTES", 100_000)
+    monkeypatch.setattr(query_table, "_MAX_BYTES", 1000)
+    findings = found(changed(bundle, trace, lambda _: bomb))
+    assert any("power trace" in finding for finding in findings)
+    assert any("the table of a run's queries has at most 1000" in finding for finding in findings)
+    monkeypatch.setattr(records, "_MAX_RECORD_BYTES", 10_000)
+    assert [finding for finding in found(bundle) if "a record has at most 10000" in finding]
 
 
 @pytest.mark.parametrize("value", [10**320, float("nan"), float("inf"), -1e300])
