@@ -61,17 +61,13 @@ def command(
     from energy_score.contract.record import write_bytes_atomically  # noqa: PLC0415
     from energy_score.reports.submission.make import make_bundle  # noqa: PLC0415
 
-    bundle = make_bundle(
-        _selected(results, names=names, model_name=model_name),
-        against=against,
-        with_texts=with_texts,
-        unrateable=unrateable,
-        sign=None if sign_key is None else _signer(sign_key),
-    )
+    runs = _selected(results, names=names, model_name=model_name)
+    sign = None if sign_key is None else _signer(sign_key)
     try:
+        bundle = make_bundle(runs, against=against, with_texts=with_texts, unrateable=unrateable, sign=sign)
         write_bytes_atomically(file, bundle.content)
     except OSError as error:
-        raise UsageError(f"{file}: cannot be written: {error.strerror}") from error
+        raise UsageError(f"{error.filename or file}: cannot be read or written: {error.strerror}") from error
     _tell(file, bundle.manifest)
 
 

@@ -110,6 +110,13 @@ def test_runs_are_chosen_by_name_and_by_model(
     assert ends_with("bundle", "--results", tmp_path, "--i-attest", file) == 2
 
 
+def test_a_place_that_cannot_be_written_is_named(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends_with("bundle", "--results", results, "--i-attest", tmp_path / "absent" / "x.zip") == 2
+    assert "cannot be read or written: No such file or directory" in capsys.readouterr().err
+
+
 def test_the_results_directory_of_one_run_is_a_run_as_well(results: Path, tmp_path: Path) -> None:
     file = tmp_path / "x.zip"
     assert ends_with("bundle", "--results", results / "individual_runs" / NAME, "--i-attest", file) == 0
