@@ -30,26 +30,28 @@ if TYPE_CHECKING:
     from energy_score.executors.executor import Executor
     from parameter_handler import RunOptions
 
-# What the extra ``reports`` brings.
-_REPORT_PACKAGES = (
-    "fontTools",
-    "httpx2",
-    "huggingface_hub",
-    "itables",
-    "jinja2",
-    "matplotlib",
-    "pandas",
-    "PIL",
-    "pyarrow",
-    "resvg_py",
-    "scipy",
-)
+# The packages that an extra brings, and which: they are imported where they are needed.
+_EXTRA_OF = {
+    "cryptography": "signing",
+    "fontTools": "reports",
+    "httpx2": "reports",
+    "huggingface_hub": "reports",
+    "itables": "reports",
+    "jinja2": "reports",
+    "matplotlib": "reports",
+    "pandas": "reports",
+    "PIL": "reports",
+    "pyarrow": "reports",
+    "resvg_py": "reports",
+    "scipy": "reports",
+}
 
 
 class _CommandGroup(click.Group):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
+        "bundle": "energy_score.commands.bundle:command",
         "cancel": "energy_score.commands.cluster_batches:cancel",
         "collect": "energy_score.commands.cluster_batches:collect",
         "aggregate": "energy_score.commands.aggregate:command",
@@ -68,6 +70,7 @@ class _CommandGroup(click.Group):
         "status": "energy_score.commands.status:status",
         "watch": "energy_score.commands.status:watch",
         "validate": "energy_score.commands.validate:command",
+        "verify": "energy_score.commands.verify:command",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -115,6 +118,8 @@ class _CommandGroup(click.Group):
                     ("leaderboard", "The results as a static site with stars, search and a page for each model."),
                     ("label", "Labels and badges of rated models, SVG and PNG."),
                     ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),
+                    ("bundle", "Completed runs as one file to hand in, with what is attested of them."),
+                    ("verify", "Check such a file: every figure derived again, every change named."),
                     ("collect", "Take in what a batch on a cluster has done, after its program ended."),
                     ("cancel", "End a batch on a cluster."),
                     ("doctor", "What this machine can do, and what to do about the rest."),
@@ -250,11 +255,11 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
     except ModuleNotFoundError as error:
-        # The packages of an extra are imported where they are needed; anything else that is missing is a fault of ours.
-        if error.name not in _REPORT_PACKAGES:
+        extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
+        if extra is None:  # a fault of ours
             raise
         click.echo(
-            f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[reports]'", err=True
+            f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[{extra}]'", err=True
         )
         code = ExitCode.ENVIRONMENT
     except click.Abort:

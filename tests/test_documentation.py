@@ -8,10 +8,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from energy_score.contract.model_config import ReasoningMode
+from energy_score.reports.submission.make import make_bundle
+from energy_score.reports.submission.signature import sign
 from energy_score.single_run.composition import config_names
 from energy_score.single_run.keys import KEYS
+from tests.finished_runs import write_finished_run
 from tests.guide_blocks import GUIDES
 from tests.record_factory import make_report, make_run, make_spec, make_statistics
 
@@ -26,7 +31,7 @@ IMAGE = "ai_energy_score"
 ENDS = {"validate": 1, "status": 4, "watch": 4}
 FURTHER = (
     "list", "validate", "doctor", "aggregate", "collect", "rate", "snapshot", "drift", "compare", "leaderboard",
-    "label", "impact", "status", "watch",
+    "label", "impact", "status", "watch", "bundle", "verify",
 )  # fmt: skip
 
 
@@ -68,10 +73,26 @@ def environment() -> dict[str, str]:
     return os.environ | {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
 
 
+@pytest.fixture(scope="session")
+def handed_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A batch with a run that can be handed in, a bundle of it, the same signed, and the two keys."""
+    folder = tmp_path_factory.mktemp("handed in")
+    directory = write_finished_run(folder / "class_b_results", query_count=6)
+    key = Ed25519PrivateKey.generate()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
+    (folder / "id_ed25519").write_bytes(private)
+    public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    (folder / "id_ed25519.pub").write_bytes(public)
+    for file, signer in (("submission.zip", None), ("signed.zip", lambda manifest: sign(manifest, key).as_text())):
+        made = make_bundle({directory.path.name: directory}, against="2025-02", sign=signer)
+        (folder / file).write_bytes(made.content)
+    return folder
+
+
 @pytest.fixture
-def checkout(tmp_path: Path) -> Path:
+def checkout(tmp_path: Path, handed_in: Path) -> Path:
     """A folder that looks like the repository's root to the commands, and takes what they write."""
-    for path in (*ROOT.glob("*.py"), *ROOT.glob("*.sh"), ROOT / "models.csv"):
+    for path in (*ROOT.glob("*.py"), *ROOT.glob("*.sh"), ROOT / "models.csv", *handed_in.iterdir()):
         (tmp_path / path.name).symlink_to(path)
     for model, state, mode, share in (
         ("openai/gpt-oss-20b", "On (Low)", ReasoningMode.LOW, 0.3),

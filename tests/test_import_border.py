@@ -22,12 +22,14 @@ LAYERS = {
     "tasks": (("energy_score.contract", "energy_score.tasks"), False),
     "gpu": (("energy_score.contract", "energy_score.gpu"), False),
     "data_files": (("energy_score.contract", "energy_score.data_files"), False),
+    "derivation": (("energy_score.contract", "energy_score.tasks", "energy_score.derivation"), False),
     "engine": (
         (
             "energy_score.contract",
             "energy_score.tasks",
             "energy_score.gpu",
             "energy_score.data_files",
+            "energy_score.derivation",
             "energy_score.engine",
         ),
         True,
@@ -136,6 +138,8 @@ def test_heavy_packages_load_only_when_named(path: Path) -> None:
         ("energy_score.tasks.text_gen", "torch"),
         ("energy_score.gpu.nvml_devices", "energy_score.engine.meters"),
         ("energy_score.gpu.nvml_devices", "psutil"),
+        ("energy_score.derivation.verdict", "energy_score.engine.run"),
+        ("energy_score.derivation.statistics", "numpy"),
         ("energy_score.engine.run", "energy_score.executors.local"),
         ("energy_score.engine.run", "energy_score.families"),
         ("energy_score.engine.run", "results_aggregator"),

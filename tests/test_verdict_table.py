@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RULES = [
-    *sorted((ROOT / "energy_score" / "engine" / "rules").glob("*.py")),
+    *sorted((ROOT / "energy_score" / "derivation" / "rules").glob("*.py")),
     ROOT / "energy_score" / "results_table" / "witness_rules.py",
 ]
 SEVERITIES = {"invalid", "not_comparable", "warning"}

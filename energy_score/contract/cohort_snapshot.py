@@ -1,7 +1,5 @@
 """A dated cohort of measured models, kept as a file that never changes: what a star is relative to."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Literal, Self
 
@@ -106,5 +104,4 @@ class CohortSnapshot(Record):
         return self
 
     def _digest(self) -> str:
-        content = json.dumps(self.model_dump(mode="json", exclude={"sha256"}), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return self.digest(without={"sha256"})

@@ -74,6 +74,10 @@ class RecordError(EnergyScoreError):
     """A record file is unreadable, or of a schema version this program does not know."""
 
 
+class BundleRefusedError(UsageError):
+    """A file is no bundle that this program reads; the message names the member and the rule."""
+
+
 class NothingMatchedError(EnergyScoreError):
     """No row of the spreadsheet matches the filters."""
 

@@ -1,7 +1,10 @@
 """The base of every record, and the one way a record reaches the disk."""
 
+import hashlib
+import json
 import os
 import tempfile
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Self
 
@@ -15,9 +18,13 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
+    def as_text(self) -> str:
+        """The record as JSON, as its file holds it."""
+        return self.model_dump_json(indent=1) + "\n"
+
     def write(self, path: Path) -> None:
         """Write the record as JSON, whole or not at all."""
-        write_atomically(path, self.model_dump_json(indent=1) + "\n")
+        write_atomically(path, self.as_text())
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -27,15 +34,32 @@ class Record(BaseModel):
             RecordError: the file is missing, damaged, or of another schema version.
         """
         try:
-            return cls.model_validate_json(path.read_bytes())
+            content = path.read_bytes()
         except OSError as error:
             raise RecordError(f"{path}: cannot be read: {error.strerror}") from error
+        return cls.of_bytes(content, name=str(path))
+
+    @classmethod
+    def of_bytes(cls, content: bytes, *, name: str) -> Self:
+        """The record that ``content`` holds; ``name`` is the file's, for the message.
+
+        Raises:
+            RecordError: it is damaged, or of another schema version.
+        """
+        try:
+            return cls.model_validate_json(content)
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "file"
             raise RecordError(
-                f"{path}: {where}: {first['msg']}; expected a {cls.__name__} of this program's schema version"
+                f"{name}: {where}: {first['msg']}; expected a {cls.__name__} of this program's schema version"
             ) from error
+
+    def digest(self, *, without: AbstractSet[str], exclude_defaults: bool = False) -> str:
+        """SHA-256 (hex) of the record's content but the fields ``without`` and, if asked, those at their default."""
+        values = self.model_dump(mode="json", exclude=set(without), exclude_defaults=exclude_defaults)
+        content = json.dumps(values, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:

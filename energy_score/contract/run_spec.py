@@ -1,7 +1,5 @@
 """The resolved order for one run: everything the engine needs, and nothing it has to guess."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Literal, Self
 
@@ -185,5 +183,4 @@ class RunSpec(Record):
 
     def _digest_without(self, fields: set[str]) -> str:
         # A field that joins later has a default that means its absence, so earlier runs keep their identity.
-        content = json.dumps(self.model_dump(mode="json", exclude=fields, exclude_defaults=True), sort_keys=True)
-        return hashlib.sha256(content.encode()).hexdigest()
+        return self.digest(without=fields, exclude_defaults=True)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from energy_score.contract.batch_status import BatchStatus
+from energy_score.contract.bundle_manifest import BundleManifest, BundleSignature
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.record import Record
@@ -22,6 +23,8 @@ _RECORDS: dict[str, type[Record]] = {
     "cohort_snapshot.v1.json": CohortSnapshot,
     "run_owner.v1.json": RunOwner,
     "batch_status.v1.json": BatchStatus,
+    "bundle_manifest.v1.json": BundleManifest,
+    "bundle_signature.v1.json": BundleSignature,
 }
 
 

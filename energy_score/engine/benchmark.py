@@ -10,11 +10,11 @@ from itertools import count
 
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_spec import RunSpec
+from energy_score.derivation.statistics import should_stop
 from energy_score.engine.backends.backend import Backend, Completion, PreparedQuery, Row, TokenLimits
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query_log import QueryLog
-from energy_score.engine.statistics import should_stop
 from energy_score.engine.stopping import StopRequest
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,15 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_owner import RunOwner
-from energy_score.contract.run_report import Domain, EnergySource, Hardware, PhaseStatistics, QueryStatistics, RunReport
+from energy_score.contract.run_report import (
+    Domain,
+    EnergySource,
+    Hardware,
+    PhaseStatistics,
+    QueryStatistics,
+    RunReport,
+    Verdict,
+)
 from energy_score.contract.server_use import ServerUse
 from energy_score.contract.units import JOULES_PER_WH, watt_hours
 from energy_score.results_table.gpu_figures import gpu_figures, quotient
@@ -38,8 +46,8 @@ def row_of_report(
     gpu_total, cpu_total = gpu.get("total"), cpu.get("total")
     gpu_energy_wh = _mean_wh(gpu_total)
     figures = gpu_figures(report, gpu)
-    concurrent_runs = owner.concurrent_runs if owner is not None and owner.run_id == report.run_id else None
-    verdict = with_concurrency(reconcile(report, witness), concurrent_runs)
+    concurrent_runs = _concurrent_runs(report, owner)
+    verdict = heard_verdict(report, witness=witness, owner=owner)
     per_query_wh = quotient(gpu_energy_wh, queries.succeeded)
     factor = _factor(region, spec.region) if gpu_energy_wh is not None else None
     return ResultRow(
@@ -113,6 +121,15 @@ def row_of_report(
         optimum_difference_percent=_optimum_difference_percent(report.optimum),
         concurrent_runs=concurrent_runs,
     )
+
+
+def heard_verdict(report: RunReport, *, witness: HostWitness | None, owner: RunOwner | None) -> Verdict:
+    """The report's verdict with the host heard: its ``witness``, and what the ``owner`` knows of other runs."""
+    return with_concurrency(reconcile(report, witness), _concurrent_runs(report, owner))
+
+
+def _concurrent_runs(report: RunReport, owner: RunOwner | None) -> int | None:
+    return owner.concurrent_runs if owner is not None and owner.run_id == report.run_id else None
 
 
 def _duration_statistics(statistics: tuple[PhaseStatistics, ...]) -> PhaseStatistics | None:

@@ -10,7 +10,11 @@ from pathlib import Path
 
 import docker
 import pytest
+from click.testing import CliRunner
 
+from energy_score.commands import bundle
+from energy_score.contract.bundle_manifest import BundleManifest
+from energy_score.reports.submission.verify import verify_file
 from examples.demo import PROMPTS, write_demo
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -109,6 +113,17 @@ class DemoBatch:
     @property
     def prompt_count(self) -> int:
         return len(PROMPTS.splitlines())
+
+
+def manifest_of_a_bundle(output: Path, file: Path) -> BundleManifest:
+    """All runs of ``output`` as a bundle in ``file``, which was verified: every figure follows from its readings."""
+    arguments = ["--results", str(output), "--unrateable", "--i-attest", str(file)]
+    made = CliRunner().invoke(bundle.command, arguments, catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    verification = verify_file(file)
+    assert verification.findings == ()
+    assert verification.manifest is not None
+    return verification.manifest
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from energy_score.contract.run_report import RunReport
 from examples.all_tasks import ROWS
-from tests.e2e.conftest import ROOT, environment
+from tests.e2e.conftest import ROOT, environment, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
 
 pytestmark = pytest.mark.e2e
@@ -144,6 +144,10 @@ def test_the_counts_of_a_task_are_those_of_its_queries_and_empty_where_it_has_no
 def test_no_verdict_speaks_of_tokens_where_all_is_as_asked(batch: Path, name: str) -> None:
     codes = {reason.code for reason in report_of(batch, name).verdict.reasons}
     assert not codes & {"token_count_off_target", "truncated_queries", "partial_failure"}
+
+
+def test_the_figures_of_every_task_follow_from_the_readings_in_a_bundle(batch: Path, tmp_path: Path) -> None:
+    assert len(manifest_of_a_bundle(batch, tmp_path / "all.zip").runs) == len(EXPECTED)
 
 
 def test_answers_are_kept_as_text_for_every_task(batch: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS
 from energy_score.contract.run_report import RunReport
-from tests.e2e.conftest import ROOT, DemoBatch, Workplace
+from examples.demo import PROMPTS
+from tests.e2e.conftest import ROOT, DemoBatch, Workplace, manifest_of_a_bundle
 
 pytestmark = pytest.mark.e2e
 
@@ -101,6 +102,14 @@ def test_the_table_is_rebuilt_to_the_same_bytes(demo: DemoBatch) -> None:
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     assert done.stdout.strip() == str(table)
     assert table.read_bytes() == before
+
+
+def test_a_bundle_of_the_runs_is_verified_and_holds_no_prompts(demo: DemoBatch, tmp_path: Path) -> None:
+    manifest = manifest_of_a_bundle(demo.output, tmp_path / "demo.zip")
+    assert len(manifest.runs) == len(rows_of(demo.output))
+    assert {run.wh_per_1000_queries for run in manifest.runs} == {None}
+    assert {Path(left.path).name for left in manifest.left_out} == {"texts.jsonl"}
+    assert PROMPTS.splitlines()[0].encode() not in (tmp_path / "demo.zip").read_bytes()
 
 
 def test_a_second_run_repeats_nothing(demo: DemoBatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 from energy_score.contract.optimum_environment import VARIABLE
 from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_report import RunReport
-from tests.e2e.conftest import ROOT, Workplace, environment
+from tests.e2e.conftest import ROOT, Workplace, environment, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
 
 pytestmark = pytest.mark.e2e
@@ -61,6 +61,11 @@ def test_optimum_and_pytorch_count_the_same_tokens_of_every_query(by_optimum: Pa
     # Nobody looked at single tokens, so there is no time of a first one.
     assert theirs.queries.mean_latency_s is not None
     assert theirs.queries.mean_time_to_first_token_s is None
+
+
+def test_a_bundle_holds_its_reports_as_well_and_is_verified(by_optimum: Path, tmp_path: Path) -> None:
+    files = {file.path for file in manifest_of_a_bundle(by_optimum, tmp_path / "optimum.zip").files}
+    assert any("/optimum_benchmark/" in path for path in files)
 
 
 def test_its_reports_are_kept_as_they_came_and_its_versions_and_settings_are_recorded(by_optimum: Path) -> None:

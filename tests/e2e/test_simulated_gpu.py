@@ -11,7 +11,7 @@ import pytest
 
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource, RunReport
-from tests.e2e.conftest import Workplace
+from tests.e2e.conftest import Workplace, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
 
 pytestmark = pytest.mark.e2e
@@ -59,6 +59,9 @@ def test_a_run_carries_simulated_into_the_table_and_is_never_rateable(
     assert report.conditions[0].mean_power_w == pytest.approx(300, rel=0.01)
     with gzip.open(tmp_path / RUN / "power_trace.csv.gz", "rt") as stream:
         assert len(list(csv.DictReader(stream))) > 10
+    (bundled,) = manifest_of_a_bundle(tmp_path, tmp_path / "simulated.zip").runs
+    assert (bundled.energy_source, bundled.verdict.rateable) == ("simulated", False)
+    assert bundled.wh_per_1000_queries == pytest.approx(float(row["wh_per_1000_queries"]))
 
 
 def test_the_hosts_witness_stands_beside_the_report_and_agrees(

@@ -6,11 +6,11 @@ import time
 
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_report import Hardware, LoadedModel, QueryStatistics, TokenCounts
+from energy_score.derivation.statistics import phase_statistics
+from energy_score.derivation.verdict import judge
 from energy_score.engine.gpu_watch import GpuWatch
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.registry import open_meters
-from energy_score.engine.statistics import phase_statistics
-from energy_score.engine.verdict import judge
 from tests.record_factory import make_spec
 
 

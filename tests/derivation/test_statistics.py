@@ -6,7 +6,7 @@ import pytest
 
 from energy_score.contract.run_report import EnergySource, PhaseEnergy, PhaseStatistics
 from energy_score.contract.run_spec import RepeatPolicy
-from energy_score.engine.statistics import _T_95, ci95_half_width, phase_statistics, should_stop
+from energy_score.derivation.statistics import _T_95, ci95_half_width, phase_statistics, should_stop
 
 MakeWindow = Callable[..., PhaseEnergy]
 

@@ -13,11 +13,11 @@ from energy_score.contract.run_report import (
 )
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
-from energy_score.engine.rules import counter, energy, gpu, official
-from energy_score.engine.rules import model as model_rules
-from energy_score.engine.rules import queries as query_rules
-from energy_score.engine.rules import server as server_rules
-from energy_score.engine.rules.facts import Facts, Rule
+from energy_score.derivation.rules import counter, energy, gpu, official
+from energy_score.derivation.rules import model as model_rules
+from energy_score.derivation.rules import queries as query_rules
+from energy_score.derivation.rules import server as server_rules
+from energy_score.derivation.rules.facts import Facts, Rule
 
 RULES: tuple[Rule, ...] = (
     energy.gpu_energy_is_unmeasured,

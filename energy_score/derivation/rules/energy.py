@@ -2,7 +2,7 @@
 
 from energy_score.contract.reasons import invalid
 from energy_score.contract.run_report import WORK_PHASES, VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 
 # A counter with a 100 ms period needs 8-10 s for 1 % in the worst case (simulated for the method).
 MIN_PHASE_S = 10.0

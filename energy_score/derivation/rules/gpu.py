@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 
 # Source: METHOD.md, "Verdict of a run": a hardware thermal or power-brake slowdown invalidates.
 _INVALIDATING_SLOWDOWNS = ("hw_thermal_slowdown", "hw_power_brake_slowdown")

@@ -17,7 +17,7 @@ from energy_score.contract.run_report import (
 )
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
-from energy_score.engine.statistics import phase_statistics
+from energy_score.derivation.statistics import phase_statistics
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from energy_score.contract.run_report import EnergySource, GpuConditions, PhaseEnergy, VerdictReason
-from energy_score.engine.rules import counter, gpu
-from energy_score.engine.rules.facts import Facts
-from energy_score.engine.verdict import judge
+from energy_score.derivation.rules import counter, gpu
+from energy_score.derivation.rules.facts import Facts
+from energy_score.derivation.verdict import judge
 
 MakeFacts = Callable[..., Facts]
 MakeWindow = Callable[..., PhaseEnergy]

@@ -2,7 +2,7 @@
 
 from energy_score.contract.reasons import invalid, not_comparable, warning
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 
 
 def gpu_of_the_server_is_unseen(facts: Facts) -> VerdictReason | None:

@@ -2,7 +2,7 @@
 
 from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 
 # The method: a run with more than 5 % failed queries has fewer successes than asked.
 MAX_FAILED_FRACTION = 0.05

@@ -9,9 +9,9 @@ import pytest
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerTokens, ServerUse
-from energy_score.engine.rules import server as server_rules
-from energy_score.engine.rules.facts import Facts
-from energy_score.engine.verdict import RULES, judge
+from energy_score.derivation.rules import server as server_rules
+from energy_score.derivation.rules.facts import Facts
+from energy_score.derivation.verdict import RULES, judge
 
 MakeFacts = Callable[..., Facts]
 MakeSpec = Callable[..., RunSpec]

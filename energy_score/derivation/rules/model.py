@@ -3,7 +3,7 @@
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.reasons import invalid
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 
 # The method: classes A and B run on exactly one GPU; C has no limit.
 MAX_GPUS: dict[ModelClass, int] = {"A": 1, "B": 1}

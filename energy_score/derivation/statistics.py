@@ -6,7 +6,7 @@ from statistics import fmean, stdev
 
 from energy_score.contract.run_report import PhaseEnergy, PhaseStatistics
 from energy_score.contract.run_spec import RepeatPolicy
-from energy_score.engine.passes import OnePass, Repeats, phases_of
+from energy_score.derivation.passes import OnePass, Repeats, phases_of
 
 # Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
 # Source: NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2, column 0.975.

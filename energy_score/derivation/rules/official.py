@@ -3,7 +3,7 @@
 from energy_score.contract.official_gpu import OFFICIAL_MEMORY_MIB, is_official_gpu
 from energy_score.contract.reasons import invalid, not_comparable
 from energy_score.contract.run_report import VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 from energy_score.tasks.registry import TASKS
 
 # The method's primary metric: the mean of 10 runs over 1,000 queries.

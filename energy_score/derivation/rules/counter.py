@@ -2,7 +2,7 @@
 
 from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import WORK_PHASES, PhaseEnergy, VerdictReason
-from energy_score.engine.rules.facts import Facts
+from energy_score.derivation.rules.facts import Facts
 
 # Source: METHOD.md, "Verdict of a run": a discrepancy of counter and integral over 5 % invalidates, over 2 % warns.
 MAX_DISCREPANCY = 0.05

@@ -7,9 +7,9 @@ import pytest
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_report import EnergySource, Gpu, PhaseEnergy, TokenCounts, Verdict
 from energy_score.contract.run_spec import DatasetRef, GenerationSettings, RunSpec
-from energy_score.engine.rules import counter, energy, gpu, model, official, queries
-from energy_score.engine.rules.facts import Facts
-from energy_score.engine.verdict import RULES, judge
+from energy_score.derivation.rules import counter, energy, gpu, model, official, queries
+from energy_score.derivation.rules.facts import Facts
+from energy_score.derivation.verdict import RULES, judge
 
 MakeFacts = Callable[..., Facts]
 MakeWindow = Callable[..., PhaseEnergy]

@@ -1,0 +1,126 @@
+"""``bundle``: completed runs as one file to hand in."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from energy_score.commands.options import results_option
+from energy_score.contract.errors import NothingMatchedError, UsageError
+from energy_score.contract.log_line import safe_line
+from energy_score.contract.run_directory import RunDirectory, run_name
+
+if TYPE_CHECKING:
+    from energy_score.contract.bundle_manifest import BundleManifest
+
+
+@click.command("bundle")
+@results_option
+@click.option("--run", "names", multiple=True, metavar="NAME", help="The run directory of that name; may be repeated.")
+@click.option("--model-name", metavar="S", help="Runs whose model id contains S (any case).  [default: all]")
+@click.option(
+    "--against",
+    metavar="NAME|FILE",
+    default="2025-02",
+    show_default=True,
+    help="What stars are relative to: a published snapshot, or a snapshot file, which is then bundled.",
+)
+@click.option("--i-attest", is_flag=True, help="You agree to the attestation, which is printed without this option.")
+@click.option("--unrateable", is_flag=True, help="Take runs that cannot be rated too; the manifest says so.")
+@click.option("--with-texts", is_flag=True, help="Put prompts and answers (texts.jsonl) in.")
+@click.option(
+    "--sign-key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Sign with this Ed25519 private key (OpenSSH or PEM).",
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def command(
+    *,
+    results: Path,
+    names: tuple[str, ...],
+    model_name: str | None,
+    against: str,
+    i_attest: bool,
+    unrateable: bool,
+    with_texts: bool,
+    sign_key: Path | None,
+    file: Path,
+) -> None:
+    """Completed runs with their manifest as FILE, a zip to hand in. Equal runs give equal bytes; 'verify' checks it.
+
+    Exit codes: 0 written, 2 a run cannot be handed in or nothing was attested, 3 a package is missing, 4 nothing
+    matched.
+    """  # fmt: skip
+    from energy_score.contract.bundle_manifest import ATTESTATION  # noqa: PLC0415 - not on the way to --help
+
+    if not i_attest:
+        click.echo("\n".join(ATTESTATION))
+        raise UsageError("nothing was written: read the above, and give --i-attest if you agree to it")
+    from energy_score.contract.record import write_bytes_atomically  # noqa: PLC0415
+    from energy_score.reports.submission.make import make_bundle  # noqa: PLC0415
+
+    runs = _selected(results, names=names, model_name=model_name)
+    sign = None if sign_key is None else _signer(sign_key)
+    try:
+        bundle = make_bundle(runs, against=against, with_texts=with_texts, unrateable=unrateable, sign=sign)
+        write_bytes_atomically(file, bundle.content)
+    except OSError as error:
+        raise UsageError(f"{error.filename or file}: cannot be read or written: {error.strerror}") from error
+    _tell(file, bundle.manifest)
+
+
+def _selected(results: Path, *, names: tuple[str, ...], model_name: str | None) -> dict[str, RunDirectory]:
+    """The run directories that the options choose, by name.
+
+    Raises:
+        UsageError: there are no run directories, or none of a name that is given.
+        NothingMatchedError: none is of such a model.
+    """
+    known = _run_directories(results)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise UsageError(f"--run {', '.join(unknown)}: no such run; there are {', '.join(known) or 'none'}")
+    chosen = {name: known[name] for name in known if not names or name in names}
+    if model_name is not None:
+        chosen = {name: one for name, one in chosen.items() if model_name.lower() in one.config().model_id.lower()}
+    if not chosen:
+        raise NothingMatchedError(f"{results}: none of {len(known)} runs matches")
+    return chosen
+
+
+def _run_directories(results: Path) -> dict[str, RunDirectory]:
+    """A batch's run directories by name, or the one run that lies in ``results`` itself."""
+    from results_aggregator import ResultsAggregator  # noqa: PLC0415 - not on the way to --help
+
+    one = RunDirectory(results)
+    if one.report_file.exists():
+        spec = one.spec()
+        return {run_name(spec.model_id, spec.reasoning_state): one}
+    if not (results / "individual_runs").is_dir():
+        raise UsageError(
+            f"{results}: no runs there; valid is a batch's output directory (with individual_runs in it) or the "
+            "results directory of one run"
+        )
+    return {directory.path.name: directory for directory in ResultsAggregator(results).directories()}
+
+
+def _signer(key_file: Path) -> Callable[[bytes], str]:
+    from energy_score.reports.submission.signature import read_private_key, sign  # noqa: PLC0415 - of an extra
+
+    key = read_private_key(
+        key_file, lambda: click.prompt(f"Passphrase of {key_file}", hide_input=True, err=True, type=str)
+    )
+    return lambda manifest: sign(manifest, key).as_text()
+
+
+def _tell(file: Path, manifest: "BundleManifest") -> None:
+    from energy_score.reports.submission.records import in_words  # noqa: PLC0415 - not on the way to --help
+
+    for run in manifest.runs:
+        click.echo(safe_line(in_words(run)))
+    for left in manifest.left_out:
+        click.echo(safe_line(f"left out: {left.path}: {left.because}"), err=True)
+    runs = f"{len(manifest.runs)} run{'s' if len(manifest.runs) != 1 else ''}"
+    click.echo(f"{file}: {runs}, {len(manifest.files)} files, manifest {manifest.sha256}")

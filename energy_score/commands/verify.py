@@ -1,0 +1,75 @@
+"""``verify``: a bundle checked, offline and from the file alone."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from energy_score.contract.errors import ExitCode
+from energy_score.contract.log_line import safe_line
+
+if TYPE_CHECKING:
+    from energy_score.reports.submission.verify import Verification
+
+
+@click.command("verify")
+@click.option(
+    "--signer",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PUBKEY",
+    help="The public key that must have signed the bundle (OpenSSH or PEM).",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_context
+def command(context: click.Context, *, signer: Path | None, as_json: bool, file: Path) -> None:
+    """Check the bundle FILE: its form, every file, and every figure, verdict and star derived again from raw readings.
+
+    Nothing is unpacked to the disk, and no network is used. What it proves, and what not: docs/submission.md.
+
+    Exit codes: 0 verified, 1 something differs, 2 refused: not a bundle, 3 a package is missing.
+    """  # fmt: skip
+    from energy_score.reports.submission.verify import verify_file  # noqa: PLC0415 - not on the way to --help
+
+    key = None
+    if signer is not None:
+        from energy_score.reports.submission.signature import read_public_key  # noqa: PLC0415 - of an extra
+
+        key = read_public_key(signer)
+    verification = verify_file(file, signer=key)
+    if as_json:
+        click.echo(json.dumps(_as_object(verification)))
+    else:
+        _tell(file, verification)
+    context.exit(ExitCode.OK if verification.is_verified else ExitCode.SOME_RUNS_FAILED)
+
+
+def _tell(file: Path, verification: "Verification") -> None:
+    from energy_score.reports.submission.records import in_words  # noqa: PLC0415 - not on the way to --help
+
+    for found in verification.findings:
+        click.echo(f"differs: {safe_line(str(found))}")
+    for note in verification.notes:
+        click.echo(f"note: {safe_line(note)}", err=True)
+    if not verification.is_verified:
+        count = len(verification.findings)
+        click.echo(f"{file}: NOT verified: {count} finding{'s' if count != 1 else ''}")
+        return
+    for run in verification.manifest.runs if verification.manifest else ():
+        click.echo(safe_line(in_words(run)))
+    click.echo(f"signature: {safe_line(verification.signature)}")
+    click.echo(f"{file}: verified")
+
+
+def _as_object(verification: "Verification") -> dict[str, Any]:
+    manifest = verification.manifest
+    return {
+        "verified": verification.is_verified,
+        "findings": [
+            {"file": found.file, "field": found.field, "message": found.message} for found in verification.findings
+        ],
+        "notes": verification.notes,
+        "signature": verification.signature,
+        "manifest": None if manifest is None else manifest.model_dump(mode="json"),
+    }

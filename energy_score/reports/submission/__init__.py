@@ -1,0 +1,1 @@
+"""Runs as a file to hand in, and that file checked without anything beside it."""

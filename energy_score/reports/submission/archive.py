@@ -1,0 +1,152 @@
+"""The one form of archive that a bundle has: a zip whose bytes follow from its members, and a reader of that alone.
+
+Members are stored, not compressed, in the order of their names, with one fixed time and mode, and nothing stands
+before, between or after them. So equal members give equal bytes, on every machine; and whatever else a zip may hold
+(links, compressed bombs, overlapping members, data that two readers see differently) is not this form. Python's
+zipfile lists what is there, so that a message can name what is wrong; that the form is right is told by writing the
+members again. They are written here and not by zipfile, whose bytes may change with its version.
+"""
+
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Mapping
+from io import BytesIO
+from typing import Final
+
+from energy_score.contract.errors import BundleRefusedError, UsageError
+from energy_score.contract.plain_text import one_line
+
+MAX_ARCHIVE_BYTES: Final = 512 * 2**20
+MAX_MEMBER_BYTES: Final = 256 * 2**20
+# The format's own limit without its 64-bit extension is 65,535.
+MAX_MEMBERS: Final = 10_000
+_MAX_NAME_CHARACTERS: Final = 240
+# No absolute path, no drive, no "..", nothing hidden, no backslash, control character or letter with two encodings.
+_NAME: Final = re.compile(r"[A-Za-z0-9_+=@,-][A-Za-z0-9._+=@,-]*(/[A-Za-z0-9_+=@,-][A-Za-z0-9._+=@,-]*)*")
+NAME_RULE: Final = (
+    f"names are relative paths of at most {_MAX_NAME_CHARACTERS} characters, of ASCII letters, digits and ._+=@,- in "
+    "parts that do not begin with a dot"
+)
+
+# Source: PKWARE, APPNOTE.TXT 6.3.10, 4.3.7, 4.3.12 and 4.3.16; all numbers are little-endian.
+_LOCAL: Final = struct.Struct("<4s5H3I2H")
+_CENTRAL: Final = struct.Struct("<4s6H3I5H2I")
+_END: Final = struct.Struct("<4s4H2IH")
+_VERSION: Final = 20
+_MADE_BY_UNIX: Final = 3 << 8 | _VERSION
+# 1980-01-01 00:00:00, the earliest time of the format.
+_TIME, _DATE = 0, 1 << 5 | 1
+_REGULAR_FILE: Final = (stat.S_IFREG | 0o644) << 16
+_ENCRYPTED: Final = 0x1
+
+
+def is_member_name(name: str) -> bool:
+    """Whether a member of a bundle may have that name: NAME_RULE says which may."""
+    return len(name) <= _MAX_NAME_CHARACTERS and _NAME.fullmatch(name) is not None
+
+
+def archive_of(members: Mapping[str, bytes]) -> bytes:
+    """The archive that holds ``members``, by name.
+
+    Raises:
+        UsageError: a bundle may not hold so much; the message names the limit.
+    """
+    for name, content in members.items():
+        assert is_member_name(name), name  # noqa: S101 - whoever collects members has seen to it
+        if len(content) > MAX_MEMBER_BYTES:
+            raise UsageError(f"{name}: {len(content)} bytes, and a file in a bundle may have {MAX_MEMBER_BYTES}")
+    if len(members) > MAX_MEMBERS:
+        raise UsageError(f"{len(members)} files, and a bundle may hold {MAX_MEMBERS}; make several")
+    data = _assembled(members, {name: zlib.crc32(content) for name, content in members.items()})
+    if len(data) > MAX_ARCHIVE_BYTES:
+        raise UsageError(f"{len(data)} bytes, and a bundle may have {MAX_ARCHIVE_BYTES}; make several")
+    return data
+
+
+def read_archive(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    """The members by name, and the names of those whose content is not what was stored (CRC-32).
+
+    Nothing is decompressed and nothing reaches the disk.
+
+    Raises:
+        BundleRefusedError: it is no archive of this form; the message names the member and the rule.
+    """
+    if len(data) > MAX_ARCHIVE_BYTES:
+        raise BundleRefusedError(f"{len(data)} bytes: a bundle has at most {MAX_ARCHIVE_BYTES}")
+    infos, comment = _directory(data)
+    members: dict[str, bytes] = {}
+    seen: set[str] = set()
+    begin = 0
+    for info in infos:
+        _check(info, begin=begin)
+        name = info.orig_filename
+        if name.lower() in seen:
+            raise _refused(name, "another member has that name, or one that differs in upper and lower case only")
+        seen.add(name.lower())
+        content_begin = begin + _LOCAL.size + len(name)
+        begin = content_begin + info.file_size
+        members[name] = data[content_begin:begin]
+    if comment:
+        raise BundleRefusedError("the archive has a comment: a bundle has none")
+    stated = {info.orig_filename: info.CRC for info in infos}
+    if _assembled(members, stated) != data:
+        raise BundleRefusedError(
+            "the archive is not what its members make: other order, times, modes or extra fields, headers that "
+            "contradict each other, or data that is no member's; a bundle is only ever written by 'bundle'"
+        )
+    return members, tuple(name for name, content in members.items() if zlib.crc32(content) != stated[name])
+
+
+def _assembled(members: Mapping[str, bytes], sums: Mapping[str, int]) -> bytes:
+    """The archive of ``members``, of which it says that their CRC-32 are ``sums``."""
+    local, central = BytesIO(), BytesIO()
+    for name, content in sorted(members.items()):
+        path = name.encode("ascii")
+        head = (_VERSION, 0, 0, _TIME, _DATE, sums[name], len(content), len(content), len(path), 0)
+        central.write(_CENTRAL.pack(b"PK\1\2", _MADE_BY_UNIX, *head, 0, 0, 0, _REGULAR_FILE, local.tell()) + path)
+        local.write(_LOCAL.pack(b"PK\3\4", *head) + path + content)
+    end = _END.pack(b"PK\5\6", 0, 0, len(members), len(members), central.tell(), local.tell(), 0)
+    return local.getvalue() + central.getvalue() + end
+
+
+def _directory(data: bytes) -> tuple[list[zipfile.ZipInfo], bytes]:
+    """What the archive's directory lists, in its order, and the archive's comment."""
+    try:
+        with zipfile.ZipFile(BytesIO(data)) as archive:
+            if len(archive.infolist()) > MAX_MEMBERS:
+                raise BundleRefusedError(f"{len(archive.infolist())} members: a bundle has at most {MAX_MEMBERS}")
+            return archive.infolist(), archive.comment
+    except (zipfile.BadZipFile, NotImplementedError, UnicodeDecodeError, ValueError, OSError, struct.error) as error:
+        raise BundleRefusedError(f"not a zip archive, or cut short: {one_line(str(error))}") from error
+
+
+def _check(info: zipfile.ZipInfo, *, begin: int) -> None:
+    """Return if the member's entry is one that a bundle may have; its content must follow at ``begin``.
+
+    Raises:
+        BundleRefusedError: it is not.
+    """
+    name, kind = info.orig_filename, stat.S_IFMT(info.external_attr >> 16)
+    if not is_member_name(name):
+        raise _refused(name, NAME_RULE)
+    if kind not in (0, stat.S_IFREG):
+        raise _refused(name, "it is a link, a folder or a device: a bundle holds regular files only")
+    if info.flag_bits & _ENCRYPTED:
+        raise _refused(name, "it is encrypted: a bundle's members are not")
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise _refused(name, "it is compressed: a bundle's members are stored as they are, so that none can be a bomb")
+    if info.file_size != info.compress_size:
+        raise _refused(name, f"its sizes contradict each other: {info.file_size} and {info.compress_size} bytes")
+    if info.file_size > MAX_MEMBER_BYTES:
+        raise _refused(name, f"{info.file_size} bytes: a member has at most {MAX_MEMBER_BYTES}")
+    if info.header_offset != begin:
+        raise _refused(
+            name, "it does not begin where the one before it ends: members overlap, or other data stands between them"
+        )
+
+
+def _refused(name: str, rule: str) -> BundleRefusedError:
+    return BundleRefusedError(f"{name[:_MAX_NAME_CHARACTERS]!a}: {rule}")

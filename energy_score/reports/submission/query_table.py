@@ -1,0 +1,84 @@
+"""``benchmark_results.csv`` read back: what its rows say of the queries, against what the report says."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+
+from energy_score.contract.run_report import RunReport
+from energy_score.reports.submission.findings import Finding, differences, finding
+
+# A row has a hundred bytes, and a data set a thousand rows.
+_MAX_BYTES = 64 * 2**20
+
+_Row = dict[str, str]
+
+
+def check_query_table(file: str, content: bytes, report_file: str, report: RunReport) -> Iterator[Finding]:
+    """A finding for each figure of ``report`` about its queries that does not follow from the table's rows."""
+    if len(content) > _MAX_BYTES:
+        yield finding(file, f"{len(content)} bytes: the table of a run's queries has at most {_MAX_BYTES}")
+        return
+    try:
+        rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+        derived = _derived(rows)
+    except (UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, OverflowError) as error:
+        yield finding(file, f"not the table of a run's queries: {type(error).__name__}: {error}")
+        return
+    stated = {
+        **report.queries.model_dump(
+            include={"asked", "succeeded", "failed", "retried", "truncated", "mean_latency_s"}
+            | {"mean_time_to_first_token_s"}
+        ),
+        "prompt_tokens": report.tokens.prompt,
+        "completion_tokens": report.tokens.completion,
+        **report.media.model_dump(),
+    }
+    yield from differences(report_file, stated, derived, source=f"the rows of {file}", field="queries")
+    yield from _check_limits(file, rows, report)
+
+
+def _derived(rows: Sequence[_Row]) -> dict[str, int | float | None]:
+    if [int(row["query_index"]) for row in rows] != list(range(len(rows))):
+        raise ValueError("query_index does not count from 0")
+    successes = [row for row in rows if row["status"] == "success"]
+    return {
+        "asked": len(rows),
+        "succeeded": len(successes),
+        "failed": len(rows) - len(successes),
+        "retried": sum(row["retried"] == "true" for row in rows),
+        "truncated": sum(row["truncated"] == "true" for row in successes),
+        "mean_latency_s": _mean(_numbers(successes, "latency_seconds")),
+        "mean_time_to_first_token_s": _mean(_numbers(successes, "time_to_first_token_seconds")),
+        "prompt_tokens": _sum(_numbers(successes, "prompt_tokens")),
+        "completion_tokens": _sum(_numbers(successes, "completion_tokens")),
+        "input_images": _sum(_numbers(successes, "input_images")),
+        "input_audio_s": _sum(_numbers(successes, "input_audio_seconds")),
+        "output_images": _sum(_numbers(successes, "output_images")),
+    }
+
+
+def _check_limits(file: str, rows: Sequence[_Row], report: RunReport) -> Iterator[Finding]:
+    """The report's shortest and longest completion hold for all passes, and the table has one number a query."""
+    low, high = report.tokens.completion_min, report.tokens.completion_max
+    counts = [
+        count for count in _numbers([row for row in rows if row["status"] == "success"], "completion_tokens")
+        if count is not None
+    ]  # fmt: skip
+    if counts and not (low is not None and high is not None and low <= min(counts) <= max(counts) <= high):
+        message = f"{min(counts):g} to {max(counts):g} tokens stand there, and the report says {low} to {high}"
+        yield finding(file, message, field="completion_tokens")
+
+
+def _numbers(rows: Sequence[_Row], column: str) -> list[float | None]:
+    return [float(row[column]) if row[column] else None for row in rows]
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    """As the engine sums: nothing where a count is not known."""
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None

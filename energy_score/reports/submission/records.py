@@ -1,0 +1,170 @@
+"""A run as a bundle holds it: its records, read from the members of its folder, and what follows from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeVar
+
+from energy_score.contract.bundle_manifest import BundledGpu, BundledRun
+from energy_score.contract.errors import RecordError
+from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.record import Record
+from energy_score.contract.result_row import ResultRow
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_owner import RunOwner
+from energy_score.contract.run_report import RunReport
+from energy_score.contract.run_spec import RunSpec
+from energy_score.derivation.statistics import phase_statistics
+from energy_score.derivation.verdict import judge
+from energy_score.reports.ratings.rating import Rating
+from energy_score.results_table.report_row import heard_verdict, row_of_report
+
+# A report with 20 repeats of 8 GPUs has half a megabyte. Parsed, JSON takes some forty times its size in memory.
+_MAX_RECORD_BYTES = 16 * 2**20
+_PHASES = ("preprocess", "prefill", "decode")
+
+
+_RecordT = TypeVar("_RecordT", bound=Record)
+
+
+@dataclass(frozen=True)
+class BundledRecords:
+    """The records of one run; ``layout`` says where each file of the run lies in the archive."""
+
+    layout: RunDirectory
+    config: ModelConfig
+    spec: RunSpec
+    report: RunReport
+    witness: HostWitness | None
+    owner: RunOwner | None
+
+    @property
+    def folder(self) -> str:
+        """The run's folder in the archive."""
+        return self.layout.path.as_posix()
+
+    def by_file(self) -> dict[str, Record]:
+        """Every record by its member's name."""
+        layout = self.layout
+        records = {
+            layout.config_file: self.config,
+            layout.spec_file: self.spec,
+            layout.report_file: self.report,
+            layout.witness_file: self.witness,
+            layout.owner_file: self.owner,
+        }
+        return {path.as_posix(): record for path, record in records.items() if record is not None}
+
+
+def read_record(kind: type[_RecordT], content: bytes, *, name: str) -> _RecordT:
+    """The record in the member ``name``.
+
+    Raises:
+        RecordError: it is damaged, of another schema version, or larger than any of its kind.
+    """
+    if len(content) > _MAX_RECORD_BYTES:
+        raise RecordError(f"{name}: {len(content)} bytes: a record has at most {_MAX_RECORD_BYTES}")
+    return kind.of_bytes(content, name=name)
+
+
+def read_records(folder: str, members: Mapping[str, bytes]) -> BundledRecords:
+    """The records of the run in ``folder``.
+
+    Raises:
+        RecordError: one is missing that every run has, damaged, or of another schema version; the message names it.
+    """
+    layout = RunDirectory(Path(folder))
+    return BundledRecords(
+        layout=layout,
+        config=_required(ModelConfig, layout.config_file, members),
+        spec=_required(RunSpec, layout.spec_file, members),
+        report=_required(RunReport, layout.report_file, members),
+        witness=_optional(HostWitness, layout.witness_file, members),
+        owner=_optional(RunOwner, layout.owner_file, members),
+    )
+
+
+def derived_report(report: RunReport) -> RunReport:
+    """``report`` with the statistics and the verdict that follow from its own readings."""
+    return report.model_copy(
+        update={
+            "statistics": phase_statistics(report.phases),
+            "verdict": judge(
+                spec=report.spec,
+                windows=report.phases,
+                queries=report.queries,
+                tokens=report.tokens,
+                model=report.model,
+                hardware=report.hardware,
+                conditions=report.conditions,
+                server=report.server,
+            ),
+        }
+    )
+
+
+def derived_row(records: BundledRecords) -> ResultRow:
+    """The row of the run, from its raw readings alone, with the host heard."""
+    return row_of_report(derived_report(records.report), witness=records.witness, owner=records.owner)
+
+
+def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
+    """What a manifest says of the run whose ``derived_row`` has ``rating``."""
+    report, row = derived_report(records.report), rating.row
+    verdict = heard_verdict(report, witness=records.witness, owner=records.owner)
+    phases_wh = {phase: getattr(row, f"{phase}_wh") for phase in _PHASES}
+    return BundledRun(
+        folder=records.folder,
+        run_id=report.run_id,
+        spec_identity=records.spec.identity(),
+        tool_version=report.software.get("energy_score"),
+        model_id=report.spec.model_id,
+        model_class=report.spec.model_class,
+        model_commit=report.model.commit,
+        task=report.spec.task,
+        reasoning_state=report.spec.reasoning_state,
+        backend=report.spec.backend,
+        image=report.spec.image,
+        driver=report.software.get("nvidia_driver"),
+        gpus=tuple(
+            BundledGpu(name=gpu.name, uuid_sha256=sha256(gpu.uuid.encode()).hexdigest()) for gpu in report.hardware.gpus
+        ),
+        dtype=report.model.dtype,
+        quantization=report.model.quantization,
+        protocol=report.spec.repeat_policy.protocol,
+        dataset=report.spec.dataset.name,
+        dataset_revision=report.dataset_revision,
+        dataset_sha256=report.spec.dataset.sha256,
+        query_count=report.queries.asked,
+        energy_source=row.energy_source,
+        wh_per_1000_queries=row.wh_per_1000_queries,
+        phases_wh_per_1000_queries={
+            phase: 1000 * energy_wh / report.queries.succeeded
+            for phase, energy_wh in phases_wh.items()
+            if energy_wh is not None and report.queries.succeeded
+        },
+        verdict=verdict,
+        stars=rating.stars,
+        unrated_because=rating.unrated_because,
+    )
+
+
+def in_words(run: BundledRun) -> str:
+    """The run's energy and stars, as a reader is told of them."""
+    energy = "no GPU energy" if run.wh_per_1000_queries is None else f"{run.wh_per_1000_queries:.6g} Wh per 1,000"
+    stars = f"unrated: {run.unrated_because}" if run.stars is None else f"{run.stars} star{'s' * (run.stars != 1)}"
+    return f"{run.folder}: {run.model_id} {run.reasoning_state}".strip() + f": {energy}, {stars}"
+
+
+def _required(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT:
+    found = _optional(kind, path, members)
+    if found is None:
+        raise RecordError(f"{path.as_posix()}: missing, and every run has one")
+    return found
+
+
+def _optional(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT | None:
+    content = members.get(path.as_posix())
+    return None if content is None else read_record(kind, content, name=path.as_posix())

@@ -1,0 +1,90 @@
+"""One run of a bundle, derived again from its raw readings and set against everything that its files say."""
+
+from collections.abc import Iterator, Mapping
+
+from energy_score.contract.errors import UsageError
+from energy_score.derivation.energy_files import energy_files
+from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
+from energy_score.reports.submission.power_trace import check_power_trace
+from energy_score.reports.submission.query_table import check_query_table
+from energy_score.reports.submission.records import BundledRecords, derived_report
+
+
+def strange_records(records: BundledRecords) -> Iterator[Finding]:
+    """A finding for each value that no run can have; a run with one is not derived."""
+    for file, record in records.by_file().items():
+        yield from strange_values(file, record)
+
+
+def check_run(records: BundledRecords, members: Mapping[str, bytes]) -> Iterator[Finding]:
+    """A finding for each thing that one file of the run says otherwise than its readings and its other files."""
+    report, layout = records.report, records.layout
+    derived = derived_report(report)
+    file, windows = layout.report_file.as_posix(), "its windows"
+    yield from _check_order(records)
+    yield from differences(
+        file,
+        [figure.model_dump(mode="json") for figure in report.statistics],
+        [figure.model_dump(mode="json") for figure in derived.statistics],
+        source=windows,
+        field="statistics",
+    )
+    yield from differences(
+        file,
+        report.verdict.model_dump(mode="json"),
+        derived.verdict.model_dump(mode="json"),
+        source="the rules of the verdict",
+        field="verdict",
+    )
+    try:
+        expected = {path.as_posix(): text for path, text in energy_files(derived, layout).items()}
+    except UsageError as error:
+        yield finding(file, str(error), field="spec.region")
+        expected = {}
+    for energy_file in map(str, (layout.energy_summary_file, layout.energy_file, layout.emissions_file)):
+        yield from _check_text(energy_file, members.get(energy_file), expected.get(energy_file))
+    queries = layout.queries_file.as_posix()
+    if queries in members:
+        yield from check_query_table(queries, members[queries], file, report)
+    else:
+        yield finding(queries, "missing, and every run has one")
+    trace = layout.trace_file.as_posix()
+    if trace in members:
+        yield from check_power_trace(trace, members[trace], report)
+    elif report.conditions:
+        yield finding(trace, f"missing, and {file} tells what was sampled")
+
+
+def _check_order(records: BundledRecords) -> Iterator[Finding]:
+    """The report answers the run's order, and the order is that of its row of the sheet."""
+    report, spec, config, layout = records.report, records.spec, records.config, records.layout
+    file = layout.report_file.as_posix()
+    of_spec = layout.spec_file.as_posix()
+    yield from differences(
+        file, report.spec.model_dump(mode="json"), spec.model_dump(mode="json"), source=of_spec, field="spec"
+    )
+    identities = {"run_id": report.run_id, "spec_identity": report.spec_identity}
+    yield from differences(file, identities, {"run_id": spec.run_id, "spec_identity": spec.identity()}, source=of_spec)
+    names = ("model_id", "model_class", "reasoning_state")
+    yield from differences(
+        of_spec,
+        {name: getattr(spec, name) for name in names},
+        {name: getattr(config, name) for name in names},
+        source=layout.config_file.as_posix(),
+    )
+
+
+def _check_text(file: str, content: bytes | None, expected: str | None) -> Iterator[Finding]:
+    if content is None and expected is not None:
+        yield finding(file, "missing, and the run measured GPU energy")
+    elif content is not None and expected is None:
+        yield finding(file, "it stands there, and no GPU energy follows from the run's windows")
+    elif content is not None and expected is not None:
+        lines = content.decode(errors="replace").splitlines()
+        derived = expected.splitlines()
+        for number, (line, other) in enumerate(zip(lines, derived, strict=False), start=1):
+            yield from differences(file, line, other, source="the run's windows", field=f"line {number}")
+        if content != expected.encode() and lines == derived:
+            yield finding(file, "its line ends or its encoding are not as written")
+        elif len(lines) != len(derived):
+            yield finding(file, f"{len(lines)} lines, and a run's has {len(derived)}")

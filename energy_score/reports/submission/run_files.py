@@ -1,0 +1,80 @@
+"""Which files of a run directory a bundle holds: those that a run writes, as regular files, and no others."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from energy_score.contract.bundle_manifest import LeftOutFile
+from energy_score.contract.errors import UsageError
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, is_member_name
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The content of a run's files by member name, and what was left out."""
+
+    members: dict[str, bytes] = field(default_factory=dict)
+    left_out: list[LeftOutFile] = field(default_factory=list)
+
+
+def files_of(directory: RunDirectory, folder: str, *, with_texts: bool) -> RunFiles:
+    """The files of the run as members of ``folder``; prompts and answers only ``with_texts``.
+
+    Raises:
+        UsageError: a file of the run is a link or no regular file, cannot be read, or is too large; it is named.
+    """
+    found = RunFiles()
+    own = {path.relative_to(directory.path).as_posix() for path in directory.files}
+    other_program = directory.optimum_folder.name
+    texts = directory.texts_file.name
+    for path, is_folder in _entries(directory.path, directory.path, own, other_program):
+        relative = path.relative_to(directory.path).as_posix()
+        name = f"{folder}/{relative}"
+        is_own = relative in own or relative.startswith(f"{other_program}/")
+        if is_folder or not is_own:
+            because = "not a file that a run writes"
+        elif relative == texts and not with_texts:
+            because = "prompts and answers; --with-texts puts them in"
+        elif not is_member_name(name):
+            because = f"not a name that a bundle may hold: {NAME_RULE}"
+        else:
+            found.members[name] = _content(path)
+            continue
+        safe = os.fsencode(name).decode(errors="replace")
+        found.left_out.append(LeftOutFile(path=f"{safe}/" if is_folder else safe, because=because))
+    return found
+
+
+def _entries(folder: Path, root: Path, own: set[str], other_program: str) -> Iterator[tuple[Path, bool]]:
+    """What lies under ``folder`` by name: files, and as one entry (True) each folder in which no file is a run's."""
+    for path in sorted(folder.iterdir()):
+        relative = path.relative_to(root).as_posix()
+        if path.is_symlink() or not path.is_dir():
+            yield path, False
+        elif relative.split("/")[0] == other_program or any(name.startswith(f"{relative}/") for name in own):
+            yield from _entries(path, root, own, other_program)
+        else:
+            yield path, True
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file, read through no link.
+
+    Raises:
+        UsageError: it is none, cannot be read, or is too large.
+    """
+    try:
+        # Not blocking: somebody may have put a named pipe there.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read, or a link, which no bundle holds: {error.strerror}") from error
+    with os.fdopen(handle, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise UsageError(f"{path}: not a regular file, and a bundle holds no others")
+        content = stream.read(MAX_MEMBER_BYTES + 1)
+    if len(content) > MAX_MEMBER_BYTES:
+        raise UsageError(f"{path}: more than {MAX_MEMBER_BYTES} bytes, which is as much as a file in a bundle may have")
+    return content

@@ -1,0 +1,248 @@
+"""A bundle checked from its bytes alone: its form, its files, and every figure derived again from raw readings."""
+
+import hashlib
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ConfigDict
+
+from energy_score import __version__
+from energy_score.contract.bundle_manifest import ATTESTATION, BundledRun, BundleManifest, BundleSignature
+from energy_score.contract.cohort_snapshot import CohortSnapshot
+from energy_score.contract.errors import BundleRefusedError, RecordError
+from energy_score.contract.record import Record
+from energy_score.reports.ratings.official import official_names, open_snapshot
+from energy_score.reports.ratings.rating import rate_against
+from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
+from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
+from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_record, read_records
+from energy_score.reports.submission.rederive import check_run, strange_records
+
+MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
+SNAPSHOT = "snapshot.json"
+RUNS = "runs"
+_VERSIONS = (1,)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of checking a bundle: it is verified where there is no finding.
+
+    ``manifest`` is None where it cannot be read, or holds what no manifest can. ``signature`` says in words who signed,
+    as far as that was asked; ``notes`` are what a reader must know and what is no fault.
+    """
+
+    manifest: BundleManifest | None
+    findings: tuple[Finding, ...]
+    signature: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every file and every figure is what it should be."""
+        return not self.findings
+
+
+class _Versioned(Record):
+    """A manifest of any version: nothing is known of it but which."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int
+
+
+def verify_file(path: Path, *, signer: str | None = None) -> Verification:
+    """As ``verify_bytes``, of the file at ``path``, of which no more is read than a bundle may have.
+
+    Raises:
+        BundleRefusedError: it cannot be read, or is no bundle; the message names file, member and rule.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_ARCHIVE_BYTES + 1)
+    except OSError as error:
+        raise BundleRefusedError(f"{path}: cannot be read: {error.strerror}") from error
+    try:
+        return verify_bytes(data, signer=signer)
+    except BundleRefusedError as error:
+        raise BundleRefusedError(f"{path}: refused: {error}") from error
+
+
+def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
+    """Everything that can be told of a bundle from its bytes; ``signer`` is a public key that must have signed it.
+
+    Raises:
+        BundleRefusedError: it is no bundle, or not of a version that this program reads.
+    """
+    members, damaged = read_archive(data)
+    findings = [finding(name, "its bytes are not those that were stored (CRC-32)") for name in damaged]
+    if MANIFEST not in members:
+        raise BundleRefusedError(f"{MANIFEST}: missing: not a submission bundle")
+    try:
+        manifest = _manifest(members[MANIFEST])
+    except BundleRefusedError as error:
+        if MANIFEST not in damaged:
+            raise
+        return Verification(None, (*findings, finding(MANIFEST, str(error))), "not checked")
+    strange = tuple(strange_values(MANIFEST, manifest))
+    if strange:  # nothing can be set against such figures
+        return Verification(None, (*findings, *strange), "not checked")
+    faults, signature = _check_signature(members, signer=signer)
+    findings += [*faults, *_check_manifest(manifest, members), *_check_files(manifest, members)]
+    snapshot_findings, snapshot = _snapshot(manifest, members)
+    findings += [*snapshot_findings, *_check_runs(manifest, members, snapshot)]
+    return Verification(manifest, tuple(findings), signature, tuple(_notes(manifest)))
+
+
+def _manifest(content: bytes) -> BundleManifest:
+    try:
+        version = read_record(_Versioned, content, name=MANIFEST).schema_version
+    except RecordError as error:
+        raise BundleRefusedError(f"not the manifest of a bundle: {error}") from error
+    if version not in _VERSIONS:
+        known = ", ".join(map(str, _VERSIONS))
+        raise BundleRefusedError(f"{MANIFEST}: schema_version {version}: this program reads {known}")
+    try:
+        return read_record(BundleManifest, content, name=MANIFEST)
+    except RecordError as error:
+        raise BundleRefusedError(str(error)) from error
+
+
+def _check_manifest(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
+    if manifest.sha256 != manifest.content_digest():
+        yield finding(MANIFEST, "it was changed after it was sealed", field="sha256")
+    elif members[MANIFEST] != manifest.as_text().encode():
+        yield finding(MANIFEST, "its bytes are not those that 'bundle' writes")
+    if manifest.attestation != ATTESTATION:
+        yield finding(MANIFEST, "not the words that are to be attested", field="attestation")
+
+
+def _check_files(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Every member is listed as it is, each once, and belongs to a run; only manifest and signature list themselves."""
+    listed = {file.path: file for file in manifest.files}
+    if len(listed) != len(manifest.files):
+        yield finding(MANIFEST, "a path stands there twice", field="files")
+    homes = tuple(f"{run.folder}/" for run in manifest.runs)
+    for name in sorted({*listed, *members} - {MANIFEST, SIGNATURE}):
+        if name not in members:
+            yield finding(name, f"missing: {MANIFEST} lists it")
+        elif name not in listed:
+            yield finding(name, f"added: {MANIFEST} does not list it")
+        elif len(members[name]) != listed[name].size_bytes:
+            yield finding(name, f"changed: {len(members[name])} bytes, and {MANIFEST} says {listed[name].size_bytes}")
+        elif hashlib.sha256(members[name]).hexdigest() != listed[name].sha256:
+            yield finding(name, f"changed: its SHA-256 is not the one that {MANIFEST} says")
+        if not name.startswith(homes) and name != manifest.snapshot.path:
+            yield finding(name, "it belongs to no run of the bundle")
+
+
+def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tuple[list[Finding], str]:
+    """What is wrong with the signature, and who signed in words."""
+    if SIGNATURE not in members:
+        return ([finding(SIGNATURE, "missing: the bundle is not signed")] if signer else []), "unsigned"
+    try:
+        signature = read_record(BundleSignature, members[SIGNATURE], name=SIGNATURE)
+    except RecordError as error:
+        return [finding(SIGNATURE, str(error))], "invalid"
+    if signer is None and importlib.util.find_spec("cryptography") is None:
+        return [], "signed, and not checked: that needs the extra signing"
+    fault, in_words = _signed_by(signature, members[MANIFEST], signer=signer)
+    return ([fault] if fault else []), in_words
+
+
+def _signed_by(signature: BundleSignature, manifest: bytes, *, signer: str | None) -> tuple[Finding | None, str]:
+    from energy_score.reports.submission.signature import is_valid  # noqa: PLC0415 - of an extra
+
+    key = signature.public_key
+    if not is_valid(signature, manifest):
+        message = f"invalid: the key that it names did not sign this {MANIFEST}"
+        return finding(SIGNATURE, message, field="signature"), "invalid"
+    if signer is None:
+        return None, f"signed by {key}, which you have not named with --signer"
+    if key != signer:
+        return finding(SIGNATURE, f"signed by another key: {key}, and not {signer}", field="public_key"), "another key"
+    return None, f"signed by the key that you named, {signer}"
+
+
+def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[list[Finding], CohortSnapshot | None]:
+    """The snapshot that stars are relative to; None where it cannot be had, which is a finding."""
+    stated = manifest.snapshot
+    if stated.path is None:
+        if stated.name not in official_names():
+            known = ", ".join(official_names())
+            message = f"{stated.name} is none of the published ones that come with this program: {known}"
+            return [finding(MANIFEST, message, field="snapshot.name")], None
+        source, snapshot = f"the published snapshot {stated.name}", open_snapshot(stated.name)
+    else:
+        if stated.path != SNAPSHOT or SNAPSHOT not in members:
+            return [finding(SNAPSHOT, f"missing: {MANIFEST} names it", field="snapshot.path")], None
+        try:
+            source, snapshot = SNAPSHOT, read_record(CohortSnapshot, members[SNAPSHOT], name=SNAPSHOT)
+        except RecordError as error:
+            return [finding(SNAPSHOT, str(error))], None
+        strange = list(strange_values(SNAPSHOT, snapshot))
+        if strange:
+            return strange, None
+        if snapshot.official:
+            message = "it calls itself official; a published one comes with this program and not with a bundle"
+            return [finding(SNAPSHOT, message, field="official")], None
+    fields = {"name", "issued", "official", "sha256"}
+    said, is_so = stated.model_dump(include=fields), snapshot.sealed().model_dump(include=fields)
+    return list(differences(MANIFEST, said, is_so, source=source, field="snapshot")), snapshot
+
+
+def _check_runs(
+    manifest: BundleManifest, members: Mapping[str, bytes], snapshot: CohortSnapshot | None
+) -> Iterator[Finding]:
+    folders = [run.folder for run in manifest.runs]
+    if len(set(folders)) != len(folders):
+        yield finding(MANIFEST, "a folder stands there twice", field="runs")
+        return
+    known: list[tuple[int, BundledRecords]] = []
+    for index, run in enumerate(manifest.runs):
+        try:
+            records = read_records(run.folder, members)
+        except RecordError as error:
+            file, _, fault = str(error).partition(": ")
+            yield finding(file, fault)
+            continue
+        strange = list(strange_records(records))
+        if strange:
+            yield from strange
+            continue
+        yield from check_run(records, members)
+        known.append((index, records))
+    if snapshot is not None:
+        yield from _check_claims(manifest.runs, known, snapshot)
+
+
+def _check_claims(
+    runs: Sequence[BundledRun], known: Sequence[tuple[int, BundledRecords]], snapshot: CohortSnapshot
+) -> Iterator[Finding]:
+    """What the manifest claims of each run follows from that run's readings, its stars from the snapshot as well."""
+    ratings = rate_against([derived_row(records) for _, records in known], snapshot)
+    for (index, records), rating in zip(known, ratings, strict=True):
+        yield from differences(
+            MANIFEST,
+            runs[index].model_dump(mode="json"),
+            claims_of(records, rating).model_dump(mode="json"),
+            source=f"the files in {records.folder}",
+            field=f"runs[{index}]",
+        )
+
+
+def _notes(manifest: BundleManifest) -> Iterator[str]:
+    if manifest.tool_version != __version__:
+        yield (
+            f"made by version {manifest.tool_version} and checked by {__version__}: where rules have changed between "
+            "the two, figures and verdicts may differ for that alone"
+        )
+    for file in manifest.left_out:
+        yield f"left out: {file.path}: {file.because}"
+    for run in manifest.runs:
+        if not run.verdict.rateable:
+            codes = ", ".join(reason.code for reason in run.verdict.reasons if reason.severity == "invalid")
+            yield f"not rateable: {run.folder}: {codes or run.verdict.status}"
