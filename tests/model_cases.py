@@ -101,7 +101,7 @@ CASES: dict[str, Case] = {
             "chat_template": "warn",
         },
         ("access",),
-    ),  # fmt: skip
+    ),
     "private-with-access": Case(replace(GOOD, private=True), {"exists": "fail"}, token=True),
     "private-without": Case(replace(GOOD, private=True), {"exists": "fail"}, ("exists",)),
     "sharded": Case(model(weights=SHARDS)),
@@ -109,14 +109,14 @@ CASES: dict[str, Case] = {
         model(weights={name: shard for name, shard in SHARDS.items() if "00002" not in name}),
         {"weights": "fail"},
         ("weights",),
-    ),  # fmt: skip
+    ),
     "gptq-4-bit": Case(model(config=quantized("gptq", bits=4) | {"dtype": "bfloat16"}, weights=packed(4, 13))),
     "gptq-8-bit": Case(model(config=quantized("gptq", bits=8), weights=packed(8, 13))),
     "gptq-too-large": Case(
         model(config=quantized("gptq", bits=8), weights=packed(8, 300)),
         {"size_limit": "fail"},
         model_class="C",
-    ),  # fmt: skip
+    ),
     "awq": Case(model(config=quantized("awq", bits=4), weights=packed(4, 13))),
     "bitsandbytes-4-bit": Case(
         model(
@@ -129,7 +129,7 @@ CASES: dict[str, Case] = {
                 )
             },
         )
-    ),  # fmt: skip
+    ),
     "gpt-oss-like": Case(
         # More than 20 B parameters, whose 4 bits fit the GPU of class A: as the October 2025 sheet has it.
         model(
@@ -138,7 +138,7 @@ CASES: dict[str, Case] = {
                 "model.safetensors": head(e__down_blocks=("U8", [10400, 10**6]), e__down_scales=("U8", [600, 10**6]))
             },
         )
-    ),  # fmt: skip
+    ),
     "adapter": Case(
         HubModel(
             files={
@@ -159,7 +159,7 @@ CASES: dict[str, Case] = {
             "chat_template": "warn",
         },
         ("config", "tokenizer", "weights"),
-    ),  # fmt: skip
+    ),
     "pickle-only": Case(
         model(weights=NONE, files={"pytorch_model.bin": b"\x80"}, sizes={"pytorch_model.bin": 14000}),
         {"weights": "fail", "parameters": "warn", "size_limit": "warn", "class": "warn", "memory": "warn"},
@@ -176,17 +176,17 @@ CASES: dict[str, Case] = {
             "memory": "warn",
         },
         ("config", "weights"),
-    ),  # fmt: skip
+    ),
     "no-weights": Case(
         model(weights=NONE),
         {"weights": "fail", "parameters": "warn", "size_limit": "warn", "class": "warn", "memory": "warn"},
         ("weights",),
-    ),  # fmt: skip
+    ),
     "no-tokenizer": Case(
         model(without=("tokenizer.json", "tokenizer_config.json")),
         {"tokenizer": "fail", "loads": "fail", "chat_template": "warn"},
         ("tokenizer", "loads"),
-    ),  # fmt: skip
+    ),
     "no-chat-template": Case(
         model(files={"tokenizer_config.json": as_json({"tokenizer_class": "PreTrainedTokenizerFast"})}),
         {"chat_template": "warn"},
@@ -196,7 +196,7 @@ CASES: dict[str, Case] = {
         model(config={"model_type": "never_seen", "auto_map": {"AutoConfig": "configuration_x.XConfig"}}),
         {"remote_code": "fail", "loads": "fail"},
         ("remote_code", "loads"),
-    ),  # fmt: skip
+    ),
     "own-code-needless": Case(model(config={"auto_map": {"AutoModelForCausalLM": "modeling_x.X"}})),
     "unknown-type": Case(
         model(config={"model_type": "never_seen"}), {"config": "fail", "loads": "fail"}, ("config", "loads")
@@ -239,7 +239,7 @@ CASES: dict[str, Case] = {
         ),
         {"remote_code": "fail", "loads": "fail", "card": "fail", "licence": "fail"},
         ("remote_code", "loads"),
-    ),  # fmt: skip
+    ),
 }
 
 

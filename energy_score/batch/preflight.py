@@ -57,7 +57,8 @@ def preflighted(
             refusals[name] = f"{where}preflight: {refusal} (--no-preflight runs it all the same)"
         elif model in of_hub and (failing := names_of_failing(findings)):
             notes[f"preflight: {model.model_id} would not be accepted as a submission: {', '.join(failing)}"] = None
-    notes |= dict.fromkeys(_of_the_disk([facts[model] for model in of_hub], here))
+    to_load = {model for name, (_, _, model) in asked.items() if name not in refusals}
+    notes |= dict.fromkeys(_of_the_disk([facts[model] for model in to_load], here))
     refused = [
         replace(planned, spec=None, refusal=refusals[planned.name]) if planned.name in refusals else planned
         for planned in plan

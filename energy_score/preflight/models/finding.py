@@ -26,10 +26,18 @@ class Finding(NamedTuple):
         return self._replace(found=safe_line(self.found), remedy=safe_line(self.remedy))
 
 
+# What explains the others comes first: an adapter has no config either.
+_TELLING = ("exists", "access", "weights")
+
+
 def refusal_of(findings: Iterable[Finding]) -> str | None:
-    """Why the run cannot succeed, in words; None where nothing says so."""
+    """Why the run cannot succeed, in words: the most telling finding, and the names of the others; None: nothing."""
     barring = [finding for finding in findings if finding.bars_run]
-    return "; ".join(f"{one.name}: {one.found}; {one.remedy}" for one in barring) or None
+    if not barring:
+        return None
+    first = min(barring, key=lambda one: _TELLING.index(one.name) if one.name in _TELLING else len(_TELLING))
+    others = ", ".join(one.name for one in barring if one is not first)
+    return f"{first.name}: {first.found}; {first.remedy}{f'; also: {others}' if others else ''}"
 
 
 def names_of_failing(findings: Iterable[Finding]) -> list[str]:

@@ -134,7 +134,7 @@ class HubReader:
         except errors.HFValidationError as error:
             raise _AbsentError("missing", f"it is no id of the Hub: {_said(error)}") from error
         except errors.RepositoryNotFoundError as error:
-            raise _AbsentError("missing", _said(error)) from error
+            raise _AbsentError("missing", f"the Hub answered {error.response.status_code}") from error
         except errors.HfHubHTTPError as error:
             raise _AbsentError("unknown", f"the Hub answered {error.response.status_code}") from error
         except errors.OfflineModeIsEnabled as error:

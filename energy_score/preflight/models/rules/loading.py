@@ -22,7 +22,8 @@ def config(question: Question) -> Finding:
     if facts.index is None:
         if facts.index_fault is None or facts.index_fault.startswith("unknown"):
             return Finding("config", "warn", facts.index_fault or "unknown: no access", "see the rule access")
-        remedy = f"a model of {question.task.name} has one; a model of other files or another task cannot be run"
+        is_there = index_file in facts.files
+        remedy = "repair it" if is_there else f"every model of {question.task.name} has one: is the task right?"
         return Finding("config", "fail", facts.index_fault, remedy, bars_run=True)
     if index_file != "config.json":
         return Finding("config", "pass", f"{index_file}: {facts.index.get('_class_name', 'of an unnamed class')}")

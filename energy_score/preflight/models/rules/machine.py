@@ -56,9 +56,10 @@ def disk(question: Question) -> Finding | None:
 
 def _against_the_class(question: Question, need: float, text: str) -> Finding:
     """Without a GPU to look at: the one of the row's class, which may be another than the run will get."""
-    name: ModelClass = question.spec.model_class or "B"
-    holds = CLASS_GPU_BYTES[name]
-    text += f"; no GPU is seen here, one of class {name} holds {gigabytes(holds)}"
+    name: ModelClass | None = question.spec.model_class
+    holds = CLASS_GPU_BYTES[name or "B"]  # without a class the official one
+    of_class = f"one of class {name}" if name else "an official one"
+    text += f"; no GPU is seen here, {of_class} holds {gigabytes(holds)}"
     if name == "C":
         return Finding("memory", "pass", f"{text}: {math.ceil(need / holds)} of them")
     if need > holds:

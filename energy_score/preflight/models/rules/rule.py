@@ -39,9 +39,19 @@ def model_asked(spec: RunSpec) -> Model:
     return Model(spec.model_id, spec.model_path, spec.revision, task_run_like(spec).index_file)
 
 
+def parameters_text(count: float) -> str:
+    """``count`` parameters as a reader knows them: ``7 B``, ``82.1 M``."""
+    for unit, size in (("B", 1e9), ("M", 1e6)):
+        if count >= size:
+            return f"{count / size:.4g} {unit}"
+    return f"{count:,.0f}"
+
+
 def gigabytes(count: float) -> str:
     """``count`` bytes as a reader knows them."""
-    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"  # noqa: PLR2004 - giga
+    if count < 1e9:  # noqa: PLR2004 - giga
+        return f"{count / 1e6:.3g} MB"
+    return f"{count / 1e9:.3g} GB" if count < 1e12 else f"{count / 1e12:,.4g} TB"  # noqa: PLR2004 - tera
 
 
 def task_run_like(spec: RunSpec) -> Task:

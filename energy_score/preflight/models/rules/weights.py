@@ -2,11 +2,10 @@
 
 from energy_score.contract.model_config import ModelClass
 from energy_score.preflight.models.finding import Finding
-from energy_score.preflight.models.rules.rule import Question
+from energy_score.preflight.models.rules.rule import Question, parameters_text
 from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.weights.parameter_count import parameter_count_of
 
-_BILLION = 1e9
 # Source: METHOD.md, "Before a model is run or submitted", after the seed on submission: 100 B in 16 bits, else 140 B
 # times what quantization saves. "GPTQ: varies by bits" is 16 / bits, which gives 2 at 8 bits and 4 at 4 (decision 12).
 _LIMIT_16_BIT = 100e9
@@ -54,7 +53,7 @@ def parameters(question: Question) -> Finding:
     if count is None:
         reason = question.facts.tensors_fault or "the weights have no safetensors metadata that tells it"
         return Finding("parameters", "warn", f"unknown: {reason}", "rules about size cannot be judged")
-    return Finding("parameters", "pass", f"{count / _BILLION:.4g} B")
+    return Finding("parameters", "pass", parameters_text(count))
 
 
 def size_limit(question: Question) -> Finding:
@@ -67,7 +66,7 @@ def size_limit(question: Question) -> Finding:
         if quantization.bits is None:
             return Finding("size_limit", "warn", f"unknown: {quantization}")
         limit = _LIMIT_BASE * _BITS_UNQUANTIZED / quantization.bits
-    text = f"{count / _BILLION:.4g} B, at most {limit / _BILLION:.4g} B {_precision(question)}"
+    text = f"{parameters_text(count)}, at most {parameters_text(limit)} {_precision(question)}"
     if count > limit:
         return Finding("size_limit", "fail", text, "ask before submitting it: it is not evaluated by itself")
     return Finding("size_limit", "pass", text)
@@ -103,7 +102,7 @@ def model_class(question: Question) -> Finding | None:
         return Finding("class", "warn", f"{stated or 'none'} in the row; unknown: so is the number of parameters")
     implied: ModelClass = next((name for name, most in CLASS_MAX_PARAMETERS if count <= most), "C")
     by_memory = _class_by_memory(question)
-    text = f"{count / _BILLION:.4g} B is class {implied}"
+    text = f"{parameters_text(count)} is class {implied}"
     if by_memory not in (None, implied):
         text += f", its quantized weights are of class {by_memory}"
     if stated is None:
