@@ -13,7 +13,7 @@ LLAMA = {
     "num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "intermediate_size": 14336,
     "max_position_embeddings": 8192, "vocab_size": 2,
 }  # fmt: skip
-TOKENIZER = {
+TOKENIZER: dict[str, Any] = {
     "version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None,
     "pre_tokenizer": {"type": "Whitespace"}, "post_processor": None, "decoder": None,
     "model": {"type": "WordLevel", "vocab": {"a": 0, "[UNK]": 1}, "unk_token": "[UNK]"},
@@ -39,7 +39,7 @@ def model(
     heads = {"model.safetensors": head(weight=("BF16", [int(billions * BILLION)]))} if weights is None else weights
     files = {name: data for name, data in SMALL.items() if name not in without}
     if config is not None:
-        files["config.json"] = as_json(LLAMA | config)
+        files["config.json"] = as_json({**LLAMA, **config})
     files |= {name: data for name, (data, _) in heads.items()}
     files |= more.pop("files", {})
     # Listed as a millionth of their size, so that no test machine's disk decides.

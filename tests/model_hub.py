@@ -171,7 +171,7 @@ def model_hub(models: Mapping[str, HubModel]) -> Iterator[ModelHub]:
 
 
 def head(**tensors: tuple[str, list[int]]) -> tuple[bytes, int]:
-    """The head of a safetensors file with such tensors (type and shape, ``__`` for a dot), and the size of all of it."""
+    """The head of a safetensors file with such tensors (type, shape; ``__`` for a dot), and the whole file's size."""
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     at = 0
     for name, (dtype, shape) in tensors.items():

@@ -104,8 +104,8 @@ def test_a_switch_without_a_template_bars_the_run_and_harmony_needs_none() -> No
 
 @pytest.mark.parametrize(
     ("billions", "stated", "status"),
-    [(20, "A", "pass"), (20.1, "A", "fail"), (66, "B", "pass"), (66.1, "B", "fail"), (66.1, "C", "pass"), (7, "C", "fail"),
-     (7, None, "pass")],
+    [(20, "A", "pass"), (20.1, "A", "fail"), (66, "B", "pass"), (66.1, "B", "fail"), (66.1, "C", "pass"),
+     (7, "C", "fail"), (7, None, "pass")],
 )  # fmt: skip
 def test_the_class_is_the_one_that_the_size_implies(billions: float, stated: str | None, status: str) -> None:
     assert found("class", question(billions=billions, model_class=stated)).status == status
