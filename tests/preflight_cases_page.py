@@ -1,4 +1,4 @@
-"""Writes the page of preflight cases: ``python -m tests.preflight_cases_page > docs/measurements/DAY-preflight-cases.md``.
+"""Writes the page of preflight cases: ``python -m tests.preflight_cases_page > docs/measurements/DAY-….md``.
 
 Every row is what the program printed, started as a user starts it, with HF_ENDPOINT set to the stand-in Hub.
 """
@@ -19,10 +19,11 @@ from tests.stand_in_server import unused_port
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# Preflight cases, 2026-11-24
 
-Each row is one model of a **stand-in** for the Hub (`tests/model_cases.py`, a real HTTP server on the loopback address), judged by
-`python batch_runner.py preflight --csv SHEET --json` with `HF_ENDPOINT` set to it; through the real huggingface_hub 2.4.0 and transformers
-5.23.0, on a machine without a GPU. No case has met the real Hub. Made by `python -m tests.preflight_cases_page`;
-`tests/preflight/models/test_cases.py` holds every case, and `test_page.py` beside it this page.
+Each row is one model of a **stand-in** for the Hub (`tests/model_cases.py`, a real HTTP server on the loopback
+address), judged by `python batch_runner.py preflight --csv SHEET --json` with `HF_ENDPOINT` set to it; through the real
+huggingface_hub 2.4.0 and transformers 5.23.0, on a machine without a GPU. No case has met the real Hub. Made by
+`python -m tests.preflight_cases_page`; `tests/preflight/models/test_cases.py` holds every case, and `test_page.py`
+beside it this page.
 
 | case | the run | what did not pass |
 |---|---|---|
@@ -55,7 +56,10 @@ def judged(cases: Mapping[str, Case], address: str, token: str) -> dict[str, dic
             "HF_HUB_ETAG_TIMEOUT": "1",
         }  # fmt: skip
         done = subprocess.run(
-            [sys.executable, str(ROOT / "batch_runner.py"), "preflight", "--csv", str(sheet), "--json", "--output-dir", folder],
+            [
+                sys.executable, str(ROOT / "batch_runner.py"), "preflight", "--csv", str(sheet), "--json",
+                "--output-dir", folder,
+            ],
             env=os.environ | variables, capture_output=True, text=True, timeout=200, check=False,
         )  # fmt: skip
     sys.stderr.write(done.stderr)

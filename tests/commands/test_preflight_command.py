@@ -1,6 +1,7 @@
 """Facts about the command, on a model that lies in a folder."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tests.model_hub import head
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A model in a folder, and no transformers: its own import takes seconds, and other tests load models."""
-    monkeypatch.setattr("energy_score.preflight.models.loading.importlib.util.find_spec", lambda _: None)
+    monkeypatch.setitem(sys.modules, "transformers", None)
     for name, data in SMALL.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "model.safetensors").write_bytes(head(w=("BF16", [10**9]))[0])

@@ -16,14 +16,17 @@ from energy_score.preflight.models.folder import read_cache, read_folder
 from energy_score.preflight.models.hub import HubReader
 
 _AT_A_TIME = 8
+# The Hub's library, and what carries its requests, whose errors are told apart.
+_PACKAGES = ("huggingface_hub", "httpx2")
 # Longer than the probe's own wait, for the look-up of a name, which has no limit of its own.
 _PROBE_S = 4.0
 
 
 def hub_absence() -> str | None:
     """Why the Hub cannot be asked here, in words; None where it can be. It is asked once, for 3 s at most."""
-    if importlib.util.find_spec("huggingface_hub") is None:
-        return "the package huggingface_hub is not installed: pip install -c constraints.txt -e '.[reports]'"
+    for package in _PACKAGES:
+        if importlib.util.find_spec(package) is None:
+            return f"the package {package} is not installed: pip install -c constraints.txt -e '.[reports]'"
     (check,) = gather({"hub": services.hub_checks}, limit_s=_PROBE_S)
     return None if check.status == "ok" else check.found
 
