@@ -62,6 +62,7 @@ class _CommandGroup(click.Group):
         "leaderboard": "energy_score.commands.leaderboard:command",
         "list": "energy_score.commands.list_runs:command",
         "impact": "energy_score.commands.impact:command",
+        "preflight": "energy_score.commands.preflight:command",
         "rate": "energy_score.commands.rate:rate",
         "refresh": "energy_score.commands.refresh:command",
         "run": "energy_score.commands.run_one:command",
@@ -106,6 +107,7 @@ class _CommandGroup(click.Group):
                     ("run", "One model by key=value arguments, its files directly in ./results."),
                     ("list", "What would run, resolved; nothing is run."),
                     ("validate", "Check a spreadsheet; every fault at once."),
+                    ("preflight", "What can be known of models before any GPU time is spent, without their weights."),
                     ("status", "What a batch is doing, or did last."),
                     ("watch", "The same, live, until the batch ends."),
                     ("aggregate", "Rebuild master_results.csv from the run directories."),
@@ -205,9 +207,11 @@ def _run_planned(
     from energy_score.batch.choice import open_chooser  # noqa: PLC0415
     from energy_score.batch.live_status import LiveStatus  # noqa: PLC0415
     from energy_score.batch.loop import Batch  # noqa: PLC0415
+    from energy_score.batch.preflight import Preflight, preflighted  # noqa: PLC0415
     from energy_score.batch.progress import open_progress  # noqa: PLC0415
     from energy_score.batch.summary import print_results, summary, tell_start  # noqa: PLC0415
     from energy_score.leases.gpu_leases import open_gpu_leases  # noqa: PLC0415
+    from energy_score.preflight.models.surroundings import surroundings_here  # noqa: PLC0415
     from results_aggregator import ResultsAggregator  # noqa: PLC0415
 
     directory = ledger.output_directory
@@ -215,12 +219,19 @@ def _run_planned(
     live = LiveStatus(open_progress(as_json=parameters["as_json"]), directory, jobs=parameters["jobs"])
     attempt = Attempt(ledger=ledger, executor=executor, progress=live, timeout_s=parameters["timeout_s"])
     with open_gpu_leases(parameters["gpus"]) or nullcontext() as leases:
+        preflight = Preflight(plan)
+        if not parameters["no_preflight"]:
+            preflight = preflighted(
+                plan, is_to_do=lambda planned: chooser.of(planned).outcome is None, sheet_name=parameters["csv"].name,
+                here=surroundings_here(executor=executor.name, gpus=leases.gpus if leases else ()),
+            )  # fmt: skip
+        plan = preflight.plan
         batch = Batch(
             plan=plan, attempt=attempt, aggregator=ResultsAggregator(directory), live=live, chooser=chooser,
             leases=leases, jobs=parameters["jobs"], retries=parameters["retries"], fail_fast=parameters["fail_fast"],
             gpu_wait_s=parameters["gpu_wait_s"],
         )  # fmt: skip
-        tell_start(live, plan, note=chooser.note)
+        tell_start(live, plan, notes=(*filter(None, [chooser.note]), *preflight.notes))
         try:
             exit_code = batch.run()
         except KeyboardInterrupt:

@@ -40,10 +40,10 @@ def exit_code_of(counts: Mapping[str, int]) -> ExitCode:
     return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED
 
 
-def tell_start(progress: Progress, plan: Sequence[PlannedRun], *, note: str | None) -> None:
-    """Tell that the batch begins, ``note`` if there is one, and which rows do the same work."""
+def tell_start(progress: Progress, plan: Sequence[PlannedRun], *, notes: Sequence[str]) -> None:
+    """Tell that the batch begins, the ``notes`` on it, and which rows do the same work."""
     progress.batch_started(run_count=len(plan), headline=headline(plan))
-    if note is not None:
+    for note in notes:
         progress.note(note)
     for first, later in same_work(plan):
         progress.note(

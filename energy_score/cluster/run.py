@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from energy_score.batch.choice import Chooser, open_chooser
 from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import LiveStatus
 from energy_score.batch.plan import PlannedRun, in_image, make_plan
+from energy_score.batch.preflight import Preflight, preflighted
 from energy_score.batch.progress import open_progress
 from energy_score.batch.summary import print_results, summary, tell_start
 from energy_score.cluster.batch import ClusterBatch
@@ -24,8 +26,10 @@ from energy_score.cluster.slurm_commands import refuse_slurm_arguments, require_
 from energy_score.cluster.task_list import NodeSettings
 from energy_score.commands.options import default_executor, run_options_from, selection_from
 from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode, RowRefusedError, UsageError
+from energy_score.contract.run_directory import RunState
 from energy_score.executors.registry import open_executor
 from energy_score.leases.output_lock import locked_output
+from energy_score.preflight.models.surroundings import ELSEWHERE
 from results_aggregator import ResultsAggregator
 
 
@@ -64,7 +68,14 @@ def _run_planned(
     ray: Any,  # noqa: ANN401 - the module
 ) -> ExitCode:
     chooser = open_chooser(plan, batch.ledger, rerun=parameters["rerun"], only_new=parameters["only_new"])
-    tell_start(batch.live, plan, note=chooser.note)
+    preflight = Preflight(plan)
+    if not parameters["no_preflight"]:
+        preflight = preflighted(
+            plan, is_to_do=partial(_is_new, chooser=chooser, ledger=batch.ledger), here=ELSEWHERE,
+            sheet_name=parameters["csv"].name,
+        )  # fmt: skip
+    plan = preflight.plan
+    tell_start(batch.live, plan, notes=(*filter(None, [chooser.note]), *preflight.notes))
     interrupted = False
     try:
         if ray is not None:
@@ -128,6 +139,11 @@ def opened(batch: ClusterBatch) -> Iterator[None]:
             yield
     finally:
         ledger.close()
+
+
+def _is_new(planned: PlannedRun, *, chooser: Chooser, ledger: Ledger) -> bool:
+    """Whether the run is to do, and not queued already: the queue would carry out what is refused here."""
+    return chooser.of(planned).outcome is None and ledger.directory(planned.name).state() is not RunState.PLANNED
 
 
 def _node_settings(parameters: Mapping[str, Any]) -> NodeSettings:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from energy_score.commands.findings_table import plain_lines, print_findings
 from energy_score.contract.errors import ExitCode
 from energy_score.preflight import clusters, devices, files, services, software
 from energy_score.preflight.check import Check, Probe, gather
@@ -61,32 +62,9 @@ def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: b
     if as_json:
         click.echo(json.dumps([check._asdict() for check in found], indent=1))
     elif sys.stdout.isatty():
-        _print_table(found)
+        print_findings(found, colours={"ok": "green", "warning": "yellow", "missing": "red"})
     else:
         for line in plain_lines(found):
             click.echo(line)
     if not can_run(found):
         raise SystemExit(ExitCode.ENVIRONMENT)
-
-
-def plain_lines(found: Iterable[Check]) -> Iterator[str]:
-    """The findings as aligned lines, each remedy on a line of its own."""
-    found = list(found)
-    width = max((len(check.name) for check in found), default=0)
-    for check in found:
-        yield f"{check.status:<7}  {check.name:<{width}}  {check.found}"
-        if check.remedy:
-            yield f"{'':<7}  {'':<{width}}  -> {check.remedy}"
-
-
-def _print_table(found: Iterable[Check]) -> None:
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    colours = {"ok": "green", "warning": "yellow", "missing": "red"}
-    table = Table("", "", "Found", "What to do", box=None, pad_edge=False)
-    for check in found:
-        status = Text(check.status, style=colours[check.status])
-        table.add_row(status, Text(check.name), Text(check.found), Text(check.remedy))
-    Console(highlight=False).print(table)

@@ -123,6 +123,10 @@ _LIMITS = (
 )  # fmt: skip
 
 
+_PREFLIGHT = (
+    click.option("--no-preflight", is_flag=True,
+                 help="Run rows that cannot succeed as well; without it the Hub is asked about each model first."),
+)  # fmt: skip
 _BATCH = (
     click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
                  help="Runs under way at a time, each with GPUs of its own."),
@@ -135,6 +139,7 @@ _BATCH = (
     click.option("--fail-fast", is_flag=True, help="Begin no further run once one has failed."),
     click.option("--only-new", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
                  help="Skip what this earlier results table or leaderboard snapshot has already."),
+    *_PREFLIGHT,
 )  # fmt: skip
 
 _DRY_RUN = (click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop."),)
@@ -225,6 +230,11 @@ def batch_options(command: Command) -> Command:
 def dry_run_option(command: Command) -> Command:
     """Resolve and show instead of running."""
     return _with(_DRY_RUN, command)
+
+
+def preflight_option(command: Command) -> Command:
+    """Whether a model is looked at before it is run."""
+    return _with(_PREFLIGHT, command)
 
 
 def results_option(command: Command) -> Command:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from energy_score import version_line
-from energy_score.commands.options import executor_from, executor_options, load_options, measurement_options
+from energy_score.commands.options import (
+    executor_from,
+    executor_options,
+    load_options,
+    measurement_options,
+    preflight_option,
+)
 from energy_score.contract.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -51,6 +57,7 @@ def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value:
               help="Where the run's files are written; an earlier run's go to aside/ in it.")  # fmt: skip
 @measurement_options
 @executor_options
+@preflight_option
 @click.option("--dry-run", is_flag=True, help="Resolve, show the run's specification, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="Events and the result as JSON lines on standard output.")
 @click.option(*_HYDRA_FLAGS, "hydra_flag", is_flag=False, flag_value="", hidden=True, expose_value=False,
@@ -101,6 +108,7 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
         open_executor=partial(executor_from, dict(parameters)),
         timeout_s=parameters["timeout_s"],
         gpu_wait_s=parameters["gpu_wait_s"],
+        preflight=not parameters["no_preflight"],
         as_json=parameters["as_json"],
     )
 

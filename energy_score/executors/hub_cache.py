@@ -27,15 +27,24 @@ def datasets_cache() -> Path:
 
 def is_model_cached(model_id: str, revision: str | None) -> bool:
     """Whether config and all weights of ``revision`` (a branch, tag or commit; None is main) are in the cache."""
+    snapshot = cached_snapshot(model_id, revision)
+    try:
+        return snapshot is not None and (snapshot / "config.json").exists() and _has_weights(snapshot)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index may hold anything
+        return False
+
+
+def cached_snapshot(model_id: str, revision: str | None) -> Path | None:
+    """The folder of what the cache holds of ``revision`` (as above), whole or not; None where it holds nothing."""
     repository = hub_cache() / f"models--{model_id.replace('/', '--')}"
     revision = revision or "main"
     try:
         is_commit = _COMMIT.fullmatch(revision) and (repository / "snapshots" / revision).is_dir()
         commit = revision if is_commit else (repository / "refs" / revision).read_text(encoding="ascii").strip()
         snapshot = repository / "snapshots" / commit
-        return (snapshot / "config.json").exists() and _has_weights(snapshot)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index may hold anything
-        return False
+        return snapshot if snapshot.is_dir() else None
+    except (OSError, ValueError):
+        return None
 
 
 def is_dataset_cached(name: str) -> bool:

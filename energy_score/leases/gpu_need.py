@@ -1,22 +1,17 @@
 """How many GPUs a run is leased: one for classes A and B, as many as its weights need for class C."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from energy_score.contract.run_report import Gpu
-from energy_score.contract.run_spec import RunSpec
+from energy_score.contract.run_spec import Dtype, RunSpec
+from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
+from energy_score.weights.safetensors_header import read_tensors
 
 # Source: the methodology's Table 2: class C is more than one GPU's 80 GB.
 _CLASS_C_LEAST = 2
-# Source: the methodology's formula below Table 2, "20 % overhead for framework and other memory requirements".
-_OVERHEAD = 1.2
 _BYTES_PER_MIB = 2**20
-_BYTES_OF_DTYPE = {"float32": 4, "float16": 2, "bfloat16": 2}
-# Source: the safetensors format; other types (packed integers, 8-bit floats) stay as they are stored.
-_CAST_TYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
-_HEADER_MAX_BYTES = 100_000_000  # the format's own limit
 
 
 def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
@@ -38,30 +33,14 @@ def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
     if weights_bytes is None:
         return len(gpus)
     smallest_bytes = min(gpu.memory_mib for gpu in gpus) * _BYTES_PER_MIB
-    fitting = math.ceil(_OVERHEAD * weights_bytes / smallest_bytes)
+    fitting = math.ceil(OVERHEAD * weights_bytes / smallest_bytes)
     return max(fitting, _CLASS_C_LEAST if spec.model_class == "C" else 1)
 
 
-def loaded_bytes(folder: Path, *, dtype: str) -> int | None:
+def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
     """What the safetensors files in ``folder`` take once loaded in ``dtype``; None where there are none to read."""
     files = sorted(folder.glob("*.safetensors"))
     try:
-        return sum(_loaded_bytes_of(file, _BYTES_OF_DTYPE[dtype]) for file in files) if files else None
-    except (OSError, ValueError, LookupError, TypeError):  # a damaged file: loading it will say so
+        return sum(loaded_bytes_of(read_tensors(file), dtype) for file in files) if files else None
+    except (OSError, ValueError):  # a damaged file: loading it will say so
         return None
-
-
-def _loaded_bytes_of(file: Path, bytes_each: int) -> int:
-    with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
-        if length > _HEADER_MAX_BYTES:
-            raise ValueError("no safetensors header")
-        header = json.loads(stream.read(length))
-    total = 0
-    for name, tensor in header.items():
-        if name == "__metadata__":
-            continue
-        first, last = tensor["data_offsets"]
-        stored_each = _CAST_TYPES.get(tensor["dtype"])
-        total += (last - first) if stored_each is None else (last - first) // stored_each * bytes_each
-    return total

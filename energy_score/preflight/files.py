@@ -85,13 +85,23 @@ def spreadsheet_checks(csv: Path) -> list[Check]:
     return [Check("spreadsheet", "ok", f"{csv}: {len(configs)} rows", "")]
 
 
-def _disk_check(name: str, path: Path, min_bytes: int, remedy: str) -> Check:
+def free_bytes_at(path: Path) -> int:
+    """The free bytes of the file system that ``path`` lies on, or would."""
+    return shutil.disk_usage(_existing(path)).free
+
+
+def _existing(path: Path) -> Path:
     existing = path.absolute()
     while not existing.exists():
         existing = existing.parent
+    return existing
+
+
+def _disk_check(name: str, path: Path, min_bytes: int, remedy: str) -> Check:
+    existing = _existing(path)
     if not os.access(existing, os.W_OK):
         return Check(name, "missing", f"{path}: {existing} may not be written", remedy)
-    free_bytes = shutil.disk_usage(existing).free
+    free_bytes = free_bytes_at(existing)
     found = f"{path}: {free_bytes / _GIB:.1f} GiB free"
     if free_bytes < min_bytes:
         return Check(name, "warning", f"{found}, below {min_bytes / _GIB:g} GiB", remedy)

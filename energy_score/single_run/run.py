@@ -10,6 +10,7 @@ import click
 
 from energy_score.batch.attempt import Attempt
 from energy_score.batch.plan import PlannedRun
+from energy_score.batch.preflight import preflighted
 from energy_score.batch.progress import open_progress
 from energy_score.batch.summary import how_measured, print_rows
 from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode
@@ -19,6 +20,7 @@ from energy_score.leases.gpu_leases import awaited_lease, open_gpu_leases
 from energy_score.leases.gpu_need import gpus_needed
 from energy_score.leases.output_lock import locked_output
 from energy_score.preflight.files import token_checks
+from energy_score.preflight.models.surroundings import surroundings_here, visible_gpus
 from energy_score.single_run.gpus import show_gpus
 from energy_score.single_run.ledger import SingleRunLedger
 from energy_score.single_run.order import SingleOrder
@@ -34,6 +36,7 @@ def run(
     open_executor: Callable[[], Executor],
     timeout_s: float,
     gpu_wait_s: float,
+    preflight: bool,
     as_json: bool,
 ) -> ExitCode:
     """The exit code of the run; its files, or the record of its failure, lie in ``results``.
@@ -53,6 +56,15 @@ def run(
             attempt = Attempt(
                 ledger=ledger, executor=executor, progress=open_progress(as_json=as_json), timeout_s=timeout_s
             )
+            if preflight:
+                found = preflighted(
+                    [planned], is_to_do=lambda _: True, sheet_name="",
+                    here=surroundings_here(executor=executor.name, gpus=visible_gpus()),
+                )  # fmt: skip
+                for note in found.notes:
+                    attempt.progress.note(note)
+                if found.plan[0].refusal is not None:
+                    return _refused(attempt, found.plan[0], as_json=as_json)
             with _leased(spec, gpu_wait_s) as gpu_uuids:
                 return _attempted(attempt, replace(planned, spec=spec), spec, gpu_uuids, as_json=as_json)
     finally:
@@ -76,10 +88,17 @@ def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None
             lease.release()
 
 
+def _refused(attempt: Attempt, planned: PlannedRun, *, as_json: bool) -> ExitCode:
+    """Keep the refusal as the run's result, and show it."""
+    attempt.keep(planned, partial(attempt.ledger.record_refusal, planned))
+    attempt.progress.batch_started(run_count=1, headline=planned.label)
+    return _shown(attempt, planned, outcome="refused", code=ExitCode.SOME_RUNS_FAILED, as_json=as_json)
+
+
 def _attempted(
     attempt: Attempt, planned: PlannedRun, spec: RunSpec, gpu_uuids: tuple[str, ...] | None, *, as_json: bool
 ) -> ExitCode:
-    ledger, progress = attempt.ledger, attempt.progress
+    progress = attempt.progress
     progress.batch_started(run_count=1, headline=f"{planned.label}: {how_measured(spec)}")
     for note in spec.notes:
         progress.note(note)
@@ -88,8 +107,13 @@ def _attempted(
         code = attempt.run(planned, spec, gpu_uuids=gpu_uuids)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
-    row = ResultsAggregator(ledger.output_directory).row_of(ledger.directory(planned.name).path)
     outcome = "done" if code is ExitCode.OK else "failed"
+    return _shown(attempt, planned, outcome=outcome, code=code, as_json=as_json)
+
+
+def _shown(attempt: Attempt, planned: PlannedRun, *, outcome: str, code: ExitCode, as_json: bool) -> ExitCode:
+    ledger, progress = attempt.ledger, attempt.progress
+    row = ResultsAggregator(ledger.output_directory).row_of(ledger.directory(planned.name).path)
     progress.run_finished(planned, outcome=outcome, row=row, detail=row.error_message or "")
     progress.batch_finished(f"results: {ledger.output_directory}")
     if not as_json:

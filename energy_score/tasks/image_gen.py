@@ -12,4 +12,5 @@ TASK = Task(
     dtype="float32",
     input_unit="token",
     output_unit="image",
+    index_file="model_index.json",
 )

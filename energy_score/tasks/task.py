@@ -38,3 +38,5 @@ class Task:
     has_reasoning: bool = False
     runs_as: str | None = None
     title: str = ""
+    # The file that every model of the task has, by which libraries know what it is.
+    index_file: str = "config.json"

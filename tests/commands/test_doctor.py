@@ -10,7 +10,8 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from energy_score.commands.doctor import can_run, checks, doctor, plain_lines
+from energy_score.commands.doctor import can_run, checks, doctor
+from energy_score.commands.findings_table import plain_lines
 from energy_score.preflight.check import Check, Status
 from tests.stand_in_server import silent, unused_port
 

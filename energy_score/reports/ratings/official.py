@@ -1,5 +1,6 @@
 """The published snapshots that come with the program, and how a snapshot is named on the command line."""
 
+from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 
@@ -14,6 +15,11 @@ def official_names() -> list[str]:
     return sorted(entry.name.removesuffix(".json") for entry in _FOLDER.iterdir() if entry.name.endswith(".json"))
 
 
+def official_file(name: str) -> AbstractContextManager[Path]:
+    """The file of a snapshot that comes with the program, there while the context is open."""
+    return resources.as_file(_FOLDER / f"{name}.json")
+
+
 def open_snapshot(name_or_file: str) -> CohortSnapshot:
     """The published snapshot of that name, or the one in that file.
 
@@ -22,7 +28,7 @@ def open_snapshot(name_or_file: str) -> CohortSnapshot:
         RecordError: the file is damaged, or was changed after it was issued.
     """
     if name_or_file in official_names():
-        with resources.as_file(_FOLDER / f"{name_or_file}.json") as path:
+        with official_file(name_or_file) as path:
             return CohortSnapshot.read(path)
     path = Path(name_or_file)
     if not path.is_file():

@@ -9,9 +9,10 @@ from energy_score.engine.backends.backend import Completion, PreparedQuery, Row,
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.memory import failing_load, failing_query
 from energy_score.engine.backends.pytorch.read_back import read_back
-from energy_score.engine.backends.pytorch.registry import INDEX_FILES, load_function, way_of
+from energy_score.engine.backends.pytorch.registry import load_function, way_of
 from energy_score.engine.backends.pytorch.task_model import TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.tasks.registry import task_of
 
 
 class PyTorchBackend:
@@ -32,7 +33,7 @@ class PyTorchBackend:
         torch.manual_seed(self._spec.generation.seed)
         way = way_of(self._spec.task)
         with failing_load(self._spec.model_id):
-            source = ModelSource.of(self._spec, index_file=INDEX_FILES.get(way, "config.json"))
+            source = ModelSource.of(self._spec, index_file=task_of(way).index_file)
             self._loaded = load_function(way)(source)
         # Some models warn at every call of generate; what must be known of a model is in its notes.
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]

@@ -21,8 +21,6 @@ TASK_MODELS = {
     "image_gen": "image_gen:ImageGenerator",
     "image_captioning": "image_captioning:ImageCaptioner",
 }
-# The file that every model of a task has, where it is not config.json.
-INDEX_FILES = {"image_gen": "model_index.json"}
 
 
 def way_of(task: str) -> str:

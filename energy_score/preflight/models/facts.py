@@ -1,0 +1,152 @@
+"""What was read of one model: the Hub's answer or a folder's files, and nothing judged yet."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
+from energy_score.weights.quantization import Quantization, quantization_of
+from energy_score.weights.safetensors_header import Tensor
+
+Where = Literal["hub", "cache", "folder"]
+# Why nothing more is known: there is none, no such revision, the Hub keeps it back, or nobody could be asked.
+Absence = Literal["missing", "revision", "disabled", "unknown"]
+
+CARD = "README.md"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+ADAPTER = "adapter_config.json"
+_TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
+
+
+class UnreadableError(Exception):
+    """A file is there and cannot be read; ``is_refused``: its repository is gated and gives it to others alone."""
+
+    def __init__(self, reason: str, *, is_refused: bool = False) -> None:
+        super().__init__(reason)
+        self.is_refused = is_refused
+
+
+Read = Callable[[str], str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model is meant: a Hub id and revision (None: main), or the folder at ``path``, with its ``index_file``."""
+
+    model_id: str
+    path: str | None
+    revision: str | None
+    index_file: str
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model; None is unknown everywhere.
+
+    ``files`` are its files with their sizes in bytes. ``index`` is the content of its index file (config.json), with
+    ``index_fault`` in its place where that cannot be read. ``tensors`` are those of the weights that a run loads.
+    ``cached`` says whether this machine has all of it, and ``download_bytes`` what is still to come.
+    """
+
+    where: Where
+    absence: Absence | None = None
+    detail: str = ""
+    model_id: str = ""
+    commit: str | None = None
+    is_private: bool | None = None
+    is_gated: bool | None = None
+    has_access: bool | None = None
+    files: Mapping[str, int | None] = field(default_factory=dict)
+    weights: WeightFiles = field(default_factory=WeightFiles)
+    index: Mapping[str, Any] | None = None
+    index_fault: str | None = None
+    tokenizer_config: Mapping[str, Any] | None = None
+    adapter_base: str | None = None
+    card: str | None = None
+    tensors: tuple[Tensor, ...] | None = None
+    tensors_fault: str | None = None
+    cached: bool = False
+    download_bytes: int | None = None
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """As the config states it."""
+        return quantization_of(self.index or {})
+
+    @property
+    def has_chat_template(self) -> bool | None:
+        """Whether the tokenizer has one."""
+        if any(name in self.files for name in _TEMPLATE_FILES):
+            return True
+        if TOKENIZER_CONFIG not in self.files:
+            return False
+        return None if self.tokenizer_config is None else bool(self.tokenizer_config.get("chat_template"))
+
+    @property
+    def text_config(self) -> Mapping[str, Any]:
+        """The part of the config that describes the language model."""
+        inner = (self.index or {}).get("text_config")
+        return inner if isinstance(inner, dict) else self.index or {}
+
+
+def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
+    """The fields of ``ModelFacts`` that any listing of files tells, each text read by ``read``."""
+    refused = False
+
+    def text_of(name: str) -> str | None:
+        nonlocal refused
+        if name not in files:
+            return None
+        try:
+            return read(name)
+        except UnreadableError as error:
+            refused = refused or error.is_refused
+            return None
+
+    index: Mapping[str, Any] | None = None
+    index_fault: str | None = None if index_file in files else f"there is no {index_file}"
+    if index_file in files:
+        try:
+            index = _json_of(read(index_file))
+        except UnreadableError as error:
+            refused, index_fault = error.is_refused, None if error.is_refused else f"unknown: {error}"
+        except ValueError as error:
+            index_fault = f"{index_file} cannot be read: {error}"
+    # The card of a gated model may be readable where nothing else is.
+    card = text_of(CARD) if CARD in files else ""
+    return {
+        "files": files,
+        "weights": weight_files_of(files, index_file=index_file),
+        "index": index,
+        "index_fault": index_fault,
+        "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
+        "adapter_base": _base_of(_tolerant_json_of(None if refused else text_of(ADAPTER))),
+        "card": card,
+        "has_access": not refused,
+    }
+
+
+def _json_of(text: str) -> Mapping[str, Any]:
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(content, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - a fault of the file, not of a call
+    return content
+
+
+def _tolerant_json_of(text: str | None) -> Mapping[str, Any] | None:
+    """The object in ``text``; None for what is none: loading the tokenizer will say so."""
+    if text is None:
+        return None
+    try:
+        return _json_of(text)
+    except ValueError:
+        return None
+
+
+def _base_of(adapter: Mapping[str, Any] | None) -> str | None:
+    base = (adapter or {}).get("base_model_name_or_path")
+    return base if isinstance(base, str) else None

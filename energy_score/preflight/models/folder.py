@@ -1,0 +1,54 @@
+"""The facts of a model in a folder: a local one, or the snapshot of one that the Hub's cache holds."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from energy_score.executors.hub_cache import cached_snapshot, is_model_cached
+from energy_score.preflight.models.facts import Model, ModelFacts, UnreadableError, Where, facts_of_files
+from energy_score.weights.safetensors_header import Tensor, read_tensors
+
+TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
+# A folder of results or checkpoints beside the weights may hold any number of files.
+_DEPTH = ("*", "*/*")
+
+
+def read_folder(folder: Path, *, index_file: str, where: Where = "folder") -> ModelFacts:
+    """The facts of the model in ``folder``; nothing leaves the machine."""
+    files: dict[str, int | None] = {
+        path.relative_to(folder).as_posix(): path.stat().st_size
+        for pattern in _DEPTH
+        for path in folder.glob(pattern)
+        if path.is_file()
+    }
+
+    def read(name: str) -> str:
+        if (files[name] or 0) > TEXT_MAX_BYTES:
+            raise UnreadableError(f"{name} has {files[name]} bytes")
+        try:
+            return (folder / name).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise UnreadableError(f"{name}: {error.strerror}") from error
+
+    known = facts_of_files(files, read, index_file=index_file)
+    tensors, fault = _tensors_of([folder / name for name in known["weights"].names], known["weights"].kind)
+    return ModelFacts(where=where, tensors=tensors, tensors_fault=fault, cached=True, download_bytes=0, **known)
+
+
+def read_cache(model: Model, *, reason: str) -> ModelFacts:
+    """The facts of what the Hub's cache holds of ``model``; ``reason`` is why the Hub itself was not asked."""
+    snapshot = cached_snapshot(model.model_id, model.revision)
+    if snapshot is None:
+        return ModelFacts(where="hub", absence="unknown", detail=reason)
+    facts = read_folder(snapshot, index_file=model.index_file, where="cache")
+    is_whole = is_model_cached(model.model_id, model.revision)
+    download_bytes = 0 if is_whole else None
+    return replace(facts, commit=snapshot.name, detail=reason, cached=is_whole, download_bytes=download_bytes)
+
+
+def _tensors_of(files: list[Path], kind: str) -> tuple[tuple[Tensor, ...] | None, str | None]:
+    if kind != "safetensors":
+        return None, None
+    try:
+        return tuple(tensor for file in files for tensor in read_tensors(file)), None
+    except (OSError, ValueError) as error:
+        return None, str(error)

@@ -1,0 +1,1 @@
+"""What weight files hold, told from their headers: tensors, parameters, bytes once loaded."""

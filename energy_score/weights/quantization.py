@@ -1,0 +1,59 @@
+"""How a model's weights are quantized, as its own config says."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+# Methods whose name says the bits. Source: transformers, QuantizationMethod and the config of each method.
+_BITS_OF_METHOD = {"mxfp4": 4, "fp8": 8, "fbgemm_fp8": 8, "finegrained_fp8": 8, "eetq": 8}
+_KEYS = ("bits", "nbits", "num_bits", "w_bit", "weights", "weight_quant_params", "quant_config")
+
+
+class Quantization(NamedTuple):
+    """The method and the bits of a weight; ``bits`` is None where the config does not tell."""
+
+    method: str
+    bits: int | None
+
+    def __str__(self) -> str:
+        """As a reader knows it: ``gptq, 4 bit``."""
+        return f"{self.method}, {self.bits or 'an unknown number of'} bit"
+
+
+def quantization_of(config: Mapping[str, Any]) -> Quantization | None:
+    """The quantization that ``config`` states, None where it states none."""
+    for place in (config, config.get("text_config")):
+        stated = place.get("quantization_config") if isinstance(place, dict) else None
+        if isinstance(stated, dict):
+            method = str(stated.get("quant_method") or "unknown method").lower()
+            return Quantization(method, _bits_of(method, stated))
+    return None
+
+
+def _bits_of(method: str, stated: Mapping[str, Any]) -> int | None:
+    if method == "bitsandbytes" or "load_in_4bit" in stated or "load_in_8bit" in stated:
+        four, eight = (stated.get(f"load_in_{bits}bit") or stated.get(f"_load_in_{bits}bit") for bits in ("4", "8"))
+        return 4 if four else 8 if eight else None
+    return _BITS_OF_METHOD.get(method) or _first_bits(stated)
+
+
+def _first_bits(stated: object) -> int | None:
+    """The least number of bits among the keys that the methods use, at whatever depth."""
+    if isinstance(stated, bool):
+        return None
+    if isinstance(stated, int):
+        return stated if 1 <= stated <= 8 else None  # noqa: PLR2004 - more is no quantization
+    if isinstance(stated, str):
+        named = re.search(r"int([1-8])\b|float(8)", stated)
+        return int(named[1] or named[2]) if named else None
+    if not isinstance(stated, dict):
+        return None
+    inner = (stated[key] for key in _KEYS if key in stated)
+    groups = (
+        group.get("weights")
+        for groups in [stated.get("config_groups")]
+        if isinstance(groups, dict)
+        for group in groups.values()
+        if isinstance(group, dict)
+    )
+    return min((bits for part in (*inner, *groups) if (bits := _first_bits(part)) is not None), default=None)

@@ -1,0 +1,52 @@
+"""The tensors of a safetensors file, read from its header alone.
+
+Source: the safetensors format: 8 bytes of length, a JSON object, then the data.
+"""
+
+import json
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_HEADER_MAX_BYTES = 100_000_000  # the format's own limit
+_METADATA = "__metadata__"
+
+
+class Tensor(NamedTuple):
+    """One stored tensor, or several of one type taken together; ``dtype`` is spelled as the format does (``BF16``)."""
+
+    name: str
+    dtype: str
+    element_count: int
+    stored_bytes: int
+
+
+def read_tensors(file: Path) -> tuple[Tensor, ...]:
+    """The tensors of ``file``.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no safetensors file.
+    """
+    with file.open("rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if length > _HEADER_MAX_BYTES:
+            raise ValueError(f"{file.name}: no safetensors header")
+        header = json.loads(stream.read(length))
+    if not isinstance(header, dict):
+        raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - a fault of the file, not of a call
+    return tensors_of(header)
+
+
+def tensors_of(header: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    """The tensors that a parsed header names; ValueError for what no writer of the format writes."""
+    tensors = []
+    try:
+        for name, entry in header.items():
+            if name != _METADATA:
+                first, last = entry["data_offsets"]
+                tensors.append(Tensor(name, entry["dtype"], prod(entry["shape"]), last - first))
+    except (LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"a tensor without type, shape or place: {error}") from error
+    return tuple(tensors)

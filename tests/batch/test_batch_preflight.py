@@ -1,0 +1,72 @@
+"""Facts about the rows that a batch refuses before it begins."""
+
+from pathlib import Path
+
+import pytest
+
+from energy_score.batch.plan import PlannedRun
+from energy_score.batch.preflight import preflighted
+from energy_score.contract.run_spec import PromptPlan
+from energy_score.preflight.models.surroundings import Surroundings
+from tests.model_cases import hub_models
+from tests.model_hub import model_hub
+from tests.preflight.models.conftest import ask
+from tests.record_factory import make_config, make_spec
+
+HERE = Surroundings(model_types=frozenset({"llama"}), free_bytes=10**12)
+
+
+def planned(model_id: str, **spec: object) -> PlannedRun:
+    plain = {"model_id": model_id, "revision": None, "model_class": "A", "prompt_plan": PromptPlan()}
+    return PlannedRun(model_id, make_config(model_id=model_id), make_spec(**(plain | spec)))
+
+
+def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("good", "missing", "adapter", "own-code", "gated-without", "no-card", "server-error")
+    with model_hub(hub_models()) as hub:
+        ask(monkeypatch, hub.address, tmp_path)
+        found = preflighted(
+            [planned(f"lab/{name}") for name in names], is_to_do=lambda _: True, here=HERE, sheet_name="my.csv"
+        )
+    refused = {run.name.removeprefix("lab/"): run.refusal for run in found.plan if run.spec is None}
+    assert set(refused) == {"missing", "adapter", "own-code", "gated-without"}
+    assert all((text or "").startswith("my.csv:2: preflight: ") for text in refused.values())
+    assert all("(--no-preflight runs it all the same)" in (text or "") for text in refused.values())
+    assert found.notes == ("preflight: lab/no-card would not be accepted as a submission: card, licence",)
+
+
+def test_rows_that_are_done_ask_a_server_or_are_another_packages_are_not_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = [
+        planned("lab/missing"), planned("lab/missing", backend="vllm", endpoint="http://localhost:8000/v1"),
+        planned("lab/missing", backend="toy"),
+    ]  # fmt: skip
+    with model_hub({}) as hub:
+        ask(monkeypatch, hub.address, tmp_path)
+        found = preflighted(plan, is_to_do=lambda run: run is not plan[0], here=HERE, sheet_name="my.csv")
+        assert hub.requests == []
+    assert list(found.plan) == plan
+
+
+def test_a_hub_that_cannot_be_asked_refuses_nothing_and_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(monkeypatch, "http://127.0.0.1:9", tmp_path)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    plan = [planned("lab/a"), planned("lab/b")]
+    found = preflighted(plan, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
+    assert list(found.plan) == plan
+    [note] = found.notes
+    assert note.startswith("preflight: the Hub was not asked (offline")
+    assert note.endswith("2 models are judged by its cache")
+
+
+def test_one_request_serves_every_row_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with model_hub(hub_models()) as hub:
+        ask(monkeypatch, hub.address, tmp_path)
+        rows = [planned("lab/good", reasoning_state=state) for state in ("", "Off", "On")]
+        preflighted(rows, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
+        assert sum("/api/models/lab/good" in request for request in hub.requests) == 1

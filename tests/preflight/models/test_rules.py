@@ -1,0 +1,177 @@
+"""Facts about single rules, where a case of the Hub would not show them."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from energy_score.contract.run_report import Gpu
+from energy_score.contract.run_spec import GenerationSettings, GpuRequirement, PromptPlan
+from energy_score.preflight.models.facts import ModelFacts
+from energy_score.preflight.models.finding import Finding, refusal_of
+from energy_score.preflight.models.judgement import RULES, findings_of
+from energy_score.preflight.models.rules.rule import Question
+from energy_score.preflight.models.surroundings import ELSEWHERE, Surroundings
+from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
+from energy_score.weights.safetensors_header import Tensor
+from tests.record_factory import H100, make_config, make_spec
+
+CONSUMER = Gpu(uuid="GPU-1", name="NVIDIA GeForce RTX 4090", memory_mib=24564)
+BF16 = GenerationSettings(max_new_tokens=10, min_new_tokens=10, dtype="bfloat16", seed=42)
+
+
+def question(
+    *, billions: float = 7, facts: dict[str, Any] | None = None, here: Surroundings | None = None, **spec: Any
+) -> Question:
+    count = int(billions * 1e9)
+    known = ModelFacts(
+        where="hub", model_id="lab/m", commit="c" * 40, is_private=False, is_gated=False, has_access=True,
+        files={"config.json": 1, "tokenizer.json": 1, "model.safetensors": 2 * count},
+        weights=WeightFiles("safetensors", ("model.safetensors",)), index={"model_type": "llama"}, card="",
+        tensors=(Tensor("w", "BF16", count, 2 * count),), download_bytes=1,
+    )  # fmt: skip
+    plain = {"model_id": "lab/m", "model_class": "A", "generation": BF16, "prompt_plan": PromptPlan()}
+    return Question(
+        replace(known, **(facts or {})), make_config(model_id="lab/m"), make_spec(**(plain | spec)),
+        here or Surroundings(model_types=frozenset({"llama"}), free_bytes=10**15),
+    )  # fmt: skip
+
+
+def found(name: str, asked: Question) -> Finding:
+    finding = RULES[name](asked)
+    assert finding is not None
+    return finding
+
+
+@pytest.mark.parametrize(
+    ("billions", "count", "gpus", "status", "bars"),
+    [
+        (7, 1, [CONSUMER], "pass", False),
+        (11.5, 1, [CONSUMER], "warn", False),  # the weights fit, what comes on top does not
+        (13, 1, [CONSUMER], "fail", True),
+        (13, 1, [CONSUMER, H100], "warn", False),  # it may get the larger one
+        (70, None, [H100], "fail", True),
+        (72, None, [H100] * 2, "warn", False),
+        (70, None, [H100] * 3, "pass", False),
+        (70, 0, [CONSUMER], "pass", False),
+    ],
+)
+def test_only_weights_that_exceed_every_gpu_bar_the_run(
+    billions: float, count: int | None, gpus: list[Gpu], status: str, *, bars: bool
+) -> None:
+    asked = question(
+        billions=billions, gpu_requirement=GpuRequirement(count=count), here=Surroundings(gpus=gpus, model_types=None)
+    )
+    finding = found("memory", asked)
+    assert (finding.status, finding.bars_run) == (status, bars)
+
+
+def test_the_cache_of_a_long_answer_counts_and_is_cut_at_the_context() -> None:
+    config = {"num_hidden_layers": 32, "num_attention_heads": 32, "num_key_value_heads": 8, "hidden_size": 4096}
+    thinking = BF16.model_copy(update={"max_new_tokens": 8192})
+    text = found("memory", question(facts={"index": config}, generation=thinking)).found
+    assert "14 GB of weights and 1.07 GB of cache" in text  # 2 x 32 layers x 8 heads x 128 x 8,192 tokens x 2 bytes
+    short = config | {"max_position_embeddings": 1024}
+    assert "134 MB of cache" in found("memory", question(facts={"index": short}, generation=thinking)).found
+
+
+def test_float32_weights_are_counted_as_they_are_ordered() -> None:
+    asked = question(facts={"tensors": (Tensor("w", "F32", 10**9, 4 * 10**9),)})
+    assert found("memory", asked).found.startswith("2 GB of weights")
+    whole = question(
+        facts={"tensors": (Tensor("w", "BF16", 10**9, 2 * 10**9),)},
+        generation=BF16.model_copy(update={"dtype": "float32"}),
+    )
+    assert found("memory", whole).found.startswith("4 GB of weights")
+
+
+def test_code_of_the_repository_runs_only_where_the_row_says_so_and_is_never_rated() -> None:
+    own = {"index": {"model_type": "x", "auto_map": {}}}
+    refused = found("remote_code", question(facts=own))
+    allowed = found("remote_code", question(facts=own, trust_remote_code=True))
+    untold = found("remote_code", question(facts=own, here=Surroundings(model_types=None)))
+    assert [(one.status, one.bars_run) for one in (refused, allowed, untold)] == [
+        ("fail", True), ("fail", False), ("warn", False),
+    ]  # fmt: skip
+
+
+def test_a_switch_without_a_template_bars_the_run_and_harmony_needs_none() -> None:
+    switch = PromptPlan(chat_template_kwargs={"enable_thinking": False})
+    harmony = switch.model_copy(update={"template_fallback": "harmony"})
+    assert found("chat_template", question(prompt_plan=switch)).bars_run
+    assert found("chat_template", question(prompt_plan=harmony)).status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("billions", "stated", "status"),
+    [(20, "A", "pass"), (20.1, "A", "fail"), (66, "B", "pass"), (66.1, "B", "fail"), (66.1, "C", "pass"),
+     (7, "C", "fail"), (7, None, "pass")],
+)  # fmt: skip
+def test_the_class_is_the_one_that_the_size_implies(billions: float, stated: str | None, status: str) -> None:
+    assert found("class", question(billions=billions, model_class=stated)).status == status
+
+
+def test_tasks_without_classes_templates_and_tokens_are_not_asked_for_them() -> None:
+    asked = question(task="image_classification", model_class=None)
+    names = {finding.name for finding in findings_of(asked)}
+    assert names.isdisjoint({"class", "chat_template"})
+    assert found("tokenizer", asked).status == "warn"
+
+
+@pytest.mark.parametrize(
+    ("config", "stored", "status"),
+    [("bfloat16", "BF16", "pass"), ("float16", "F16", "fail"), ("float32", "F32", "pass"), (None, "F16", "fail"),
+     (None, "F8_E4M3", "warn"), ("torch.bfloat16", "BF16", "pass")],
+)  # fmt: skip
+def test_one_16_bit_type_is_not_the_other(config: str | None, stored: str, status: str) -> None:
+    facts = {"index": {"torch_dtype": config}, "tensors": (Tensor("w", stored, 1, 2),)}
+    assert found("precision", question(facts=facts)).status == status
+
+
+def test_where_runs_happen_elsewhere_nothing_about_this_machine_bars_them() -> None:
+    gone = question(facts={"absence": "missing"}, here=ELSEWHERE)
+    gated = question(facts={"has_access": False, "is_gated": True}, here=ELSEWHERE)
+    assert refusal_of(findings_of(gone)) is None
+    assert refusal_of(findings_of(gated)) is None
+    adapter = question(facts={"weights": WeightFiles("adapter"), "adapter_base": "lab/base"}, here=ELSEWHERE)
+    assert "an adapter of lab/base" in (refusal_of(findings_of(adapter)) or "")
+
+
+def test_random_weights_need_none_of_the_models_own() -> None:
+    bare = {"weights": WeightFiles(), "tensors": None}
+    assert found("weights", question(facts=bare)).bars_run
+    assert not found("weights", question(facts=bare, no_weights=True)).bars_run
+
+
+def test_what_the_cache_holds_can_be_run_though_the_hub_has_it_no_more() -> None:
+    gone = question(facts={"absence": "missing", "cached": True})
+    assert found("exists", gone).status == "fail"
+    assert refusal_of(findings_of(gone)) is None
+
+
+@pytest.mark.parametrize(
+    ("files", "index_file", "kind", "names"),
+    [
+        (["model.safetensors", "pytorch_model.bin", "model.fp16.safetensors"], "config.json", "safetensors", 1),
+        (["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors", "consolidated.safetensors"],
+         "config.json", "safetensors", 2),
+        (["unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_model.safetensors",
+          "unet/diffusion_pytorch_model.fp16.safetensors", "sd_xl.safetensors"], "model_index.json", "safetensors", 2),
+        (["modules.json", "0_Transformer/pytorch_model.bin"], "config.json", "pickle", 1),
+        (["consolidated.safetensors", "tf_model.h5"], "config.json", "other", 2),
+        (["adapter_config.json", "adapter_model.safetensors", "model.safetensors"], "config.json", "safetensors", 1),
+    ],
+)  # fmt: skip
+def test_the_weights_are_those_that_the_library_of_the_task_loads(
+    files: list[str], index_file: str, kind: str, names: int
+) -> None:
+    found_files = weight_files_of(files, index_file=index_file)
+    assert (found_files.kind, len(found_files.names), found_files.missing) == (kind, names, ())
+
+
+def test_the_telling_finding_stands_first_in_a_refusal() -> None:
+    findings = [
+        Finding("config", "fail", "none", "add it", bars_run=True), Finding("card", "fail", "short", "write"),
+        Finding("weights", "fail", "an adapter", "merge it", bars_run=True),
+    ]  # fmt: skip
+    assert refusal_of(findings) == "weights: an adapter; merge it; also: config"
