@@ -131,8 +131,7 @@ def test_a_documented_command_is_understood(document: str, line: str, checkout: 
         arguments, cwd=checkout, env=environment() | {"PYTHON_BIN": sys.executable} | variables, capture_output=True,
         text=True, timeout=60, check=False,
     )  # fmt: skip
-    # validate and preflight say 1 where rows of the shipped sheet would be refused, preflight 3 without the Hub, and the
-    # others 4 where no batch has run.
+    # 1: rows of the shipped sheet would be refused; 3: no Hub to ask; 4: no batch has run.
     expected = next((codes for command, codes in ENDS.items() if command in arguments), (0,))
     assert done.returncode in expected, done.stderr
     assert done.stdout or done.returncode

@@ -20,7 +20,7 @@ _DISTRIBUTION = "ai-energy-score-batch-runner"
 _PYTHON_MIN = (3, 11)
 # The extra that the local executor runs with; packages of the others are only needed for what they are named after.
 _RUN_EXTRA = "pytorch"
-_OPTIONAL_EXTRAS = ("endpoint", "docker", "reports")
+_OPTIONAL_EXTRAS = ("endpoint", "docker", "reports", "signing")
 
 
 class _Requirement(NamedTuple):
