@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Record, SafeLine
 from energy_score.contract.run_owner import Owner
 
 
@@ -17,13 +17,13 @@ class RunUnderWay(Record):
     the measured queries at the pace so far.
     """
 
-    name: str
-    label: str
+    name: SafeLine
+    label: SafeLine
     started_at: datetime
     attempt: int = 1
     gpu_uuids: tuple[str, ...] | None = None
-    stage: str | None = None
-    phase: str | None = None
+    stage: SafeLine | None = None
+    phase: SafeLine | None = None
     queries_done: int | None = None
     queries_planned: int | None = None
     gpu_energy_j: float | None = None
@@ -35,10 +35,10 @@ class RunUnderWay(Record):
 class RecentFailure(Record):
     """A run that failed or was refused in this batch."""
 
-    name: str
-    label: str
+    name: SafeLine
+    label: SafeLine
     failed_at: datetime
-    message: str
+    message: SafeLine
 
 
 class BatchStatus(Record):
@@ -50,11 +50,11 @@ class BatchStatus(Record):
 
     schema_version: Literal[1] = 1
     process: Owner
-    command: str
+    command: SafeLine
     started_at: datetime
     updated_at: datetime
     finished_at: datetime | None = None
-    headline: str = ""
+    headline: SafeLine = ""
     run_count: int = 0
     counts: dict[str, int] = Field(default_factory=dict)
     under_way: tuple[RunUnderWay, ...] = ()

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+from collections.abc import Iterator
 from datetime import datetime
 
 from energy_score.contract.plain_text import one_line, without_secrets
@@ -11,7 +12,7 @@ _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _IN_FORMAT = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
 # A progress bar that never breaks its line must not fill the disk.
 _LINE_MAX_CHARACTERS = 8000
-_TOKEN_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
+_SECRET_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "VLLM_API_KEY")
 
 
 class LineFormatter(logging.Formatter):
@@ -37,10 +38,19 @@ def log_line(text: str, *, level: str = "INFO") -> str:
 
 def safe_line(text: str) -> str:
     """``text`` on one line, without terminal escapes and access tokens, cut where it is longer than any message."""
-    line = without_secrets(one_line(text), filter(None, map(os.environ.get, _TOKEN_VARIABLES)))
+    line = without_secrets(one_line(text), _secrets())
     if len(line) <= _LINE_MAX_CHARACTERS:
         return line
     return f"{line[:_LINE_MAX_CHARACTERS]} [{len(line) - _LINE_MAX_CHARACTERS} characters cut]"
+
+
+def holds_secret(text: str) -> bool:
+    """Whether ``text`` holds an access token, or the value of one of the environment's keys."""
+    return without_secrets(text, _secrets()) != text
+
+
+def _secrets() -> Iterator[str]:
+    return filter(None, map(os.environ.get, _SECRET_VARIABLES))
 
 
 def _indented(line: str) -> str:

@@ -1,7 +1,9 @@
 """Text from outside (model names, library messages, log lines) made safe to stand on one line of a log or a table."""
 
+import base64
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
 
 # CSI and OSC sequences with their arguments, then any other two-character escape.
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
@@ -12,7 +14,10 @@ _NOT_ON_A_LINE = re.compile(
 )
 # A Hub token is hf_ and 34 letters and digits; names such as hf_hub_download have no such run.
 _HUB_TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
-_NAMED_TOKEN = re.compile(r"\b(HF_TOKEN|HUGGING_FACE_HUB_TOKEN)(\s*[=:]\s*)\S+")
+_NAMED_TOKEN = re.compile(r"\b(HF_TOKEN|HUGGING_FACE_HUB_TOKEN|VLLM_API_KEY)(\s*[=:]\s*)\S+")
+# What a client shows to a server, and the user and password of an address, as a proxy's may have.
+_SHOWN_KEY = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{16,}")
+_IN_ADDRESS = re.compile(r"(://)[^/\s:@]*:[^/\s@]+@")
 _HIDDEN = "***"
 # A shorter "secret" would blank out half of a log.
 _SECRET_MIN_LENGTH = 6
@@ -26,8 +31,14 @@ def one_line(text: str) -> str:
 
 
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` with Hub tokens, the values of token variables, and each of ``secrets`` replaced by ``***``."""
+    """``text`` with ``***`` in place of every access token in it, and of each of ``secrets``.
+
+    Tokens are those of the Hub, the values of token variables, what a client showed to a server, and the user and
+    password of an address. A secret is also known as part of an address, and in Base64.
+    """
     for secret in secrets:
         if len(secret) >= _SECRET_MIN_LENGTH:
-            text = text.replace(secret, _HIDDEN)
+            for form in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()):
+                text = text.replace(form, _HIDDEN)
+    text = _IN_ADDRESS.sub(rf"\1{_HIDDEN}@", _SHOWN_KEY.sub(rf"\1 {_HIDDEN}", text))
     return _NAMED_TOKEN.sub(rf"\1\2{_HIDDEN}", _HUB_TOKEN.sub(f"hf_{_HIDDEN}", text))

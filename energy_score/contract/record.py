@@ -3,11 +3,16 @@
 import os
 import tempfile
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from energy_score.contract.errors import RecordError
+from energy_score.contract.log_line import safe_line
+
+# Text that a server, a model's code, a library or another machine said. Made safe when the record is made, and again
+# when it is read: a record may come from anywhere.
+SafeLine = Annotated[str, AfterValidator(safe_line)]
 
 
 class Record(BaseModel):

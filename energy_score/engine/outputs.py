@@ -1,11 +1,10 @@
 """The documented files beside the report, each written whole or not at all."""
 
-import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from energy_score.contract.csv_text import table_text
 from energy_score.contract.grid import grid_factor
 from energy_score.contract.record import write_atomically
 from energy_score.contract.run_directory import RunDirectory
@@ -40,7 +39,7 @@ def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> No
         )
         for record in records
     )
-    write_atomically(directory.queries_file, _csv(header, rows))
+    write_atomically(directory.queries_file, table_text(header, rows))
 
 
 def write_texts(directory: RunDirectory, answers: Iterable[Answer]) -> None:
@@ -86,7 +85,7 @@ def write_energy_files(directory: RunDirectory, report: RunReport) -> None:
         "estimate",
         factor.source,
     )
-    write_atomically(directory.emissions_file, _csv(header, [row]))
+    write_atomically(directory.emissions_file, table_text(header, [row]))
 
 
 def format_wh(energy_wh: float) -> str:
@@ -99,11 +98,3 @@ def format_wh(energy_wh: float) -> str:
 
 def _mean_wh(figure: PhaseStatistics | None) -> float | None:
     return None if figure is None else watt_hours(figure.mean_energy_j)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()

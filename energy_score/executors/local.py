@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import IO
 
 import energy_score
-from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
+from energy_score.contract.errors import (
+    CODE_NEEDS_A_CONTAINER,
+    EnvironmentNotReadyError,
+    RowRefusedError,
+    UsageError,
+)
 from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, optimum_python
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
@@ -86,7 +91,13 @@ class LocalExecutor:
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the child may finish its query before KeyboardInterrupt goes on."""
+        """As the protocol says; on Ctrl-C the child may finish its query before KeyboardInterrupt goes on.
+
+        Raises:
+            RowRefusedError: the run would execute code from the model's repository on this machine.
+        """
+        if spec.runs_foreign_code:
+            raise RowRefusedError(f"Trust Remote Code: {spec.model_id}: {CODE_NEEDS_A_CONTAINER}")
         command = [
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),

@@ -12,7 +12,7 @@ from energy_score.engine.backends.backend import FinishReason
 
 _DONE = b"[DONE]"
 _FINISHED: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
-_LONGEST_QUOTE = 120
+_LONGEST_DETAIL = 300
 
 
 class StreamError(Exception):
@@ -91,12 +91,14 @@ def _parsed(data: bytes) -> dict[str, object]:
     try:
         event = json.loads(data)
     except ValueError as error:
-        raise StreamError(f"an event is not JSON: {_quote(data)}") from error
+        raise StreamError(f"an event of {len(data)} bytes is not JSON") from error  # no word of it: it may be an answer
     if not isinstance(event, dict):
-        raise StreamError(f"an event is no JSON object: {_quote(data)}")
+        raise StreamError(f"an event of {len(data)} bytes is no JSON object")
     if event.get("error") is not None or event.get("object") == "error":
         told = event.get("error", event)
-        raise StreamError(f"the server failed: {told.get('message', told) if isinstance(told, dict) else told}")
+        if isinstance(told, dict):
+            told = told.get("message", told)
+        raise StreamError(f"the server failed: {shortened(told)}")
     return event
 
 
@@ -108,14 +110,14 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
         seen.usage = _counts(usage)
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):
-            raise StreamError(f"a choice is no JSON object: {choice!r}")
+            raise StreamError(f"a choice is no JSON object but {type(choice).__name__}")
         if text := _text_of(choice):
             seen.texts.append(text)
             seen.times_s.append(time_s)
         reason = choice.get("finish_reason")
         if reason is not None:
-            if reason not in _FINISHED:
-                raise StreamError(f"the answer ended with {reason!r}; valid is {' or '.join(_FINISHED)}")
+            if not isinstance(reason, str) or reason not in _FINISHED:
+                raise StreamError(f"the answer ended with {shortened(repr(reason))}; valid is {' or '.join(_FINISHED)}")
             seen.finish_reason = _FINISHED[reason]
 
 
@@ -132,9 +134,11 @@ def _counts(usage: dict[str, object]) -> tuple[int, int]:
     counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     prompt, completion = counts
     if not isinstance(prompt, int) or not isinstance(completion, int) or min(prompt, completion) < 0:
-        raise StreamError(f"the usage holds no token counts: {usage}")
+        raise StreamError(f"the usage holds no token counts: {shortened(usage)}")
     return prompt, completion
 
 
-def _quote(data: bytes) -> str:
-    return data[:_LONGEST_QUOTE].decode("utf-8", errors="replace")
+def shortened(told: object) -> str:
+    """What a server told, on one line and no longer than a message can bear."""
+    line = " ".join(str(told).split())
+    return line if len(line) <= _LONGEST_DETAIL else f"{line[:_LONGEST_DETAIL]}…"

@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx2
 
 from energy_score.contract.endpoint_address import is_loopback
+from energy_score.engine.endpoint.answer_stream import shortened
 
 # The variable under which vLLM's own server reads the key that it asks for.
 _KEY_VARIABLE = "VLLM_API_KEY"
@@ -20,7 +21,6 @@ _CONNECT_TIMEOUT_S = 10.0
 _RETRY_WAITS_S = (0.2, 0.5)
 _LONGEST_RETRY_AFTER_S = 30.0
 _BUSY = (429, 503)
-_LONGEST_DETAIL = 300
 # Its line for every request would be one for every query.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
@@ -74,7 +74,7 @@ class HttpClient:
         try:
             answer: object = json.loads(text)
         except ValueError as error:
-            raise HttpError(f"{url}: the answer is not JSON: {_shortened(text)}") from error
+            raise HttpError(f"{url}: the answer is not JSON: {shortened(text)}") from error
         return answer
 
     @contextlib.contextmanager
@@ -138,7 +138,7 @@ def _refusal(response: httpx2.Response) -> str:
     if isinstance(content, dict):
         error = content.get("error", content.get("detail", content.get("message", content)))
         detail = error.get("message", error) if isinstance(error, dict) else error
-    return f"{response.url}: HTTP {response.status_code}: {_shortened(str(detail)) or response.reason_phrase}"
+    return f"{response.url}: HTTP {response.status_code}: {shortened(str(detail)) or response.reason_phrase}"
 
 
 def _cause(error: Exception) -> str:
@@ -148,8 +148,3 @@ def _cause(error: Exception) -> str:
     if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
         return f"the connection was cut ({str(error) or type(error).__name__})"
     return str(error) or type(error).__name__
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_DETAIL else f"{line[:_LONGEST_DETAIL]}…"
