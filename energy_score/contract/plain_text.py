@@ -1,6 +1,7 @@
 """Text from outside (model names, library messages, log lines) made safe to stand on one line of a log or a table."""
 
 import base64
+import json
 import re
 from collections.abc import Iterable
 from urllib.parse import quote
@@ -8,9 +9,11 @@ from urllib.parse import quote
 # CSI and OSC sequences with their arguments, then any other two-character escape.
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
 # C0 and C1 controls, line and paragraph separators, invisible marks, those that reverse the reading direction among
-# them, and lone surrogates, which no file can hold.
+# them, lone surrogates, which no file can hold, and noncharacters, which no XML can. The two joiners stay: languages
+# and emoji are written with them.
 _NOT_ON_A_LINE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
 )
 # A Hub token is hf_ and 34 letters and digits; names such as hf_hub_download have no such run.
 _HUB_TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
@@ -30,15 +33,22 @@ def one_line(text: str) -> str:
     return _NOT_ON_A_LINE.sub(" ", _TERMINAL_ESCAPE.sub("", text)).strip()
 
 
+def shortened(text: str, most: int) -> str:
+    """``text`` as by ``one_line``, and cut where it has more than ``most`` characters."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with ``***`` in place of every access token in it, and of each of ``secrets``.
 
     Tokens are those of the Hub, the values of token variables, what a client showed to a server, and the user and
-    password of an address. A secret is also known as part of an address, and in Base64.
+    password of an address. A secret is also known in JSON, as part of an address, and in Base64.
     """
     for secret in secrets:
         if len(secret) >= _SECRET_MIN_LENGTH:
-            for form in (secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode()):
+            in_base64 = base64.b64encode(secret.encode(errors="replace")).decode()
+            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), in_base64):
                 text = text.replace(form, _HIDDEN)
     text = _IN_ADDRESS.sub(rf"\1{_HIDDEN}@", _SHOWN_KEY.sub(rf"\1 {_HIDDEN}", text))
     return _NAMED_TOKEN.sub(rf"\1\2{_HIDDEN}", _HUB_TOKEN.sub(f"hf_{_HIDDEN}", text))

@@ -8,11 +8,13 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from energy_score.contract.plain_text import shortened
 from energy_score.engine.backends.backend import FinishReason
 
 _DONE = b"[DONE]"
 _FINISHED: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
-_LONGEST_DETAIL = 300
+# Of what a server tells, so much goes into a message.
+LONGEST_DETAIL = 300
 
 
 class StreamError(Exception):
@@ -98,7 +100,7 @@ def _parsed(data: bytes) -> dict[str, object]:
         told = event.get("error", event)
         if isinstance(told, dict):
             told = told.get("message", told)
-        raise StreamError(f"the server failed: {shortened(told)}")
+        raise StreamError(f"the server failed: {shortened(str(told), LONGEST_DETAIL)}")
     return event
 
 
@@ -117,7 +119,8 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
         reason = choice.get("finish_reason")
         if reason is not None:
             if not isinstance(reason, str) or reason not in _FINISHED:
-                raise StreamError(f"the answer ended with {shortened(repr(reason))}; valid is {' or '.join(_FINISHED)}")
+                told = shortened(repr(reason), LONGEST_DETAIL)
+                raise StreamError(f"the answer ended with {told}; valid is {' or '.join(_FINISHED)}")
             seen.finish_reason = _FINISHED[reason]
 
 
@@ -134,11 +137,5 @@ def _counts(usage: dict[str, object]) -> tuple[int, int]:
     counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     prompt, completion = counts
     if not isinstance(prompt, int) or not isinstance(completion, int) or min(prompt, completion) < 0:
-        raise StreamError(f"the usage holds no token counts: {shortened(usage)}")
+        raise StreamError(f"the usage holds no token counts: {shortened(str(usage), LONGEST_DETAIL)}")
     return prompt, completion
-
-
-def shortened(told: object) -> str:
-    """What a server told, on one line and no longer than a message can bear."""
-    line = " ".join(str(told).split())
-    return line if len(line) <= _LONGEST_DETAIL else f"{line[:_LONGEST_DETAIL]}…"

@@ -12,7 +12,8 @@ from typing import Any, Self
 import httpx2
 
 from energy_score.contract.endpoint_address import is_loopback
-from energy_score.engine.endpoint.answer_stream import shortened
+from energy_score.contract.plain_text import shortened
+from energy_score.engine.endpoint.answer_stream import LONGEST_DETAIL
 
 # The variable under which vLLM's own server reads the key that it asks for.
 _KEY_VARIABLE = "VLLM_API_KEY"
@@ -74,7 +75,7 @@ class HttpClient:
         try:
             answer: object = json.loads(text)
         except ValueError as error:
-            raise HttpError(f"{url}: the answer is not JSON: {shortened(text)}") from error
+            raise HttpError(f"{url}: the answer is not JSON: {shortened(text, LONGEST_DETAIL)}") from error
         return answer
 
     @contextlib.contextmanager
@@ -138,7 +139,8 @@ def _refusal(response: httpx2.Response) -> str:
     if isinstance(content, dict):
         error = content.get("error", content.get("detail", content.get("message", content)))
         detail = error.get("message", error) if isinstance(error, dict) else error
-    return f"{response.url}: HTTP {response.status_code}: {shortened(str(detail)) or response.reason_phrase}"
+    told = shortened(str(detail), LONGEST_DETAIL) or response.reason_phrase
+    return f"{response.url}: HTTP {response.status_code}: {told}"
 
 
 def _cause(error: Exception) -> str:

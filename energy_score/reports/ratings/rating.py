@@ -1,5 +1,6 @@
 """Who gets how many stars: only rateable and comparable runs, each within its task (and class for text generation)."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -90,6 +91,8 @@ def unrated_because(row: ResultRow) -> str | None:
         return f"the run failed: {row.error_message or 'no result'}"
     if row.wh_per_1000_queries is None:
         return "no GPU energy was measured"
+    if not row.model_name or not 0 < row.wh_per_1000_queries < math.inf:
+        return "it names no model, or its GPU energy is no positive number"  # a table may come from anywhere
     if row.rateable is None or row.comparable is None:
         return "the table has no verdict for it"
     reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
