@@ -4,17 +4,15 @@ import base64
 import json
 import re
 from collections.abc import Iterable
+from unicodedata import category
 from urllib.parse import quote
 
 # CSI and OSC sequences with their arguments, then any other two-character escape.
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
-# C0 and C1 controls, line and paragraph separators, invisible marks, those that reverse the reading direction among
-# them, lone surrogates, which no file can hold, and noncharacters, which no XML can. The two joiners stay: languages
-# and emoji are written with them.
-_NOT_ON_A_LINE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
-    r"\ud800-\udfff\U000e0000-\U000e007f]"
-)
+# Controls, invisible marks (those that reverse the reading direction among them), lone surrogates, which no file can
+# hold, and the ends of lines and paragraphs; two that no XML can hold. The joiners stay: languages and emoji need them.
+_NOT_ON_A_LINE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NEVER, _ALWAYS = frozenset("\ufffe\uffff"), frozenset("\u200c\u200d")
 # A Hub token is hf_ and 34 letters and digits; names such as hf_hub_download have no such run.
 _HUB_TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
 _NAMED_TOKEN = re.compile(r"\b(HF_TOKEN|HUGGING_FACE_HUB_TOKEN|VLLM_API_KEY)(\s*[=:]\s*)\S+")
@@ -30,7 +28,13 @@ def one_line(text: str) -> str:
     """``text`` without terminal escapes, every control character and line break a space, the ends stripped."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    return _NOT_ON_A_LINE.sub(" ", _TERMINAL_ESCAPE.sub("", text)).strip()
+    return "".join(map(_seen, _TERMINAL_ESCAPE.sub("", text))).strip()
+
+
+def _seen(character: str) -> str:
+    if character in _NEVER or (category(character) in _NOT_ON_A_LINE and character not in _ALWAYS):
+        return " "
+    return character
 
 
 def shortened(text: str, most: int) -> str:

@@ -4,10 +4,11 @@ Model code and libraries write to both as well, so that nothing here may be take
 an ``event`` holds, and not that a line ever ends.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from energy_score.contract.foreign_json import parsed
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 OnLogLine = Callable[[str], None]
@@ -22,8 +23,8 @@ _TOO_MUCH = 10**15  # of queries, of joules
 def dispatch(line: str, on_event: OnEvent, on_log_line: OnLogLine) -> None:
     """Give an event to ``on_event``, and what a library printed to standard output to the log."""
     try:
-        content = json.loads(line)
-    except (ValueError, RecursionError):
+        content = parsed(line)
+    except ValueError:
         content = None
     fields = _FIELDS.get(str(content.get("event"))) if isinstance(content, dict) else None
     if fields is not None and all(is_valid(content.get(name)) for name, is_valid in fields.items()):

@@ -1,10 +1,10 @@
 """How many GPUs a run is leased: one for classes A and B, as many as its weights need for class C."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from energy_score.contract.foreign_json import parsed
 from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import RunSpec
 
@@ -47,7 +47,14 @@ def loaded_bytes(folder: Path, *, dtype: str) -> int | None:
     files = sorted(folder.glob("*.safetensors"))
     try:
         return sum(_loaded_bytes_of(file, _BYTES_OF_DTYPE[dtype]) for file in files) if files else None
-    except (OSError, ValueError, LookupError, TypeError):  # a damaged file: loading it will say so
+    except (
+        OSError,
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+    ):  # a damaged file: loading it will say so
         return None
 
 
@@ -56,7 +63,7 @@ def _loaded_bytes_of(file: Path, bytes_each: int) -> int:
         length = int.from_bytes(stream.read(8), "little")
         if length > _HEADER_MAX_BYTES:
             raise ValueError("no safetensors header")
-        header = json.loads(stream.read(length))
+        header = parsed(stream.read(length))
     total = 0
     for name, tensor in header.items():
         if name == "__metadata__":

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 import time
+import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -46,7 +47,8 @@ def forms_of(secret: str) -> set[bytes]:
 
 def is_plain(text: str) -> bool:
     """Whether every character stands there and does no more; the joiners of emoji and some languages may."""
-    return text.replace("\u200d", "").replace("\u200c", "").isprintable()
+    acting = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return not [sign for sign in text if unicodedata.category(sign) in acting and sign not in "\u200c\u200d"]
 
 
 def raw_controls(text: str) -> list[str]:

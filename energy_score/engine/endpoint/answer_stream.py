@@ -4,10 +4,10 @@ vLLM: pieces, then an event without choices that has the usage, then ``[DONE]``.
 last one with the usage, and the end of the stream. An answer is whole where a finish reason and the usage came.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from energy_score.contract.foreign_json import parsed
 from energy_score.contract.plain_text import shortened
 from energy_score.engine.backends.backend import FinishReason
 
@@ -91,7 +91,7 @@ def _events(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_
 
 def _parsed(data: bytes) -> dict[str, object]:
     try:
-        event = json.loads(data)
+        event = parsed(data)
     except ValueError as error:
         raise StreamError(f"an event of {len(data)} bytes is not JSON") from error  # no word of it: it may be an answer
     if not isinstance(event, dict):

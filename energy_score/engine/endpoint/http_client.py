@@ -1,7 +1,6 @@
 """HTTP to one server: every failure in words, none of them waited for without end."""
 
 import contextlib
-import json
 import logging
 import os
 import ssl
@@ -12,6 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from energy_score.contract.endpoint_address import is_loopback
+from energy_score.contract.foreign_json import parsed
 from energy_score.contract.plain_text import shortened
 from energy_score.engine.endpoint.answer_stream import LONGEST_DETAIL
 
@@ -73,7 +73,7 @@ class HttpClient:
         with self._opened("POST", url, body) as response:
             text = "".join(response.iter_text())
         try:
-            answer: object = json.loads(text)
+            answer: object = parsed(text)
         except ValueError as error:
             raise HttpError(f"{url}: the answer is not JSON: {shortened(text, LONGEST_DETAIL)}") from error
         return answer
@@ -132,7 +132,7 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
 
 def _refusal(response: httpx2.Response) -> str:
     try:
-        content = response.json()
+        content = parsed(response.text)
     except ValueError:
         content = None
     detail: object = response.text
