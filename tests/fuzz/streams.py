@@ -6,9 +6,7 @@ import itertools
 import json
 import socket
 import threading
-from collections.abc import Sequence
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
 from hypothesis import strategies as st
 
@@ -127,31 +125,30 @@ outputs = st.tuples(
         max_size=6,
     ).map(b"\n".join),
     st.integers(1, 60),
+    st.sampled_from(["plain", "json", "plain", "json", "rich"]),  # the last takes a tenth of a second
 )  # fmt: skip
 
 
-def check_output(case: tuple[bytes, int]) -> None:
+def check_output(case: tuple[bytes, int, str]) -> None:
     """Whatever an engine's process writes, every view of the batch goes on, and each log line is one."""
-    data, size = case
+    data, size, kind = case
     planned = PlannedRun("run", make_config(), make_spec())
     with scratch() as folder, contextlib.redirect_stderr(io.StringIO()) as stderr:
         shown = io.StringIO()
-        views: Sequence[Progress] = (PlainProgress(shown), JsonProgress(shown), RichProgress())
-        for view in views:
-            live = LiveStatus(view, folder, jobs=1)
-            live.batch_started(run_count=1, headline="x")
-            live.run_started(planned)
-            with RunLog(folder, "run") as run_log:
-
-                def tell(event: Any, live: LiveStatus = live) -> None:
-                    live.engine_event(planned, event)
-
-                feed = LineFeed(lambda line, tell=tell, run_log=run_log: dispatch(line, tell, run_log.line))  # type: ignore[misc]
-                for start in range(0, len(data), size):
-                    feed.feed(data[start : start + size])
-                feed.close()
-            live.batch_finished("x")
-            BatchStatus.read(folder / FILE_NAME)
+        view: Progress = RichProgress() if kind == "rich" else PlainProgress(shown)
+        if kind == "json":
+            view = JsonProgress(shown)
+        live = LiveStatus(view, folder, jobs=1)
+        live.batch_started(run_count=1, headline="x")
+        live.run_started(planned)
+        with RunLog(folder, "run") as run_log:
+            feed = LineFeed(lambda line: dispatch(line, partial(live.engine_event, planned), run_log.line))
+            step = max(size, len(data) // 100)
+            for start in range(0, len(data), step):
+                feed.feed(data[start : start + step])
+            feed.close()
+        live.batch_finished("x")
+        BatchStatus.read(folder / FILE_NAME)
         log = folder / "logs" / "run.log"
         for line in log.read_text(encoding="utf-8").split("\n")[:-1] if log.exists() else ():
             assert is_plain(line), line
