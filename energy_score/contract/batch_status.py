@@ -1,11 +1,10 @@
 """What a batch is doing: ``batch_status.json`` in its output directory, written anew while it runs."""
 
-from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import Field
 
-from energy_score.contract.record import Record, SafeLine
+from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_owner import Owner
 
 
@@ -19,7 +18,7 @@ class RunUnderWay(Record):
 
     name: SafeLine
     label: SafeLine
-    started_at: datetime
+    started_at: Moment
     attempt: int = 1
     gpu_uuids: tuple[str, ...] | None = None
     stage: SafeLine | None = None
@@ -37,7 +36,7 @@ class RecentFailure(Record):
 
     name: SafeLine
     label: SafeLine
-    failed_at: datetime
+    failed_at: Moment
     message: SafeLine
 
 
@@ -51,9 +50,9 @@ class BatchStatus(Record):
     schema_version: Literal[1] = 1
     process: Owner
     command: SafeLine
-    started_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None = None
+    started_at: Moment
+    updated_at: Moment
+    finished_at: Moment | None = None
     headline: SafeLine = ""
     run_count: int = 0
     counts: dict[str, int] = Field(default_factory=dict)

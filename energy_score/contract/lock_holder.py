@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from energy_score.contract.log_line import safe_line
-from energy_score.contract.record import Record, SafeLine
+from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_owner import Owner
 
 # A long selection says nothing that its beginning does not.
@@ -18,7 +18,7 @@ class LockHolder(Record):
     """The process that holds a lock, since when, and the command it was started with."""
 
     process: Owner
-    since: datetime
+    since: Moment
     command: SafeLine
 
     @classmethod

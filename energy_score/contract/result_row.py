@@ -1,8 +1,6 @@
 """One row of master_results.csv: the 19 documented columns first, then the further ones."""
 
-from datetime import datetime
-
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record
 
 DOCUMENTED_COLUMNS = (
     "model_name",
@@ -63,7 +61,7 @@ class ResultRow(Record):
     co2_emissions_g: float | None = None
     tokens_per_joule: float | None = None
     avg_energy_per_prompt_wh: float | None = None
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
     error_message: str | None = None
 
     wh_per_1000_queries: float | None = None

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from energy_score.contract.record import Record, SafeLine
+from energy_score.contract.record import Moment, Record, SafeLine
 
 LABEL_PREFIX = "ai-energy-score.owner."
 _PROC = Path("/proc")
@@ -77,11 +77,11 @@ class RunOwner(Record):
     run_id: str
     process: Owner
     executor: SafeLine
-    started_at: datetime
+    started_at: Moment
     cluster_job: SafeLine | None = None
     gpu_uuids: tuple[str, ...] | None = None
     attempt: int = 1
-    finished_at: datetime | None = None
+    finished_at: Moment | None = None
     concurrent_runs: int | None = None
 
     @classmethod

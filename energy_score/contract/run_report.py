@@ -1,13 +1,12 @@
 """What one run measured: written by the engine, last, once."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from energy_score.contract.optimum_use import OptimumUse
-from energy_score.contract.record import Record, SafeLine
+from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
 
@@ -246,8 +245,8 @@ class RunReport(Record):
     run_id: str
     spec_identity: str
     spec: RunSpec
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     model: LoadedModel
     dataset_revision: str | None
     phases: tuple[PhaseEnergy, ...]

@@ -31,11 +31,12 @@ def checked_server_command(template: str) -> str:
             "without it: the server reads VLLM_API_KEY and HF_TOKEN from the environment"
         )
     try:
-        names = {
-            name for word in shlex.split(template) for _, name, _, _ in Formatter().parse(word) if name is not None
-        }
+        fields = [field for word in shlex.split(template) for field in Formatter().parse(word) if field[1] is not None]
     except ValueError as error:
         raise UsageError(f"--server-command {template!r}: {error}; {_valid()}") from error
+    if any(form or conversion for _, _, form, conversion in fields):
+        raise UsageError(f"--server-command {template!r}: a placeholder is a name alone; {_valid()}")
+    names = {str(name) for _, name, _, _ in fields}
     unknown = sorted(names - set(PLACEHOLDERS))
     if unknown:
         raise UsageError(f"--server-command: {{{unknown[0]}}} is not known; {_valid()}")

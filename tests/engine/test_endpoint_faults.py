@@ -77,6 +77,7 @@ FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
     "an error in it": (stream(GOOD, '{"error": {"message": "out of memory"}}'), "the server failed: out of memory"),
     "usage without counts": (stream(LAST, '{"choices": [], "usage": {"prompt_tokens": null}}'), "no token counts"),
     "an aborted answer": (stream(GOOD.replace("null", '"abort"'), USAGE), "the answer ended with 'abort'"),
+    "a refusal without an end": (status(400, "x" * 2**24), "an answer of more than 16777216 bytes"),
     "400": (status(400, {"error": {"message": "max_tokens=5000 is too large"}}), "HTTP 400: max_tokens=5000 is too"),
     "404": (status(404, {"error": {"message": "The model `x` does not exist."}}), "HTTP 404: The model `x` does not"),
     "429": (status(429, {"detail": "too many requests"}), "HTTP 429: too many requests"),

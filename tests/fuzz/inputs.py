@@ -185,10 +185,15 @@ def check_model_files(case: tuple[bytes, bytes, int | None]) -> None:
             is_model_cached("org/m", None)
 
 
+_MANY_DIGITS = [("--gpus", "9" * 5000)]
+_FORMATTED = [("--server-command", "serve {port:>{dtype}}")]
+
 INPUTS = {
     "model files": Target(model_files, check_model_files),
     "sheets": Target(st.one_of(sheets, sheets, st.binary(max_size=80)), check_sheet),
     "keys": Target(key_values, check_keys),
     "prompts": Target(prompt_files, check_prompts),
-    "options": Target(options, check_options, found=([("--gpus", "9" * 5000)],)),
+    "options": Target(
+        options, check_options, found=([("--gpus", "9" * 5000)], [("--server-command", "{port:>{dtype}}")])
+    ),
 }

@@ -15,12 +15,15 @@ hostile = st.sampled_from([*HOSTILE.values(), "\ud800", "\udfff\ud800", "\U0010f
 texts = st.one_of(hostile, st.text(max_size=40))
 printed = texts.filter(lambda text: text.isprintable() and text.isascii())
 # Numbers at the edges of what a type, a formula or a file can hold.
+moments = st.sampled_from(
+    ["2025-11-17T03:15:00", "2025-11-17", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+)
 numbers = st.one_of(
     st.sampled_from([0, -1, 1, 2**31, 2**63, 10**400, -0.0, 1e308, -1e308, 5e-324, float("inf"), float("nan")]),
     st.integers(),
     st.floats(),
 )
-leaves = st.one_of(st.none(), st.booleans(), numbers, texts)
+leaves = st.one_of(st.none(), st.booleans(), numbers, texts, moments)
 values = st.recursive(
     leaves,
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(texts, inner, max_size=3)),

@@ -12,6 +12,8 @@ from energy_score.contract.plain_text import shortened
 from energy_score.engine.backends.backend import FinishReason
 
 _DONE = b"[DONE]"
+# Far more than one piece of an answer, or a whole one.
+_EVENT_MAX_BYTES = 2**24
 _FINISHED: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
 # Of what a server tells, so much goes into a message.
 LONGEST_DETAIL = 300
@@ -79,6 +81,8 @@ def _events(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_
     rest, last_s = b"", elapsed_s()
     for part in parts:
         *lines, rest = (rest + part).split(b"\n")
+        if len(rest) > _EVENT_MAX_BYTES:
+            raise StreamError(f"an event of more than {_EVENT_MAX_BYTES} bytes")
         events = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
         if events:
             last_s = elapsed_s()
