@@ -1,6 +1,7 @@
 """Keys and tokens are planted, runs and reports are made, and every byte that was left behind is looked through."""
 
 import base64
+import json
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,22 @@ from typing import Any
 
 import pytest
 
+from energy_score.cluster.slurm_commands import script
+from energy_score.cluster.task_list import ClusterTask, NodeSettings, TaskList
 from energy_score.contract.log_line import holds_secret
+from energy_score.contract.run_report import LoadedModel
+from energy_score.reports.leaderboard.update import update_site
 from tests.command_line import command
 from tests.endpoint_server import Script, endpoint_server
+from tests.record_factory import (
+    make_config,
+    make_failure,
+    make_queries,
+    make_report,
+    make_run,
+    make_spec,
+    make_statistics,
+)
 from tests.security.conftest import EchoWorkplace
 from tests.security.traces import command_lines, contents_below, forms_of
 from tests.toy_installation import ROOT
@@ -156,6 +170,46 @@ def test_a_planted_secret_is_found_nowhere(
     assert [(name, found) for name, data in left if (found := found_in(data))] == []
     # They were there to be hidden: what the models, the Hub and the server said came through without them.
     assert any(b"token *** key ***" in data for _, data in left)
+
+
+@pytest.mark.usefixtures("planted")
+def test_what_is_made_from_records_that_quote_secrets_is_without_them(tmp_path: Path) -> None:
+    """Labels, snapshots and sites, of runs whose every word from outside holds a key."""
+    output, quoted = tmp_path / "output", f"shown {HUB_TOKEN} and {json.dumps(API_KEY)} to {PROXY}"
+    for number in range(3):
+        plain = make_report()
+        report = make_report(
+            spec=make_spec(model_id=f"org/model-{number}"),
+            statistics=make_statistics(share=1 + number),
+            queries=make_queries(first_error=quoted, failed=number),
+            model=LoadedModel(**(plain.model.model_dump() | {"notes": (quoted,)})),
+        )
+        make_run(output, f"rated-{number}", report=report, config=make_config(chat_template="x"))
+    make_run(output, "failed", failure=make_failure(message=quoted, log_tail="x"))
+    own = ("--results", str(output), "--against", "own")
+    ended = [
+        command("aggregate", "--output-dir", str(output)),
+        command("label", *own, "--to", str(tmp_path / "labels")),
+        command("snapshot", "--results", str(output), "--name", "x", str(tmp_path / "snapshot.json")),
+        command("leaderboard", *own, "--site", str(tmp_path / "site")),
+    ]
+    assert {one.exit_code for one in ended} == {0}
+    update_site(tmp_path / "nightly", output, against="own")
+    shutil.rmtree(tmp_path / "hub home")
+    left = [("told", one.told.encode()) for one in ended] + list(contents_below(tmp_path))
+    assert [(name, found) for name, data in left if (found := found_in(data))] == []
+    assert "shown *** and" in (tmp_path / "nightly" / "leaderboard.csv").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("planted")
+def test_what_slurm_is_given_holds_no_secret(tmp_path: Path) -> None:
+    """The script that sbatch keeps, and the list of tasks that lies beside the runs; jobs inherit the environment."""
+    listed = TaskList.of(
+        [ClusterTask(name="run", run_id="run_1")], engine="slurm", output_directory=tmp_path, gpu_count=1,
+        node=NodeSettings(executor="docker", image="sha256:1", timeout_s=60),
+    )  # fmt: skip
+    listed.save()
+    assert not found_in(script(listed.file).encode() + listed.file.read_bytes())
 
 
 def test_the_search_finds_each_form() -> None:
