@@ -186,12 +186,14 @@ def check_model_files(case: tuple[bytes, bytes, int | None]) -> None:
 
 
 _MANY_DIGITS = [("--gpus", "9" * 5000)]
+_LONG_NUMBER = ["backend.no_weights=" + "9" * 5000]
+_DEEP_LIST = ["scenario.reasoning_params=" + "[" * 400 + "]" * 400]
 _FORMATTED = [("--server-command", "serve {port:>{dtype}}")]
 
 INPUTS = {
     "model files": Target(model_files, check_model_files),
     "sheets": Target(st.one_of(sheets, sheets, st.binary(max_size=80)), check_sheet),
-    "keys": Target(key_values, check_keys),
+    "keys": Target(key_values, check_keys, found=(_LONG_NUMBER, _DEEP_LIST)),
     "prompts": Target(prompt_files, check_prompts),
     "options": Target(
         options, check_options, found=([("--gpus", "9" * 5000)], [("--server-command", "{port:>{dtype}}")])
