@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @results_option
 @click.option(
     "--queries-per-year",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=0, min_open=True, max=1e18),
     required=True,
     metavar="N",
     help="The volume to estimate for, as 1e9.",
