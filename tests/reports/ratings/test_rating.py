@@ -143,3 +143,10 @@ def test_what_only_a_table_from_elsewhere_says_is_unrated_and_no_member(changes:
     assert [rating.unrated_because for rating in rate_among(rows)] == [None, None, reason]
     [cohort] = snapshot_of(rows, name="x", issued="2026-11-24", source="x").cohorts
     assert [member.model for member in cohort.members] == ["a", "b"]
+
+
+def test_a_time_without_an_offset_is_compared_as_utc() -> None:
+    older = make_row("a", 1.0, timestamp=datetime(2026, 11, 23))  # noqa: DTZ001 - as a table from elsewhere may say it
+    ratings = rate_among([make_row("a", 1.5), older, make_row("b", 2.0)])
+    assert [rating.stars is None for rating in ratings] == [False, True, False]
+    assert str(ratings[1].unrated_because).startswith("superseded")
