@@ -23,6 +23,7 @@ from energy_score.commands.options import (
     selection_options,
 )
 from energy_score.contract.errors import EnergyScoreError, ExitCode, UsageError
+from energy_score.contract.log_line import safe_line
 
 if TYPE_CHECKING:
     from energy_score.batch.ledger import Ledger
@@ -263,7 +264,7 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     try:
         code = cli.main(arguments, standalone_mode=False, obj=defaults)
     except EnergyScoreError as error:
-        click.echo(f"error: {error}", err=True)
+        click.echo("\n".join(map(safe_line, f"error: {error}".split("\n"))), err=True)
         code = error.exit_code
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])

@@ -21,7 +21,7 @@ from energy_score.contract.run_spec import (
     PromptPlan,
     RunSpec,
 )
-from energy_score.data_files.named_paths import processor_location, prompts_path
+from energy_score.data_files.named_paths import processor_location, prompts_path, why_unreadable
 from energy_score.data_files.pinning import folder_digest, pinned
 from energy_score.endpoint_order import endpoint_order_of
 from energy_score.families.row_plan import RowPlan, plan_of
@@ -302,7 +302,10 @@ def _meter_of(choice: str) -> str:
     if name not in METER_NAMES or bool(colon) != (name == "replay"):
         valid = ", ".join(name if name != "replay" else "replay:FILE" for name in METER_NAMES)
         raise UsageError(f"--meter {choice!r} is not one of {valid}")
-    return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
+    try:
+        return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"--meter {choice!r}: {why_unreadable(error)}; valid is replay:FILE") from error
 
 
 def _runnable_tasks(backend: str) -> tuple[str, ...] | None:

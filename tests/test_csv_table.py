@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from energy_score.contract.csv_text import cell
 from energy_score.contract.run_report import EnergySource
-from energy_score.results_table.csv_table import cell
 
 
 @pytest.mark.parametrize(

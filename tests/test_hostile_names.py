@@ -9,35 +9,11 @@ from debug_logger import RunLog
 from energy_score.contract.run_directory import run_name
 from results_aggregator import ResultsAggregator
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
-
-HOSTILE_NAMES = (
-    "=cmd|' /C calc'!A0",
-    "+1",
-    "-2+3",
-    "@SUM(1)",
-    "\t=1+1",
-    "  =1+1",
-    "<script>alert(1)</script>",
-    "../../x",
-    "/etc/passwd",
-    "~/x",
-    "..",
-    ".",
-    "-rf",
-    "a\x00b",
-    "\x1b[2J\x1b]0;title\x07red",
-    "m\n[2025-11-17 03:15:00] INFO: done: rateable=True",
-    "m\r\n[2025-11-17 03:15:00] INFO: done",
-    "m\u2028[2025-11-17 03:15:00] INFO: done",
-    "\u202egpj.exe",
-    "$(touch x)`touch y`;&|",
-    'a"b,c',
-    "x" * 5000,
-    "\u043c\u043e\u0434\u0435\u043b\u044c",
-)
+from tests.security.hostile_strings import HOSTILE
+from tests.security.traces import is_plain
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize("state", ["On (High)", "", "../..", "N/A"])
 def test_a_run_name_is_one_plain_path_component(tmp_path: Path, name: str, state: str) -> None:
     directory_name = run_name(name, state)
@@ -50,7 +26,7 @@ def test_a_run_name_is_one_plain_path_component(tmp_path: Path, name: str, state
     assert (tmp_path / directory_name).resolve().parent == tmp_path.resolve()
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 def test_a_row_stays_one_row_of_plain_cells(tmp_path: Path, name: str) -> None:
     make_run(tmp_path, "a", config=make_config(model_id=name), failure=make_failure(message=name, run_id=name))
     make_run(tmp_path, "b", report=make_report(spec=make_spec(model_id=name, reasoning_state=name, notes=(name,))))
@@ -61,14 +37,14 @@ def test_a_row_stays_one_row_of_plain_cells(tmp_path: Path, name: str) -> None:
     assert [len(row) for row in rows] == [len(rows[0])] * 3
     for cell in rows[1] + rows[2]:
         assert not cell.lstrip().startswith(("=", "+", "-", "@"))
-        assert cell.isprintable()
+        assert is_plain(cell)
 
 
-@pytest.mark.parametrize("name", HOSTILE_NAMES)
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
 def test_a_log_line_stays_one_line_of_plain_text(tmp_path: Path, name: str) -> None:
     with RunLog(tmp_path, name) as run_log:
         run_log.line(f"loading {name}")
     assert run_log.path.resolve().parent == (tmp_path / "logs").resolve()
     (line,) = run_log.path.read_text(encoding="utf-8").splitlines()
-    assert line.isprintable()
+    assert is_plain(line)
     assert "] INFO: loading" in line

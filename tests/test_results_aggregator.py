@@ -367,3 +367,9 @@ def test_a_data_frame_has_one_column_per_field(tmp_path: Path) -> None:
     frame = ResultsAggregator(tmp_path).to_dataframe()
     assert tuple(frame.columns) == COLUMNS
     assert frame["timestamp"][0] == datetime(2025, 11, 17, 3, 27, 45, 250000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("figure", [float("inf"), float("nan"), 1e31, -1e31])
+def test_what_no_measurement_can_be_is_unknown(figure: float) -> None:
+    row = ResultRow(model_name="m", model_class=None, task="asr", reasoning_state="", gpu_energy_wh=figure)
+    assert row.gpu_energy_wh is None

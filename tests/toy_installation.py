@@ -78,31 +78,32 @@ class ToyInstallation:
         return self.folder / "bin" / "python"
 
     @property
-    def _site(self) -> Path:
+    def site(self) -> Path:
+        """Where its packages lie."""
         return next((self.folder / "lib").glob("python*")) / "site-packages"
 
     def install(self) -> None:
         """Make the environment: nothing is downloaded."""
         venv.create(self.folder, with_pip=False, symlinks=True)
         others = "".join(f"import site; site.addsitedir({folder!r})\n" for folder in site.getsitepackages())
-        (self._site / "of_this_checkout.pth").write_text(others, encoding="utf-8")
+        (self.site / "of_this_checkout.pth").write_text(others, encoding="utf-8")
         entry_points = "[energy_score.backends]\ntoy = toy_backend:ToyBackend\n"
-        install(self._site, "toy_backend", entry_points=entry_points, module=_BACKEND)
+        install(self.site, "toy_backend", entry_points=entry_points, module=_BACKEND)
         self.answer_after(0)
 
     def answer_after(self, delay_s: float) -> None:
         """From now on every query takes so long."""
-        (self._site / "delay_s").write_text(str(delay_s), encoding="ascii")
+        (self.site / "delay_s").write_text(str(delay_s), encoding="ascii")
 
     def executions(self, event: str) -> Counter[str]:
         """How often each run ``began`` or ``answered``, by its run id."""
-        log = self._site / "executions.log"
+        log = self.site / "executions.log"
         lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         return Counter(line.split()[1] for line in lines if line.split()[0] == event)
 
     def forget_executions(self) -> None:
         """Begin a new log."""
-        (self._site / "executions.log").unlink(missing_ok=True)
+        (self.site / "executions.log").unlink(missing_ok=True)
 
     def command(self, sheet: Path, output: Path, *options: str) -> list[str]:
         """A batch over ``sheet`` with one query a run and no meter; ``options`` come last."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from energy_score.contract.errors import NothingMatchedError, RowRefusedError
+from energy_score.contract.errors import CODE_NEEDS_A_CONTAINER, NothingMatchedError, RowRefusedError
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.run_directory import run_name
 from energy_score.contract.run_spec import RunSpec
@@ -78,11 +78,20 @@ def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
 
 
 def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:
-    """The same plan with the image that its runs happen in: another image orders other runs."""
-    return [
-        replace(planned, spec=planned.spec.model_copy(update={"image": image})) if planned.spec else planned
-        for planned in plan
-    ]
+    """The same plan with the image that its runs happen in: another image orders other runs.
+
+    Without one, which is without containers, a row that trusts its model's code is refused.
+    """
+    placed = []
+    for planned in plan:
+        if planned.spec is None:
+            placed.append(planned)
+        elif image is None and planned.spec.runs_foreign_code:
+            where = f"line {planned.config.line_number}: Trust Remote Code: {planned.config.model_id}"
+            placed.append(replace(planned, spec=None, refusal=f"{where}: {CODE_NEEDS_A_CONTAINER}"))
+        else:
+            placed.append(replace(planned, spec=planned.spec.model_copy(update={"image": image})))
+    return placed
 
 
 def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:

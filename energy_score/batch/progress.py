@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from energy_score.batch.plan import PlannedRun
+from energy_score.contract.log_line import safe_line
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.units import watt_hours
 
@@ -72,7 +73,7 @@ class PlainProgress:
         self._write(summary)
 
     def _write(self, line: str) -> None:
-        self._stream.write(f"{line}\n")
+        self._stream.write(f"{safe_line(line)}\n")
         self._stream.flush()
 
 
@@ -140,7 +141,8 @@ class RichProgress:
 
     def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
         del gpu_uuids  # in the run's log
-        bar = self._bars.add_task(planned.label, total=None, detail=f"attempt {number}" if number > 1 else "starting")
+        detail = f"attempt {number}" if number > 1 else "starting"
+        bar = self._bars.add_task(safe_line(planned.label), total=None, detail=detail)
         self._runs[planned.name] = (bar, time.monotonic())
 
     def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
@@ -148,12 +150,12 @@ class RichProgress:
             return  # a last word after its end
         bar, start_s = self._runs[planned.name]
         if event["event"] == "stage":
-            self._bars.update(bar, detail=str(event.get("stage")))
+            self._bars.update(bar, detail=safe_line(str(event.get("stage"))))
         elif event["event"] == "progress":
             done, total = int(event["queries_done"]), int(event["queries_planned"])
             elapsed_s = time.monotonic() - start_s
             left_s = elapsed_s * max(0, total - done) / max(1, done)
-            detail = f"{event['phase']}  {_energy_so_far(event)}  about {left_s:.0f} s left"
+            detail = safe_line(f"{event['phase']}  {_energy_so_far(event)}  about {left_s:.0f} s left")
             self._bars.update(bar, completed=min(done, total), total=total, detail=detail)
 
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
@@ -168,7 +170,7 @@ class RichProgress:
         self._print(summary)
 
     def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, soft_wrap=True)
+        self._console.print(safe_line(line), markup=False, soft_wrap=True)
 
 
 def open_progress(*, as_json: bool) -> Progress:

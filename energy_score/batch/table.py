@@ -1,7 +1,9 @@
-"""A table for people: drawn on a terminal, tab-separated in a pipe."""
+"""A table for people: drawn on a terminal, tab-separated in a pipe. A cell stays on its line, whatever it holds."""
 
 from collections.abc import Sequence
 from typing import TextIO
+
+from energy_score.contract.log_line import safe_line
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, stream: TextIO) -> None:
@@ -14,8 +16,8 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, stream:
 
         table = Table(*header, box=box.SIMPLE_HEAD)
         for row in rows:
-            table.add_row(*(Text(cell) for cell in row))
+            table.add_row(*(Text(safe_line(cell)) for cell in row))
         Console(file=stream).print(table)
         return
-    stream.writelines("\t".join(" ".join(cell.split()) for cell in line) + "\n" for line in (header, *rows))
+    stream.writelines("\t".join(" ".join(safe_line(cell).split()) for cell in line) + "\n" for line in (header, *rows))
     stream.flush()

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import energy_score
 from energy_score.cluster.task_list import TaskList
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
+from energy_score.contract.log_line import holds_secret
 
 # slurmctld answers within seconds, or is being restarted.
 _ANSWER_S = 60.0
@@ -54,6 +55,11 @@ def refuse_slurm_arguments(arguments: Sequence[str]) -> None:
     """
     for word in arguments:
         name = word.partition("=")[0]
+        if holds_secret(word):
+            raise UsageError(
+                f"--slurm-arg={name}=…: holds a key, which Slurm shows to all its users; valid is without it: "
+                "sbatch passes the environment on"
+            )
         if not word.startswith("-") or not word.strip("-"):
             raise UsageError(
                 f"--slurm-arg={word}: is no option of sbatch; valid is one word, as --slurm-arg=--partition=gpu"

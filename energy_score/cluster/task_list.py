@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from energy_score.contract.errors import RecordError
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record
 
 Engine = Literal["slurm", "ray"]
 
@@ -46,7 +46,7 @@ class TaskList(Record):
     schema_version: Literal[1] = 1
     engine: Engine
     job_name: str
-    submitted_at: datetime
+    submitted_at: Moment
     output_directory: str
     gpu_count: int
     node: NodeSettings

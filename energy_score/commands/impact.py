@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
+from energy_score.commands.option_types import NumberRange
 from energy_score.commands.options import results_option
 from energy_score.contract.errors import NothingMatchedError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 @results_option
 @click.option(
     "--queries-per-year",
-    type=click.FloatRange(min=0, min_open=True),
+    type=NumberRange(min=0, min_open=True, max=1e18),
     required=True,
     metavar="N",
     help="The volume to estimate for, as 1e9.",

@@ -1,12 +1,26 @@
-"""The option values that click has no type for, as functions of the text: click calls a function as a type.
+"""The option values that click has no type for; a function of the text is one too, and called as a type.
 
 Imports nothing heavy: it is on the way to ``--help``.
 """
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import click
+
+# Three years; what waits for longer overflows a clock of the system's before it ends.
+LONGEST_S = 1e8
+
+
+class NumberRange(click.FloatRange):
+    """As click's own, which takes ``nan`` for a number of every range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - as click
+        """The number; click.BadParameter where it is none of the range."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return number
 
 
 def repeat_count(text: str) -> int | Literal["auto"]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from energy_score.commands.option_types import repeat_count, share
+from energy_score.commands.option_types import LONGEST_S, NumberRange, repeat_count, share
 
 if TYPE_CHECKING:
     from energy_score.batch.plan import Selection
@@ -40,7 +40,7 @@ _LOAD = (
                  "filled in.  [default: vllm serve, without prefix caching]"),
     click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
                  help="Queries under way at a time, at an endpoint; more than 1 is not comparable."),
-    click.option("--request-timeout", "request_timeout_s", type=click.FloatRange(min=0.1), default=600.0,
+    click.option("--request-timeout", "request_timeout_s", type=NumberRange(min=0.1, max=LONGEST_S), default=600.0,
                  show_default=True, metavar="SECONDS", help="An endpoint that says nothing for so long fails a query."),
     click.option("--meter-gpu", "meter_gpus", metavar="GPU[,GPU]",
                  help="The server's GPUs by UUID or index.  [default: those its processes hold]"),
@@ -116,9 +116,9 @@ _LIMITS = (
     click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
                  show_envvar=True, help="The image of the docker executor; ./build.sh makes it."),
     click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
-    click.option("--timeout", "timeout_s", type=click.FloatRange(min=1), default=86400.0, show_default=True,
+    click.option("--timeout", "timeout_s", type=NumberRange(min=1, max=LONGEST_S), default=86400.0, show_default=True,
                  metavar="SECONDS", help="A run is stopped after this long."),
-    click.option("--gpu-wait", "gpu_wait_s", type=click.FloatRange(min=0), default=600.0, show_default=True,
+    click.option("--gpu-wait", "gpu_wait_s", type=NumberRange(min=0, max=LONGEST_S), default=600.0, show_default=True,
                  metavar="SECONDS", help="A run waits so long for a GPU that a foreign process is on, then fails."),
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ import click
 from energy_score.batch.plan import make_plan
 from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
 from energy_score.contract.errors import ExitCode
+from energy_score.contract.log_line import safe_line
 
 
 @click.command("validate")
@@ -22,9 +23,9 @@ def command(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN4
     plan = make_plan(selection, run_options_from(parameters))
     for planned in plan:
         for note in planned.spec.notes if planned.spec else ():
-            click.echo(f"note: {selection.csv.name}:{planned.config.line_number}: {note}", err=True)
+            click.echo(f"note: {selection.csv.name}:{planned.config.line_number}: {safe_line(note)}", err=True)
     refusals = [planned.refusal for planned in plan if planned.refusal]
     for refusal in refusals:
-        click.echo(f"refused: {refusal}", err=True)
+        click.echo(f"refused: {safe_line(refusal)}", err=True)
     click.echo(f"{selection.csv}: {len(plan)} rows, no fault, {len(refusals)} would be refused")
     context.exit(ExitCode.SOME_RUNS_FAILED if refusals else ExitCode.OK)

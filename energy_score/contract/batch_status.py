@@ -1,11 +1,10 @@
 """What a batch is doing: ``batch_status.json`` in its output directory, written anew while it runs."""
 
-from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import Field
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_owner import Owner
 
 
@@ -17,13 +16,13 @@ class RunUnderWay(Record):
     the measured queries at the pace so far.
     """
 
-    name: str
-    label: str
-    started_at: datetime
+    name: SafeLine
+    label: SafeLine
+    started_at: Moment
     attempt: int = 1
     gpu_uuids: tuple[str, ...] | None = None
-    stage: str | None = None
-    phase: str | None = None
+    stage: SafeLine | None = None
+    phase: SafeLine | None = None
     queries_done: int | None = None
     queries_planned: int | None = None
     gpu_energy_j: float | None = None
@@ -35,10 +34,10 @@ class RunUnderWay(Record):
 class RecentFailure(Record):
     """A run that failed or was refused in this batch."""
 
-    name: str
-    label: str
-    failed_at: datetime
-    message: str
+    name: SafeLine
+    label: SafeLine
+    failed_at: Moment
+    message: SafeLine
 
 
 class BatchStatus(Record):
@@ -50,11 +49,11 @@ class BatchStatus(Record):
 
     schema_version: Literal[1] = 1
     process: Owner
-    command: str
-    started_at: datetime
-    updated_at: datetime
-    finished_at: datetime | None = None
-    headline: str = ""
+    command: SafeLine
+    started_at: Moment
+    updated_at: Moment
+    finished_at: Moment | None = None
+    headline: SafeLine = ""
     run_count: int = 0
     counts: dict[str, int] = Field(default_factory=dict)
     under_way: tuple[RunUnderWay, ...] = ()

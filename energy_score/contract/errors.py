@@ -40,6 +40,13 @@ class RowRefusedError(UsageError):
     """One row asks for what cannot be run; the other rows are unaffected."""
 
 
+# Said where such a run is planned, and again by the executor, which may be handed an order from anywhere.
+CODE_NEEDS_A_CONTAINER = (
+    "code from the model's repository runs only in a container; valid is --executor docker (on a cluster "
+    "--node-executor docker), or no in that column"
+)
+
+
 class EnvironmentNotReadyError(EnergyScoreError):
     """Something outside the program is missing: GPU, container engine, endpoint, network, disk."""
 

@@ -1,11 +1,10 @@
 """What the host saw of a run's GPUs from outside: written beside the report, and compared with it."""
 
-from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record
 from energy_score.contract.run_report import EnergySource
 
 
@@ -19,8 +18,8 @@ class HostWitness(Record):
 
     schema_version: Literal[1] = 1
     run_id: str
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     source: EnergySource | None
     energy_j: dict[str, float]
     foreign_process_ids: tuple[int, ...] = ()

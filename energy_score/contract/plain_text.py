@@ -1,18 +1,24 @@
 """Text from outside (model names, library messages, log lines) made safe to stand on one line of a log or a table."""
 
+import base64
+import json
 import re
 from collections.abc import Iterable
+from unicodedata import category
+from urllib.parse import quote
 
 # CSI and OSC sequences with their arguments, then any other two-character escape.
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
-# C0 and C1 controls, line and paragraph separators, invisible marks, those that reverse the reading direction among
-# them, and lone surrogates, which no file can hold.
-_NOT_ON_A_LINE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
-)
+# Controls, invisible marks (those that reverse the reading direction among them), lone surrogates, which no file can
+# hold, and the ends of lines and paragraphs; two that no XML can hold. The joiners stay: languages and emoji need them.
+_NOT_ON_A_LINE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_NEVER, _ALWAYS = frozenset("\ufffe\uffff"), frozenset("\u200c\u200d")
 # A Hub token is hf_ and 34 letters and digits; names such as hf_hub_download have no such run.
 _HUB_TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
-_NAMED_TOKEN = re.compile(r"\b(HF_TOKEN|HUGGING_FACE_HUB_TOKEN)(\s*[=:]\s*)\S+")
+_NAMED_TOKEN = re.compile(r"\b(HF_TOKEN|HUGGING_FACE_HUB_TOKEN|VLLM_API_KEY)(\s*[=:]\s*)\S+")
+# What a client shows to a server, and the user and password of an address, as a proxy's may have.
+_SHOWN_KEY = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{16,}")
+_IN_ADDRESS = re.compile(r"(://)[^/\s:@]*:[^/\s@]+@")
 _HIDDEN = "***"
 # A shorter "secret" would blank out half of a log.
 _SECRET_MIN_LENGTH = 6
@@ -22,12 +28,31 @@ def one_line(text: str) -> str:
     """``text`` without terminal escapes, every control character and line break a space, the ends stripped."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    return _NOT_ON_A_LINE.sub(" ", _TERMINAL_ESCAPE.sub("", text)).strip()
+    return "".join(map(_seen, _TERMINAL_ESCAPE.sub("", text))).strip()
+
+
+def _seen(character: str) -> str:
+    if character in _NEVER or (category(character) in _NOT_ON_A_LINE and character not in _ALWAYS):
+        return " "
+    return character
+
+
+def shortened(text: str, most: int) -> str:
+    """``text`` as by ``one_line``, and cut where it has more than ``most`` characters."""
+    line = one_line(text)
+    return line if len(line) <= most else f"{line[:most]}…"
 
 
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` with Hub tokens, the values of token variables, and each of ``secrets`` replaced by ``***``."""
+    """``text`` with ``***`` in place of every access token in it, and of each of ``secrets``.
+
+    Tokens are those of the Hub, the values of token variables, what a client showed to a server, and the user and
+    password of an address. A secret is also known in JSON, as part of an address, and in Base64.
+    """
     for secret in secrets:
         if len(secret) >= _SECRET_MIN_LENGTH:
-            text = text.replace(secret, _HIDDEN)
+            in_base64 = base64.b64encode(secret.encode(errors="replace")).decode()
+            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), in_base64):
+                text = text.replace(form, _HIDDEN)
+    text = _IN_ADDRESS.sub(rf"\1{_HIDDEN}@", _SHOWN_KEY.sub(rf"\1 {_HIDDEN}", text))
     return _NAMED_TOKEN.sub(rf"\1\2{_HIDDEN}", _HUB_TOKEN.sub(f"hf_{_HIDDEN}", text))

@@ -5,12 +5,25 @@ import json
 import os
 import tempfile
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from energy_score.contract.errors import RecordError
+from energy_score.contract.log_line import safe_line
+
+
+def _with_offset(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# A time that can be compared with every other one: without an offset it was written in UTC.
+Moment = Annotated[datetime, AfterValidator(_with_offset)]
+# Text that a server, a model's code, a library or another machine said. Made safe when the record is made, and again
+# when it is read: a record may come from anywhere.
+SafeLine = Annotated[str, AfterValidator(safe_line)]
 
 
 class Record(BaseModel):

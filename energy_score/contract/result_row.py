@@ -1,9 +1,11 @@
 """One row of master_results.csv: the 19 documented columns first, then the further ones."""
 
-from datetime import datetime
+from pydantic import field_validator
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record
 
+# More than anything that is counted or measured here, and far from where sums and quotients overflow.
+_TOO_MUCH = 1e30
 DOCUMENTED_COLUMNS = (
     "model_name",
     "model_class",
@@ -63,7 +65,7 @@ class ResultRow(Record):
     co2_emissions_g: float | None = None
     tokens_per_joule: float | None = None
     avg_energy_per_prompt_wh: float | None = None
-    timestamp: datetime | None = None
+    timestamp: Moment | None = None
     error_message: str | None = None
 
     wh_per_1000_queries: float | None = None
@@ -116,6 +118,14 @@ class ResultRow(Record):
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
+
+    @field_validator("*")
+    @classmethod
+    def _no_figure_is_unknown(cls, value: object) -> object:
+        """What no measurement can be is not known, as in an empty cell; a report or a table may come from anywhere."""
+        if isinstance(value, int | float) and not isinstance(value, bool) and not -_TOO_MUCH < value < _TOO_MUCH:
+            return None
+        return value
 
     @property
     def ci95_half_width_per_1000_wh(self) -> float | None:

@@ -1,9 +1,8 @@
 """Why a run gave no result."""
 
-from datetime import datetime
 from typing import Literal
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record, SafeLine
 
 # Why a run ended that did not end by itself, or whose own fault it may not be; None for everything else.
 Cause = Literal["engine_lost", "killed", "out_of_memory", "shared_gpu_out_of_memory", "timed_out", "interrupted"]
@@ -23,7 +22,7 @@ class RunFailure(Record):
     spec_identity: str | None
     stage: Stage
     exit_code: int | None
-    message: str
-    failed_at: datetime
+    message: SafeLine
+    failed_at: Moment
     log_tail: str = ""
     cause: Cause | None = None

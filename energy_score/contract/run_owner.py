@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record, SafeLine
 
 LABEL_PREFIX = "ai-energy-score.owner."
 _PROC = Path("/proc")
@@ -19,10 +19,10 @@ class Owner(Record):
     ``started`` is its start in clock ticks after boot; ``pid_namespace`` says where ``pid`` counts.
     """
 
-    host: str
+    host: SafeLine
     boot_id: str
     pid_namespace: str
-    pid: str
+    pid: SafeLine
     started: str
 
     @classmethod
@@ -76,12 +76,12 @@ class RunOwner(Record):
     schema_version: Literal[1] = 1
     run_id: str
     process: Owner
-    executor: str
-    started_at: datetime
-    cluster_job: str | None = None
+    executor: SafeLine
+    started_at: Moment
+    cluster_job: SafeLine | None = None
     gpu_uuids: tuple[str, ...] | None = None
     attempt: int = 1
-    finished_at: datetime | None = None
+    finished_at: Moment | None = None
     concurrent_runs: int | None = None
 
     @classmethod

@@ -1,13 +1,12 @@
 """What one run measured: written by the engine, last, once."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field
 
 from energy_score.contract.optimum_use import OptimumUse
-from energy_score.contract.record import Record
+from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
 
@@ -149,7 +148,7 @@ class QueryStatistics(Record):
     failed: int
     retried: int
     truncated: int = 0
-    first_error: str | None
+    first_error: SafeLine | None
     mean_latency_s: float | None
     mean_time_to_first_token_s: float | None
     inter_token_latency_p50_s: float | None
@@ -196,7 +195,7 @@ class LoadedModel(Record):
     offloaded: bool | None
     context_length: int | None
     quantization: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[SafeLine, ...] = ()
 
 
 class Gpu(Record):
@@ -246,8 +245,8 @@ class RunReport(Record):
     run_id: str
     spec_identity: str
     spec: RunSpec
-    started_at: datetime
-    finished_at: datetime
+    started_at: Moment
+    finished_at: Moment
     model: LoadedModel
     dataset_revision: str | None
     phases: tuple[PhaseEnergy, ...]

@@ -166,6 +166,11 @@ class RunSpec(Record):
     region: str
     notes: tuple[str, ...] = ()
 
+    @property
+    def runs_foreign_code(self) -> bool:
+        """Whether the run executes code from the model's repository. A server that is there already does as it does."""
+        return self.trust_remote_code and self.endpoint is None
+
     def local_paths(self) -> tuple[Path, ...]:
         """The files and folders of this machine that the run reads; a container must see each at this same path."""
         named = (self.model_path, self.dataset.path, *self.dataset.media_folders, self.processor)

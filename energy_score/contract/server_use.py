@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from energy_score.contract.record import Record
+from energy_score.contract.record import Record, SafeLine
 
 
 class ServerTokens(Record):
@@ -23,9 +23,9 @@ class ServerUse(Record):
     """
 
     address: str
-    name: str | None
-    version: str | None
-    served_model: str
+    name: SafeLine | None
+    version: SafeLine | None
+    served_model: SafeLine
     managed: bool
     interface: Literal["chat", "completions"]
     interface_guessed: bool = False
@@ -34,5 +34,5 @@ class ServerUse(Record):
     counted: ServerTokens | None = None
     received: ServerTokens
     processes_known: bool | None = None
-    gpu_unseen: str | None = None
-    notes: tuple[str, ...] = ()
+    gpu_unseen: SafeLine | None = None
+    notes: tuple[SafeLine, ...] = ()

@@ -14,13 +14,13 @@ def prompts_path(file: Path | None) -> Path | None:
     """
     if file is None:
         return None
-    path = file.expanduser().resolve()
     try:
+        path = file.expanduser().resolve()
         if not path.is_dir():
             path.open("rb").close()
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UsageError(
-            f"--prompts-file {path}: cannot be read: {error.strerror}; "
+            f"--prompts-file {file}: cannot be read: {why_unreadable(error)}; "
             "valid is a CSV, JSON, JSONL, Parquet or text file, or a folder of images or of audio files"
         ) from error
     return path
@@ -34,7 +34,16 @@ def processor_location(choice: str | None) -> str | None:
     """
     if choice is None or not is_local_model(choice):
         return choice
-    folder = Path(choice).expanduser().resolve()
-    if not folder.is_dir():
+    try:
+        folder = Path(choice).expanduser().resolve()
+        is_folder = folder.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UsageError(f"processor {choice!r}: {why_unreadable(error)}; valid is a Hub id or a folder") from error
+    if not is_folder:
         raise UsageError(f"processor {choice!r} is no folder: {folder}; valid is a Hub id (org/name) or a folder")
     return str(folder)
+
+
+def why_unreadable(error: Exception) -> str:
+    """The reason in the system's words; what is no path at all has none from the system."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -2,13 +2,13 @@
 
 import csv
 import io
-import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from energy_score.contract.errors import DatasetError
+from energy_score.contract.foreign_json import parsed
 from energy_score.contract.run_spec import DatasetRef
 
 FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
@@ -85,7 +85,7 @@ def _read_csv(path: Path) -> Table:
 
 
 def _read_json(path: Path) -> Table:
-    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    content = parsed(path.read_text(encoding="utf-8-sig"))
     if isinstance(content, dict) and len(content) == 1:  # {"prompts": [...]}
         content = next(iter(content.values()))
     return _as_rows(content)
@@ -93,7 +93,7 @@ def _read_json(path: Path) -> Table:
 
 def _read_jsonl(path: Path) -> Table:
     lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return _as_rows([json.loads(line) for line in lines if line.strip()])
+    return _as_rows([parsed(line) for line in lines if line.strip()])
 
 
 def _as_rows(content: object) -> Table:

@@ -1,11 +1,10 @@
 """The documented files that hold a report's GPU energy, as text: what the engine writes, and what must follow again."""
 
-import csv
-import io
 import json
 import math
 from pathlib import Path
 
+from energy_score.contract.csv_text import table_text
 from energy_score.contract.grid import grid_factor
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import PhaseStatistics, RunReport
@@ -60,11 +59,7 @@ def _emissions(report: RunReport, *, energy_kwh: float) -> str:
         "kind": "estimate",
         "factor_source": factor.source,
     }
-    text = io.StringIO()
-    writer = csv.DictWriter(text, emissions, lineterminator="\n")
-    writer.writeheader()
-    writer.writerow(emissions)
-    return text.getvalue()
+    return table_text(tuple(emissions), [emissions.values()])
 
 
 def _mean_wh(figure: PhaseStatistics | None) -> float | None:

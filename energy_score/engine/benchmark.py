@@ -16,6 +16,7 @@ from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query_log import QueryLog
 from energy_score.engine.stopping import StopRequest
+from energy_score.engine.unquoted import unquoted
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Benchmark:
         for number in range(self._spec.warmup_query_count):  # a small data set is gone through again
             try:
                 with self._stop.query():
-                    self._backend.answer(runnable[number % len(runnable)], limits)
+                    self._answer(runnable[number % len(runnable)], limits)
             except QueryError as error:
                 errors.append(error)
         if errors and len(errors) == self._spec.warmup_query_count:
@@ -127,12 +128,13 @@ class Benchmark:
     def _prepare_all(self) -> None:
         for index, row in enumerate(self._rows):
             try:
-                self._prepared[index] = self._backend.prepare(row)
+                with unquoted(" ".join(cell for cell in row.values() if isinstance(cell, str))):
+                    self._prepared[index] = self._backend.prepare(row)
             except QueryError as error:
                 self.log.records[index].error = str(error)
 
     def _prefill_pass(self) -> None:
-        self._each_query(lambda query: self._backend.answer(query, self._limits(at_most=1)), phase="prefill")
+        self._each_query(lambda query: self._answer(query, self._limits(at_most=1)), phase="prefill")
 
     def _work_pass(self) -> None:
         def note(index: int, query: PreparedQuery, completion: Completion) -> None:
@@ -228,7 +230,11 @@ class Benchmark:
         return self._backend.work_phase == "full"
 
     def _answer_in_full(self, query: PreparedQuery) -> Completion:
-        return self._backend.answer(query, self._limits())
+        return self._answer(query, self._limits())
+
+    def _answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
+        with unquoted(query.rendered):
+            return self._backend.answer(query, limits)
 
     def _limits(self, *, at_most: int | None = None) -> TokenLimits | None:
         """The spec's token limits, or fewer; None where the work gives no tokens."""

@@ -1,10 +1,9 @@
 """The documented files beside the report, each written whole or not at all."""
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
+from energy_score.contract.csv_text import table_text
 from energy_score.contract.record import write_atomically
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import RunReport
@@ -38,7 +37,7 @@ def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> No
         )
         for record in records
     )
-    write_atomically(directory.queries_file, _csv(header, rows))
+    write_atomically(directory.queries_file, table_text(header, rows))
 
 
 def write_texts(directory: RunDirectory, answers: Iterable[Answer]) -> None:
@@ -55,11 +54,3 @@ def write_energy_files(directory: RunDirectory, report: RunReport) -> None:
     for path, text in energy_files(report, directory).items():
         path.parent.mkdir(exist_ok=True)
         write_atomically(path, text)
-
-
-def _csv(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return buffer.getvalue()

@@ -75,12 +75,16 @@ def container_settings(
     mounts += [Mount(str(path), str(path), "bind", read_only=True) for path in paths_read(spec)]
     if _uses_hub(spec):
         mounts += [
-            Mount(f"{_HUB_HOME}/{name}", str(_made(cache)), "bind")
-            for name, cache in (("hub", hub_cache()), ("datasets", datasets_cache()))
+            Mount(f"{_HUB_HOME}/{name}", str(_made(cache)), "bind", read_only=keeps_out)
+            for name, cache, keeps_out in (
+                # Where nothing is downloaded, foreign code leaves other models' files as they are.
+                ("hub", hub_cache(), spec.runs_foreign_code and not reaches_hub),
+                ("datasets", datasets_cache(), False),
+            )
         ]
     if not reaches_hub:
         environment["HF_HUB_OFFLINE"] = "1"
-    elif token_file is not None:
+    elif token_file is not None and not spec.runs_foreign_code:  # which would have network and token at once
         mounts.append(Mount(_TOKEN_FILE, str(token_file.resolve()), "bind", read_only=True))
         environment["HF_TOKEN_PATH"] = _TOKEN_FILE
     command = ["--end-with-stdin", "--spec", str(directory.spec_file.resolve()), "--output", run_folder]

@@ -1,23 +1,62 @@
-"""What an engine process says: events on its standard output, its log on standard error."""
+"""What an engine process says: events on its standard output, its log on standard error.
 
-import json
+Model code and libraries write to both as well, so that nothing here may be taken for granted: not what an object with
+an ``event`` holds, and not that a line ever ends.
+"""
+
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from energy_score.contract.foreign_json import parsed
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 OnLogLine = Callable[[str], None]
 
 
+# More than any event, and no burden to hold.
+_LINE_MAX_BYTES = 2**20
+_WORD = re.compile(r"[a-z_ ]{1,32}", re.ASCII)
+_TOO_MUCH = 10**15  # of queries, of joules
+
+
 def dispatch(line: str, on_event: OnEvent, on_log_line: OnLogLine) -> None:
     """Give an event to ``on_event``, and what a library printed to standard output to the log."""
     try:
-        content = json.loads(line)
+        content = parsed(line)
     except ValueError:
         content = None
-    if isinstance(content, dict) and "event" in content:
-        on_event(content)
+    fields = _FIELDS.get(str(content.get("event"))) if isinstance(content, dict) else None
+    if fields is not None and all(is_valid(content.get(name)) for name, is_valid in fields.items()):
+        on_event({"event": content["event"], **{name: content[name] for name in fields if name in content}})
     elif line.strip():
         on_log_line(line)
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and _WORD.fullmatch(value) is not None
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value < _TOO_MUCH
+
+
+def _is_figure(value: object) -> bool:
+    return value is None or (isinstance(value, int | float) and -_TOO_MUCH < value < _TOO_MUCH)
+
+
+# The events of an engine, and what each field of theirs may be.
+_FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
+    "stage": {"stage": _is_word},
+    "progress": {
+        "phase": _is_word,
+        "queries_done": _is_count,
+        "queries_planned": _is_count,
+        "gpu_energy_j": _is_figure,
+        "cpu_energy_j": _is_figure,
+        "gpu_power_w": _is_figure,
+    },
+}
 
 
 class LineFeed:
@@ -39,6 +78,9 @@ class LineFeed:
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._hand_on(line)
+        if len(self._rest) > _LINE_MAX_BYTES:
+            self._hand_on(self._rest)
+            self._rest = b""
 
     def close(self) -> None:
         """Hand on what is left, a line that was never ended."""

@@ -3,11 +3,11 @@
 Source of the layout: huggingface_hub, "Understand caching"; datasets, "Cache management".
 """
 
-import json
 import os
 import re
 from pathlib import Path
 
+from energy_score.contract.foreign_json import parsed
 from energy_score.preflight.files import hub_home
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -67,9 +67,14 @@ def _has_weights(snapshot: Path) -> bool:
     """Whether every file that an index names is there, or, without an index, any weights."""
     indexes = [snapshot / name for name in _WEIGHT_INDEXES if (snapshot / name).exists()]
     if indexes:
-        return any(
-            all((snapshot / part).exists() for part in json.loads(index.read_bytes())["weight_map"].values())
-            for index in indexes
-        )
+        return any(_names_what_is_there(index) for index in indexes)
     # A link whose target was never downloaded is no file.
     return any(path.exists() for pattern in _WEIGHTS for path in snapshot.glob(pattern))
+
+
+def _names_what_is_there(index: Path) -> bool:
+    """Whether each file of the index is there; no index of a model's is none of its files."""
+    try:
+        return all((index.parent / part).exists() for part in parsed(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False

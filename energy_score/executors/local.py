@@ -14,11 +14,16 @@ from pathlib import Path
 from typing import IO
 
 import energy_score
-from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
+from energy_score.contract.errors import (
+    CODE_NEEDS_A_CONTAINER,
+    EnvironmentNotReadyError,
+    RowRefusedError,
+    UsageError,
+)
 from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, optimum_python
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
-from energy_score.executors.engine_output import OnEvent, OnLogLine, dispatch
+from energy_score.executors.engine_output import LineFeed, OnEvent, OnLogLine, dispatch
 from energy_score.executors.executor import QUERY_GRACE_S, Execution
 from energy_score.executors.witness import open_witness
 
@@ -43,6 +48,7 @@ _PASSED_ON_PREFIXES = (
     "LC_",
 )
 _GRACE_S = 15.0
+_READ_BYTES = 2**16
 # Each backend's extra, and the packages of it that a run cannot begin without.
 _PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytorch": ("pytorch", ("torch", "transformers")),
@@ -86,7 +92,13 @@ class LocalExecutor:
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the child may finish its query before KeyboardInterrupt goes on."""
+        """As the protocol says; on Ctrl-C the child may finish its query before KeyboardInterrupt goes on.
+
+        Raises:
+            RowRefusedError: the run would execute code from the model's repository on this machine.
+        """
+        if spec.runs_foreign_code:
+            raise RowRefusedError(f"Trust Remote Code: {spec.model_id}: {CODE_NEEDS_A_CONTAINER}")
         command = [
             sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
             "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
@@ -179,8 +191,10 @@ def _gpus_by_uuid(spec: RunSpec, uuids: tuple[str, ...]) -> dict[str, str]:
 
 def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> threading.Thread:
     def read() -> None:
-        for raw in stream or ():
-            on_line(raw.decode("utf-8", errors="replace").rstrip("\r\n"))
+        feed = LineFeed(on_line)
+        while stream is not None and (data := os.read(stream.fileno(), _READ_BYTES)):
+            feed.feed(data)
+        feed.close()
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()

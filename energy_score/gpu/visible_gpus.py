@@ -56,7 +56,8 @@ def _index_of(entry: str, uuids: Sequence[str], origin: str) -> int:
             f"{origin}: {entry}: a MIG slice has no energy counter; give the run a whole GPU, with MIG off"
         )
     if entry.isdecimal():
-        matches = [index for index in range(len(uuids)) if index == int(entry)]
+        # Compared as a text: Python reads no number of thousands of digits.
+        matches = [index for index in range(len(uuids)) if str(index) == (entry.lstrip("0") or "0")]
     else:
         matches = [index for index, uuid in enumerate(uuids) if entry.startswith("GPU-") and uuid.startswith(entry)]
     if len(matches) != 1:

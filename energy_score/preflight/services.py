@@ -1,6 +1,5 @@
 """What answers from outside this program: the container engine, the endpoint, the Hub."""
 
-import json
 import os
 from collections.abc import Iterable
 from http.client import HTTPException
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from energy_score.contract.endpoint_address import is_loopback
+from energy_score.contract.foreign_json import parsed
 from energy_score.preflight.check import Check
 from energy_score.preflight.files import hub_is_offline
 
@@ -96,7 +96,7 @@ def _get(url: str, *, method: str = "GET", through_proxy: bool = True) -> bytes:
 
 def _model_ids(answer: bytes) -> Iterable[str]:
     try:
-        content = json.loads(answer)
+        content = parsed(answer)
     except (ValueError, RecursionError):
         return
     entries = content.get("data") if isinstance(content, dict) else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from energy_score.batch.table import print_table
+from energy_score.contract.log_line import safe_line
 
 Format = Literal["table", "markdown", "json"]
 
@@ -41,9 +42,9 @@ def write(tables: Sequence[Table], form: Format) -> None:
         sys.stdout.write("\n".join(markdown(table) for table in tables))
         return
     for table in tables:
-        sys.stdout.write(f"{table.title}\n")
+        sys.stdout.write(f"{safe_line(table.title)}\n")
         print_table(table.header, table.rows, stream=sys.stdout)
-        sys.stdout.writelines(f"note: {note}\n" for note in table.notes)
+        sys.stdout.writelines(f"note: {safe_line(note)}\n" for note in table.notes)
 
 
 def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:
@@ -57,7 +58,7 @@ def _line(cells: Sequence[str]) -> str:
 
 def _cell(text: str) -> str:
     """The text on one line, with whatever Markdown or HTML would read in it made harmless."""
-    line = " ".join(text.split())
+    line = " ".join(safe_line(text).split())
     for character in "\\`*_{}[]<>#|~":
         line = line.replace(character, f"\\{character}")
     return line

@@ -1,5 +1,6 @@
 """The further figures of a run's GPU energy: idle, power, cross-check, per token, overhead."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -52,8 +53,9 @@ def gpu_figures(report: RunReport, by_phase: Mapping[str, PhaseStatistics]) -> G
 
 
 def quotient(dividend: float | None, divisor: float | None) -> float | None:
-    """None where a side is unknown or the divisor is 0: no rate can be told then."""
-    return dividend / divisor if dividend is not None and divisor else None
+    """None where a side is unknown or the divisor is 0, or nearly: no rate can be told then."""
+    rate = dividend / divisor if dividend is not None and divisor else None
+    return None if rate is None or math.isinf(rate) else rate
 
 
 def product(value: float | None, factor: float | None) -> float | None:

@@ -6,12 +6,14 @@ from importlib import resources
 from typing import Any, cast
 
 from energy_score.contract.errors import UsageError
+from energy_score.contract.plain_text import shortened
 from energy_score.single_run.keys import KEYS, PARAMETERS, overrides_of
 
 DEFAULT_CONFIG = "text_generation"
 
 _CONFIGS = "energy_score.configs"
 _BASE = "base"
+_QUOTE_MAX = 1000
 _HYDRA = "1.3"  # whose defaults of the compose API are meant
 
 
@@ -65,7 +67,7 @@ def _require_one_value(key: str, override: str) -> None:
 
     try:
         is_sweep = OverridesParser.create().parse_override(override).is_sweep_override()
-    except HydraException as error:
+    except (HydraException, ValueError, RecursionError) as error:  # also numbers and brackets without end
         raise _fault(key, override, "cannot be read") from error
     if is_sweep:
         raise _fault(key, override, "names several values")
@@ -82,9 +84,10 @@ def _composed(name: str, overrides: list[str]) -> dict[str, Any]:
         with initialize_config_module(_CONFIGS, version_base=_HYDRA):
             config = hydra_compose(name, overrides=overrides)
         return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
-    except (HydraException, OmegaConfBaseException) as error:
-        first_line = str(error).splitlines()[0]
-        raise UsageError(f"{' '.join(overrides)}: {first_line}; valid is KEY=VALUE with a plain value") from error
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
+        first_line = str(error).partition("\n")[0]
+        told = shortened(f"{' '.join(overrides)}: {first_line}", _QUOTE_MAX)
+        raise UsageError(f"{told}; valid is KEY=VALUE with a plain value") from error
 
 
 def _value_at(config: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever YAML can hold
@@ -97,4 +100,5 @@ def _value_at(config: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatev
 def _fault(key: str, override: str, what: str) -> UsageError:
     is_text = key.startswith(PARAMETERS)
     quotes = f"; a text with Hydra's own signs in quotes: {key}='\"a, b\"'" if is_text else ""
-    return UsageError(f"{key}={override.partition('=')[2]}: {what}; valid is one value{quotes}")
+    value = shortened(override.partition("=")[2], _QUOTE_MAX)
+    return UsageError(f"{key}={value}: {what}; valid is one value{quotes}")

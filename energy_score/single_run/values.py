@@ -6,6 +6,7 @@ from typing import Any, Literal, cast, get_args
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import is_local_model
+from energy_score.contract.plain_text import shortened
 from energy_score.contract.run_spec import Dtype
 from energy_score.single_run.composition import Composition
 from energy_score.spreadsheet.cells import CellFaultError, model_of
@@ -13,6 +14,7 @@ from energy_score.tasks.registry import task_of
 
 DTYPES = get_args(Dtype)
 _FILE_ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".txt")
+_QUOTE_MAX = 300
 _GPU_UUID = re.compile(r"GPU-[0-9A-Fa-f-]+")
 _DEVICE_HINT = "null; one GPU among several is backend.device_ids"
 _WORDS = {"true": True, "on": True, "false": False, "off": False}
@@ -195,6 +197,9 @@ class Values:
 
     def _path(self, written: str) -> Path:
         try:
-            return (self._directory / Path(written).expanduser()).resolve()
-        except (OSError, RuntimeError) as error:
-            raise UsageError(f"{written!r} is no path: {error}; valid is a path that this user can reach") from error
+            path = (self._directory / Path(written).expanduser()).resolve()
+            path.exists()  # raises where no file system could have it
+        except (OSError, RuntimeError, ValueError) as error:
+            told = shortened(f"{written!r} is no path: {error}", _QUOTE_MAX)
+            raise UsageError(f"{told}; valid is a path that this user can reach") from error
+        return path

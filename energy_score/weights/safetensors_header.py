@@ -3,11 +3,12 @@
 Source: the safetensors format: 8 bytes of length, a JSON object, then the data.
 """
 
-import json
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from energy_score.contract.foreign_json import parsed
 
 _HEADER_MAX_BYTES = 100_000_000  # the format's own limit
 _METADATA = "__metadata__"
@@ -33,7 +34,7 @@ def read_tensors(file: Path) -> tuple[Tensor, ...]:
         length = int.from_bytes(stream.read(8), "little")
         if length > _HEADER_MAX_BYTES:
             raise ValueError(f"{file.name}: no safetensors header")
-        header = json.loads(stream.read(length))
+        header = parsed(stream.read(length))
     if not isinstance(header, dict):
         raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - a fault of the file, not of a call
     return tensors_of(header)
@@ -41,12 +42,14 @@ def read_tensors(file: Path) -> tuple[Tensor, ...]:
 
 def tensors_of(header: Mapping[str, Any]) -> tuple[Tensor, ...]:
     """The tensors that a parsed header names; ValueError for what no writer of the format writes."""
-    tensors = []
     try:
-        for name, entry in header.items():
-            if name != _METADATA:
-                first, last = entry["data_offsets"]
-                tensors.append(Tensor(name, entry["dtype"], prod(entry["shape"]), last - first))
+        return tuple(_tensor(name, entry) for name, entry in header.items() if name != _METADATA)
     except (LookupError, TypeError, ValueError) as error:
         raise ValueError(f"a tensor without type, shape or place: {error}") from error
-    return tuple(tensors)
+
+
+def _tensor(name: str, entry: Mapping[str, Any]) -> Tensor:
+    (first, last), shape, dtype = entry["data_offsets"], entry["shape"], entry["dtype"]
+    if not isinstance(dtype, str) or any(type(number) is not int for number in (first, last, *shape)):
+        raise ValueError(name)
+    return Tensor(name, dtype, prod(shape), last - first)

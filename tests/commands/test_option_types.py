@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from energy_score.commands.option_types import repeat_count, share
 from energy_score.commands.options import run_options, run_options_from
+from tests.command_line import command
 
 
 @click.command()
@@ -49,3 +50,9 @@ def test_other_repeats_are_refused_with_what_is_valid(text: str) -> None:
 def test_other_shares_are_refused_with_what_is_valid(text: str) -> None:
     with pytest.raises(click.BadParameter, match=r"valid is a percentage \(1%\) or a fraction \(0\.01\)"):
         share(text)
+
+
+@pytest.mark.parametrize("option", ["--request-timeout", "--timeout", "--gpu-wait"])
+@pytest.mark.parametrize("text", ["nan", "inf", "1e300", "-1"])
+def test_a_time_is_a_number_that_a_clock_can_count(option: str, text: str) -> None:
+    assert command("--dry-run", f"{option}={text}").exit_code == 2

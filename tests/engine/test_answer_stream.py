@@ -94,3 +94,9 @@ def test_prefix_caching_is_on_where_one_engine_says_so_or_looks_into_its_cache()
 @pytest.mark.parametrize("text", ["", "<html>nothing here</html>", "vllm:prompt_tokens_total NaN\n", "{} {}"])
 def test_metrics_that_say_nothing_are_unknown(text: str) -> None:
     assert parse_metrics(text) == ServerMetrics()
+
+
+def test_an_event_without_an_end_is_not_gathered_for_ever() -> None:
+    endless = (b"data: " + b"x" * 2**20 for _ in range(1000))
+    with pytest.raises(StreamError, match="an event of more than 16777216 bytes"):
+        read_answer(endless, elapsed_s=lambda: 0.0, patience_s=1)

@@ -45,7 +45,7 @@ def end_with_input():
     os._exit(9)
 threading.Thread(target=end_with_input, daemon=True).start()
 for number in range(40):
-    print(json.dumps({"event": "progress", "queries_done": number}), flush=True)
+    print(json.dumps({"event": "progress", "phase": "full", "queries_done": number, "queries_planned": 9}), flush=True)
     print(f"line {number}", file=sys.stderr, flush=True)
     time.sleep(0.2)
 """

@@ -41,13 +41,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_events_and_log_are_kept_apart(run: Run) -> None:
     execution, events, lines = run(
-        "print(json.dumps({'event': 'progress', 'queries_done': 3}))\n"
+        "print(json.dumps({'event': 'progress', 'phase': 'full', 'queries_done': 3, 'queries_planned': 9}))\n"
         "print('a library speaks')\n"
         "print('[] 7', flush=True)\n"
         "sys.stderr.write('a log line\\n')"
     )
     assert execution == Execution(exit_code=0)
-    assert events == [{"event": "progress", "queries_done": 3}]
+    assert events == [{"event": "progress", "phase": "full", "queries_done": 3, "queries_planned": 9}]
     assert sorted(lines) == ["[] 7", "a library speaks", "a log line"]
 
 

@@ -1,8 +1,8 @@
 """The row of a run that reads images: what it has is there, and what it has not is empty."""
 
+from energy_score.contract.csv_text import cell
 from energy_score.contract.run_report import EnergySource, MediaCounts, PhaseStatistics, RunReport, TokenCounts
 from energy_score.contract.run_spec import DatasetRef, GenerationSettings
-from energy_score.results_table.csv_table import cell
 from energy_score.results_table.report_row import row_of_report
 from tests.record_factory import make_report, make_spec
 

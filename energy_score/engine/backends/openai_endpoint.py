@@ -1,12 +1,12 @@
 """Text generation by a server that speaks the OpenAI interface: vLLM, ``transformers serve``, and their like."""
 
-import json
 import logging
 import threading
 import time
 from dataclasses import replace
 
 from energy_score.contract.errors import EnvironmentNotReadyError, ModelLoadError, PromptRenderError, QueryError
+from energy_score.contract.foreign_json import parsed
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -62,7 +62,7 @@ class OpenAIEndpointBackend:
         """
         self.server.start()
         try:
-            listed = json.loads(self._client.get_text(f"{self.server.address}/models"))
+            listed = parsed(self._client.get_text(f"{self.server.address}/models"))
         except (HttpError, ValueError) as error:
             raise ModelLoadError(f"the endpoint does not list its models: {self._told(error)}") from error
         self._model = find_served_model(listed, self._spec)

@@ -4,15 +4,19 @@ vLLM: pieces, then an event without choices that has the usage, then ``[DONE]``.
 last one with the usage, and the end of the stream. An answer is whole where a finish reason and the usage came.
 """
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from energy_score.contract.foreign_json import parsed
+from energy_score.contract.plain_text import shortened
 from energy_score.engine.backends.backend import FinishReason
 
 _DONE = b"[DONE]"
+# Far more than one piece of an answer, or a whole one.
+_EVENT_MAX_BYTES = 2**24
 _FINISHED: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
-_LONGEST_QUOTE = 120
+# Of what a server tells, so much goes into a message.
+LONGEST_DETAIL = 300
 
 
 class StreamError(Exception):
@@ -77,6 +81,8 @@ def _events(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_
     rest, last_s = b"", elapsed_s()
     for part in parts:
         *lines, rest = (rest + part).split(b"\n")
+        if len(rest) > _EVENT_MAX_BYTES:
+            raise StreamError(f"an event of more than {_EVENT_MAX_BYTES} bytes")
         events = [line.removeprefix(b"data:").strip() for line in lines if line.startswith(b"data:")]
         if events:
             last_s = elapsed_s()
@@ -89,14 +95,16 @@ def _events(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_
 
 def _parsed(data: bytes) -> dict[str, object]:
     try:
-        event = json.loads(data)
+        event = parsed(data)
     except ValueError as error:
-        raise StreamError(f"an event is not JSON: {_quote(data)}") from error
+        raise StreamError(f"an event of {len(data)} bytes is not JSON") from error  # no word of it: it may be an answer
     if not isinstance(event, dict):
-        raise StreamError(f"an event is no JSON object: {_quote(data)}")
+        raise StreamError(f"an event of {len(data)} bytes is no JSON object")
     if event.get("error") is not None or event.get("object") == "error":
         told = event.get("error", event)
-        raise StreamError(f"the server failed: {told.get('message', told) if isinstance(told, dict) else told}")
+        if isinstance(told, dict):
+            told = told.get("message", told)
+        raise StreamError(f"the server failed: {shortened(str(told), LONGEST_DETAIL)}")
     return event
 
 
@@ -108,14 +116,15 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
         seen.usage = _counts(usage)
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):
-            raise StreamError(f"a choice is no JSON object: {choice!r}")
+            raise StreamError(f"a choice is no JSON object but {type(choice).__name__}")
         if text := _text_of(choice):
             seen.texts.append(text)
             seen.times_s.append(time_s)
         reason = choice.get("finish_reason")
         if reason is not None:
-            if reason not in _FINISHED:
-                raise StreamError(f"the answer ended with {reason!r}; valid is {' or '.join(_FINISHED)}")
+            if not isinstance(reason, str) or reason not in _FINISHED:
+                told = shortened(repr(reason), LONGEST_DETAIL)
+                raise StreamError(f"the answer ended with {told}; valid is {' or '.join(_FINISHED)}")
             seen.finish_reason = _FINISHED[reason]
 
 
@@ -132,9 +141,5 @@ def _counts(usage: dict[str, object]) -> tuple[int, int]:
     counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     prompt, completion = counts
     if not isinstance(prompt, int) or not isinstance(completion, int) or min(prompt, completion) < 0:
-        raise StreamError(f"the usage holds no token counts: {usage}")
+        raise StreamError(f"the usage holds no token counts: {shortened(str(usage), LONGEST_DETAIL)}")
     return prompt, completion
-
-
-def _quote(data: bytes) -> str:
-    return data[:_LONGEST_QUOTE].decode("utf-8", errors="replace")

@@ -1,7 +1,6 @@
 """HTTP to one server: every failure in words, none of them waited for without end."""
 
 import contextlib
-import json
 import logging
 import os
 import ssl
@@ -12,6 +11,9 @@ from typing import Any, Self
 import httpx2
 
 from energy_score.contract.endpoint_address import is_loopback
+from energy_score.contract.foreign_json import parsed
+from energy_score.contract.plain_text import shortened
+from energy_score.engine.endpoint.answer_stream import LONGEST_DETAIL
 
 # The variable under which vLLM's own server reads the key that it asks for.
 _KEY_VARIABLE = "VLLM_API_KEY"
@@ -20,7 +22,8 @@ _CONNECT_TIMEOUT_S = 10.0
 _RETRY_WAITS_S = (0.2, 0.5)
 _LONGEST_RETRY_AFTER_S = 30.0
 _BUSY = (429, 503)
-_LONGEST_DETAIL = 300
+# Far more than a list of models, metrics or a refusal.
+_BODY_MAX_BYTES = 2**24
 # Its line for every request would be one for every query.
 logging.getLogger("httpx2").setLevel(logging.WARNING)
 
@@ -65,16 +68,16 @@ class HttpClient:
     def get_text(self, url: str) -> str:
         """The body of ``url``; raises HttpError, also for any status but 200."""
         with self._opened("GET", url, None) as response:
-            return "".join(response.iter_text())
+            return _text_of(response)
 
     def post_json(self, url: str, body: Mapping[str, Any]) -> object:
         """What ``url`` answers to ``body``, parsed; raises HttpError, also where that is not JSON."""
         with self._opened("POST", url, body) as response:
-            text = "".join(response.iter_text())
+            text = _text_of(response)
         try:
-            answer: object = json.loads(text)
+            answer: object = parsed(text)
         except ValueError as error:
-            raise HttpError(f"{url}: the answer is not JSON: {_shortened(text)}") from error
+            raise HttpError(f"{url}: the answer is not JSON: {shortened(text, LONGEST_DETAIL)}") from error
         return answer
 
     @contextlib.contextmanager
@@ -90,7 +93,6 @@ class HttpClient:
             response = self._send(request)
             try:
                 if response.status_code != httpx2.codes.OK:
-                    response.read()
                     raise HttpError(_refusal(response), status=response.status_code)
                 yield response
             finally:
@@ -129,16 +131,28 @@ def _retry_after_s(response: httpx2.Response) -> float | None:
     return asked_s if 0 <= asked_s <= _LONGEST_RETRY_AFTER_S else None
 
 
+def _text_of(response: httpx2.Response) -> str:
+    """The body as it came, which is not packed: that was asked for. HttpError where it is too long."""
+    body = bytearray()
+    for part in response.iter_raw():
+        body += part
+        if len(body) > _BODY_MAX_BYTES:
+            raise HttpError(f"{response.url}: an answer of more than {_BODY_MAX_BYTES} bytes")
+    return body.decode("utf-8", errors="replace")
+
+
 def _refusal(response: httpx2.Response) -> str:
+    text = _text_of(response)
     try:
-        content = response.json()
+        content = parsed(text)
     except ValueError:
         content = None
-    detail: object = response.text
+    detail: object = text
     if isinstance(content, dict):
         error = content.get("error", content.get("detail", content.get("message", content)))
         detail = error.get("message", error) if isinstance(error, dict) else error
-    return f"{response.url}: HTTP {response.status_code}: {_shortened(str(detail)) or response.reason_phrase}"
+    told = shortened(str(detail), LONGEST_DETAIL) or response.reason_phrase
+    return f"{response.url}: HTTP {response.status_code}: {told}"
 
 
 def _cause(error: Exception) -> str:
@@ -148,8 +162,3 @@ def _cause(error: Exception) -> str:
     if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
         return f"the connection was cut ({str(error) or type(error).__name__})"
     return str(error) or type(error).__name__
-
-
-def _shortened(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= _LONGEST_DETAIL else f"{line[:_LONGEST_DETAIL]}…"

@@ -1,10 +1,10 @@
 """What was read of one model: the Hub's answer or a folder's files, and nothing judged yet."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from energy_score.contract.foreign_json import parsed
 from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
 from energy_score.weights.quantization import Quantization, quantization_of
 from energy_score.weights.safetensors_header import Tensor
@@ -128,10 +128,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
 
 
 def _json_of(text: str) -> Mapping[str, Any]:
-    try:
-        content = json.loads(text)
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    content = parsed(text)
     if not isinstance(content, dict):
         raise ValueError("not an object")  # noqa: TRY004 - a fault of the file, not of a call
     return content

@@ -1,16 +1,19 @@
 """A comparison as a picture: energy with its interval, and how the ratio splits into length and energy per token."""
 
+import warnings
 from pathlib import Path
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from energy_score.contract.errors import UsageError
+from energy_score.contract.plain_text import shortened
 from energy_score.reports.comparison.side_by_side import Line, SideBySide
 from energy_score.reports.comparison.tables import half_width_wh
 
 # Dark enough on white and light enough on black to be told apart, also by readers who see no red and green.
 _ENERGY, _LENGTH, _PER_TOKEN = "#0b6e99", "#d9822b", "#6a4c93"
+_LABEL_MAX, _TITLE_MAX = 40, 100
 _FORMATS = (".svg", ".png", ".pdf")
 
 
@@ -25,9 +28,18 @@ def plot(comparison: SideBySide, path: Path) -> None:
     lines = [line for line in comparison.lines if line.energy is not None]
     if not lines:
         raise UsageError(f"{comparison.title}: nothing was measured, so there is nothing to draw")
+    # Without a date and with fixed ids, so that equal results give equal bytes. A dollar in a name is no formula, and a
+    # character that the font lacks is a box.
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
+    with rc_context({"svg.hashsalt": "ai-energy-score", "text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        _drawn(comparison, lines).savefig(path, dpi=144, metadata=metadata)
+
+
+def _drawn(comparison: SideBySide, lines: list[Line]) -> Figure:
     figure = Figure(figsize=(9.0, 1.6 + 0.55 * len(lines)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    labels = [line.label for line in lines]
+    labels = [shortened(line.label, _LABEL_MAX) for line in lines]
     positions = list(range(len(lines)))
     left.barh(
         positions,
@@ -50,15 +62,12 @@ def plot(comparison: SideBySide, path: Path) -> None:
             [at + offset for at, _ in known], [value for _, value in known], height=0.36, color=color, label=name
         )
     right.axvline(1.0, color="0.4", linewidth=0.8)
-    right.set_xlabel(f"ratio to {comparison.baseline}")
+    right.set_xlabel(f"ratio to {shortened(comparison.baseline, _LABEL_MAX)}")
     right.legend(loc="best", frameon=False)
     figure.suptitle(_title(comparison, lines))
-    # Without a date and with fixed ids, so that equal results give equal bytes.
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-    with rc_context({"svg.hashsalt": "ai-energy-score"}):
-        figure.savefig(path, dpi=144, metadata=metadata)
+    return figure
 
 
 def _title(comparison: SideBySide, lines: list[Line]) -> str:
     unrated = any(not line.row.rateable for line in lines)
-    return f"{comparison.title}{' (not rateable)' if unrated else ''}"
+    return f"{shortened(comparison.title, _TITLE_MAX)}{' (not rateable)' if unrated else ''}"

@@ -5,6 +5,7 @@ from datetime import date
 
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import UsageError
+from energy_score.contract.plain_text import shortened
 from energy_score.reports.labels.label import LabelContent
 from energy_score.reports.ratings.rating import Rating
 from energy_score.tasks.registry import task_of
@@ -13,6 +14,8 @@ from energy_score.tasks.registry import task_of
 NOT_OFFICIAL = "not official"
 # Source: METHOD.md, "Protocol": the hardware of the official scores.
 _OFFICIAL_HARDWARE = "NVIDIA H100 80GB"
+# Nothing longer can be read on a label.
+_TEXT_MAX = 200
 
 
 def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelContent, str]]:
@@ -22,10 +25,10 @@ def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelConten
         if rating.stars is None or row.wh_per_1000_queries is None:
             continue
         content = LabelContent(
-            model=row.model_name,
+            model=shortened(row.model_name, _TEXT_MAX),
             scored=f"{row.timestamp:%B %Y}" if row.timestamp else "unknown",
             task=_task(row.task, row.model_class, row.reasoning_state),
-            hardware=row.hardware or "unknown",
+            hardware=shortened(row.hardware or "unknown", _TEXT_MAX),
             wh_per_1000_queries=row.wh_per_1000_queries,
             stars=rating.stars,
             watermark=NOT_OFFICIAL,
@@ -41,7 +44,7 @@ def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelConten
             if member.stars is None:
                 continue
             content = LabelContent(
-                model=member.model,
+                model=shortened(member.model, _TEXT_MAX),
                 scored=f"{date(int(year), int(month), 1):%B %Y}",
                 task=_task(cohort.task, cohort.model_class, member.reasoning_state),
                 hardware=_OFFICIAL_HARDWARE,
@@ -64,4 +67,4 @@ def _task(name: str, model_class: str | None, reasoning_state: str) -> str:
         words.append(f"class {model_class}")
     if reasoning_state:
         words.append(f"reasoning {reasoning_state}")
-    return ", ".join(words)
+    return shortened(", ".join(words), _TEXT_MAX)

@@ -1,15 +1,16 @@
 """What is different from one version of the leaderboard to the next."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 
+from energy_score.contract.foreign_json import parsed
 from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.table import Table, figure
 
+_ENTRIES = TypeAdapter(tuple[Entry, ...])
 _Key = tuple[str, str | None, str, str | None, str]
 
 
@@ -48,8 +49,8 @@ def changes_between(before: Iterable[Entry], after: Iterable[Entry]) -> list[Ent
 def read_entries(site: Path) -> list[Entry]:
     """The lines of the leaderboard in ``site``; none where there is none, or one that this version cannot read."""
     try:
-        return [Entry.model_validate(one) for one in json.loads((site / "leaderboard.json").read_bytes())]
-    except (OSError, ValueError, ValidationError):
+        return list(_ENTRIES.validate_python(parsed((site / "leaderboard.json").read_bytes())))
+    except (OSError, ValueError):
         return []
 
 

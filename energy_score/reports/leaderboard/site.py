@@ -16,12 +16,12 @@ import jinja2
 import pandas as pd
 
 from energy_score import __version__
+from energy_score.contract.csv_text import table_text
 from energy_score.contract.errors import RecordError
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.reports.leaderboard.detail import detail_of
 from energy_score.reports.leaderboard.entries import Entry, entries_of
 from energy_score.reports.ratings.rating import Rating
-from energy_score.results_table.csv_table import table_text
 
 _TEMPLATES = resources.files("energy_score.reports.leaderboard") / "templates"
 DATA_FILES = ("leaderboard.csv", "leaderboard.json", "leaderboard.parquet")

@@ -1,15 +1,19 @@
 """Who gets how many stars: only rateable and comparable runs, each within its task (and class for text generation)."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import get_args
 
 from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
 from energy_score.contract.errors import UsageError
+from energy_score.contract.model_config import ModelClass
 from energy_score.contract.result_row import ResultRow
 from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
 from energy_score.tasks.registry import task_of
 
+_CLASSES = (None, *get_args(ModelClass))
 _CohortKey = tuple[str, str | None]
 
 
@@ -90,12 +94,23 @@ def unrated_because(row: ResultRow) -> str | None:
         return f"the run failed: {row.error_message or 'no result'}"
     if row.wh_per_1000_queries is None:
         return "no GPU energy was measured"
+    if (fault := _fault_of_table(row)) is not None:
+        return fault
     if row.rateable is None or row.comparable is None:
         return "the table has no verdict for it"
     reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
     if not row.rateable:
         return f"not rateable{reasons}"
     return None if row.comparable else f"not comparable{reasons}"
+
+
+def _fault_of_table(row: ResultRow) -> str | None:
+    """What no run of ours says of itself, but a table from anywhere may."""
+    if not row.model_name:
+        return "it names no model"
+    if row.wh_per_1000_queries is not None and not 0 < row.wh_per_1000_queries < math.inf:
+        return "its GPU energy is no positive number"
+    return None if _cohort_key(row)[1] in _CLASSES else "its class is none of A, B and C"
 
 
 def _own_cohorts(rows: Sequence[ResultRow]) -> dict[_CohortKey, Cohort]:

@@ -127,3 +127,26 @@ def test_a_row_in_kilowatt_hours_lies_outside_the_cohort_and_says_so() -> None:
 def test_a_snapshot_without_any_rateable_run_is_refused() -> None:
     with pytest.raises(UsageError, match="not one run there is rateable"):
         snapshot_of([make_row("a/a", 1.0, rateable=False)], name="own", issued="2026-11", source="batch_results")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"model_name": ""}, "it names no model"),
+        ({"wh_per_1000_queries": 0.0}, "its GPU energy is no positive number"),
+        ({"wh_per_1000_queries": float("inf")}, "its GPU energy is no positive number"),
+        ({"model_class": "D"}, "its class is none of A, B and C"),
+    ],
+)
+def test_what_only_a_table_from_elsewhere_says_is_unrated_and_no_member(changes: dict[str, Any], reason: str) -> None:
+    rows = [make_row("a", 1.0), make_row("b", 2.0), make_row("c", 3.0).model_copy(update=changes)]
+    assert [rating.unrated_because for rating in rate_among(rows)] == [None, None, reason]
+    [cohort] = snapshot_of(rows, name="x", issued="2026-11-24", source="x").cohorts
+    assert [member.model for member in cohort.members] == ["a", "b"]
+
+
+def test_a_time_without_an_offset_is_compared_as_utc() -> None:
+    older = make_row("a", 1.0, timestamp=datetime(2026, 11, 23))  # noqa: DTZ001 - as a table from elsewhere may say it
+    ratings = rate_among([make_row("a", 1.5), older, make_row("b", 2.0)])
+    assert [rating.stars is None for rating in ratings] == [False, True, False]
+    assert str(ratings[1].unrated_because).startswith("superseded")

@@ -1,0 +1,32 @@
+"""The program's command line within this process: as a user calls it, its errors and exit codes included."""
+
+import contextlib
+import io
+from dataclasses import dataclass
+
+from batch_runner import main
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended and what it wrote. Whatever is no documented end is raised instead."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def told(self) -> str:
+        return self.stdout + self.stderr
+
+
+def command(*words: str) -> Outcome:
+    """What the program does with ``words``."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    code = 0
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        try:
+            main(words)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Outcome(code, stdout.getvalue(), stderr.getvalue())
