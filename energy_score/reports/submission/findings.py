@@ -4,7 +4,6 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from energy_score.contract.plain_text import one_line
 from energy_score.contract.record import Record
@@ -54,15 +53,13 @@ def differences(file: str, stated: object, derived: object, *, source: str, fiel
 
 
 def strange_values(file: str, record: Record) -> Iterator[Finding]:
-    """A finding for each number and time of ``record`` that no run can have, and no figure can be made of."""
+    """A finding for each number of ``record`` that no run can have, and no figure can be made of."""
     for field, value in _leaves(record.model_dump(), ""):
         match value:
             case bool():
                 continue
             case int() | float() if not abs(value) <= _LARGEST_NUMBER:  # not a number compares with nothing
                 yield finding(file, "no number that a run can have", field=field)
-            case datetime() if value.tzinfo is None:
-                yield finding(file, "a time without its offset from UTC", field=field)
 
 
 def _same(stated: object, derived: object) -> bool:
