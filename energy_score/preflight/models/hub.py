@@ -63,9 +63,7 @@ class HubReader:
             return ModelFacts(where="hub", absence=error.absence, detail=str(error), cached=cached)
 
     def _read(self, model: Model, info: "ModelInfo") -> ModelFacts:
-        if info.siblings is None:
-            raise ValueError("it names no files")
-        files = {file.rfilename: file.size for file in info.siblings}
+        files = _files_of(info)
         commit = info.sha or model.revision or "main"
 
         def read(name: str) -> str:
@@ -144,6 +142,21 @@ class HubReader:
             raise _AbsentError("unknown", self.silence) from error
         except (httpx2.HTTPError, errors.SafetensorsParsingError, *_UNREADABLE) as error:
             raise _AbsentError("unknown", f"the Hub's answer cannot be read ({_said(error)})") from error
+
+
+def _files_of(info: "ModelInfo") -> dict[str, int | None]:
+    """The files that the answer names, with their sizes; ValueError for an answer that no Hub gives.
+
+    huggingface_hub takes what it is given: a name may be anything.
+    """
+    if info.siblings is None:
+        raise ValueError("it names no files")
+    texts = [info.id, *(file.rfilename for file in info.siblings), *([] if info.sha is None else [info.sha])]
+    sizes = [file.size for file in info.siblings if file.size is not None]
+    counts = list((info.safetensors.parameters if info.safetensors else {}).values())
+    if not all(isinstance(text, str) for text in texts) or not all(type(size) is int for size in (*sizes, *counts)):
+        raise ValueError("names that are no text, or sizes that are no numbers")
+    return {file.rfilename: file.size for file in info.siblings}
 
 
 class _AbsentError(Exception):
