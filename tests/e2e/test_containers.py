@@ -197,7 +197,7 @@ def test_the_token_reaches_the_hub_and_nothing_else(
 ) -> None:
     address, shown = hub
     batch = containers.start(
-        containers.sheet("gated.csv", ["org/gated,Off (N/A),N/A"]), tmp_path / "out",
+        containers.sheet("gated.csv", ["org/gated,Off (N/A),N/A"]), tmp_path / "out", "--no-preflight",
         HF_TOKEN=TOKEN, HF_ENDPOINT=address, HF_HOME=str(tmp_path / "hf"), HF_HUB_OFFLINE="0",
     )  # fmt: skip
     container = wait_for_container(engine, batch, "org_gated")
