@@ -114,7 +114,11 @@ def _not_to_hand_in(name: str, directory: RunDirectory) -> str | None:
     if directory.path.is_symlink():
         return f"{directory.path}: a link, and a bundle holds nothing from outside the run directories"
     state = directory.state()
-    return None if state is RunState.DONE else f"{directory.path}: {state.value}: only a run that is done has a result"
+    return (
+        None
+        if state is RunState.DONE
+        else f"{directory.path}: {state.value}: only a run that is done has a result; --run names those to hand in"
+    )
 
 
 def _claims(records: Sequence[BundledRecords], snapshot: CohortSnapshot) -> tuple[BundledRun, ...]:
