@@ -13,14 +13,13 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import EnergySource, GpuConditions, PhaseEnergy, RunReport
 from energy_score.contract.run_spec import RepeatPolicy, RunSpec
-from energy_score.derivation.statistics import phase_statistics
-from energy_score.derivation.verdict import judge
 from energy_score.engine.backends.backend import Completion, PreparedQuery
 from energy_score.engine.benchmark import Answer
 from energy_score.engine.meters.gpu_samples import GpuSample, GpuSamples
 from energy_score.engine.meters.power_trace import power_trace
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
 from energy_score.engine.query_log import QueryLog
+from energy_score.reports.submission.records import derived_report
 from tests.record_factory import H100, make_config, make_report, make_run, make_spec, make_witness
 
 MODEL = "openai/gpt-oss-20b"
@@ -62,7 +61,8 @@ def write_finished_run(
         software={"python": "3.12.3", "energy_score": "0.1.0", "nvidia_driver": "570.124.06"},
         conditions=(GpuConditions(uuid=H100.uuid, sample_count=100, peak_power_w=600.0 * share),),
     )
-    report = _derived(change(report))
+    report = change(report)
+    report = derived_report(report.model_copy(update={"spec_identity": report.spec.identity()}))
     config = make_config(
         model_id=spec.model_id, model_class=spec.model_class, task=spec.task, reasoning_state=spec.reasoning_state
     )
@@ -73,24 +73,6 @@ def write_finished_run(
     if spec.save_text:
         write_texts(directory, [Answer(0, "What is energy?", "A promise.")])
     return directory
-
-
-def _derived(report: RunReport) -> RunReport:
-    return report.model_copy(
-        update={
-            "spec_identity": report.spec.identity(),
-            "statistics": phase_statistics(report.phases),
-            "verdict": judge(
-                spec=report.spec,
-                windows=report.phases,
-                queries=report.queries,
-                tokens=report.tokens,
-                model=report.model,
-                hardware=report.hardware,
-                conditions=report.conditions,
-            ),
-        }
-    )
 
 
 def _windows(share: float, source: EnergySource, query_count: int) -> list[PhaseEnergy]:

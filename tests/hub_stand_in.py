@@ -4,11 +4,11 @@ import base64
 import contextlib
 import json
 import re
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+
+from tests.stand_in_server import QuietHandler, serving
 
 TOKEN = "hf_" + "a" * 34
 
@@ -85,7 +85,7 @@ def hub_stand_in() -> Iterator[HubStandIn]:
     """A Hub without any repository, until the block ends."""
     hub = HubStandIn()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             self._answer(b"")
 
@@ -103,15 +103,5 @@ def hub_stand_in() -> Iterator[HubStandIn]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_: object) -> None:
-            """Tests want no log of it."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        hub.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as hub.address:
+        yield hub

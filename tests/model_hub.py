@@ -8,13 +8,13 @@ import hashlib
 import json
 import math
 import re
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.stand_in_server import QuietHandler, serving
 
 COMMIT = "c0ffee" + "0" * 34
 TOKEN = "hf_" + "r" * 34
@@ -129,7 +129,7 @@ def model_hub(models: Mapping[str, HubModel]) -> Iterator[ModelHub]:
     """A Hub with ``models``, until the block ends."""
     hub = ModelHub(models)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
@@ -150,24 +150,10 @@ def model_hub(models: Mapping[str, HubModel]) -> Iterator[ModelHub]:
                 if self.command == "GET":
                     self.wfile.write(body)
 
-        do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
+        do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None:
-            """Tests want no log of it."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True  # a connection that is kept open must not hold up the end
-        block_on_close = False
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        hub.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield hub
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as hub.address:
+        yield hub
 
 
 def head(**tensors: tuple[str, list[int]]) -> tuple[bytes, int]:

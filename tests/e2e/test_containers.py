@@ -180,7 +180,7 @@ def hub(engine: docker.DockerClient) -> Iterator[tuple[str, list[str | None]]]:
             self.send_header("X-Error-Code", "RepoNotFound")
             self.end_headers()
 
-        do_GET = do_HEAD  # noqa: N815 - the names are the protocol's
+        do_GET = do_HEAD
 
         def log_message(self, *_: Any) -> None:
             """Say nothing."""

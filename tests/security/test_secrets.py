@@ -5,9 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,6 +30,7 @@ from tests.record_factory import (
 )
 from tests.security.conftest import EchoWorkplace
 from tests.security.traces import command_lines, contents_below, forms_of
+from tests.stand_in_server import QuietHandler, serving
 from tests.toy_installation import ROOT
 
 HUB_TOKEN = "hf_" + "PlantedTokenNobodyMaySee0123456789"
@@ -66,7 +65,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def indiscreet_hub() -> Iterator[str]:
     """The address of a Hub that refuses everything, and quotes whatever it was shown."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             shown = f"401: {dict(self.headers)} at {self.path} with {HUB_TOKEN} or {LOGIN_TOKEN}"
             self.send_response(401)
@@ -77,19 +76,10 @@ def indiscreet_hub() -> Iterator[str]:
             if self.command == "GET":
                 self.wfile.write(shown.encode())
 
-        do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
+        do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None:
-            """Tests want no log of it."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as address:
+        yield address
 
 
 def quotes_the_key(handler: Any) -> None:
