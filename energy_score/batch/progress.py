@@ -1,6 +1,5 @@
 """What a user sees of a running batch on standard error: a live view on a terminal, plain lines elsewhere."""
 
-import json
 import sys
 import threading
 import time
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from energy_score.batch.plan import PlannedRun
 from energy_score.contract.log_line import safe_line
+from energy_score.contract.plain_text import printed_json
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.units import watt_hours
 
@@ -105,7 +105,7 @@ class JsonProgress:
         self._emit("batch_finished", summary=summary)
 
     def _emit(self, event: str, **fields: object) -> None:
-        line = json.dumps({"event": event, **fields}) + "\n"
+        line = printed_json({"event": event, **fields}) + "\n"
         with self._lock:
             self._stream.write(line)
             self._stream.flush()

@@ -1,6 +1,5 @@
 """``list``: what would run, resolved; nothing is run."""
 
-import json
 import sys
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 from energy_score.batch.plan import PlannedRun, Selection, make_plan, same_work
 from energy_score.batch.table import print_table
 from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
+from energy_score.contract.plain_text import printed_json
 from parameter_handler import RunOptions
 
 
@@ -17,7 +17,7 @@ def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> No
     plan = make_plan(selection, options)
     if as_json:
         for planned in plan:
-            click.echo(json.dumps(_as_object(planned)))
+            click.echo(printed_json(_as_object(planned)))
     else:
         header = ("line", "model", "class", "task", "state", "new tokens", "switch", "note")
         print_table(header, [_as_cells(planned) for planned in plan], stream=sys.stdout)

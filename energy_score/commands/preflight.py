@@ -1,6 +1,5 @@
 """``preflight``: what can be known of models before any GPU time is spent, without downloading their weights."""
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ import click
 from energy_score.commands.findings_table import plain_lines, print_findings
 from energy_score.commands.options import selection_from, selection_options
 from energy_score.contract.errors import ExitCode, UsageError
+from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
     from energy_score.batch.plan import PlannedRun
@@ -104,7 +104,7 @@ def command(
     absence = hub_absence() if any(not planned.config.is_local for planned in plan) else None
     rows = list(judged(plan, absence=absence, scored_in=_scored_in(output_dir)))
     if as_json:
-        click.echo(json.dumps([row.as_object() for row in rows], indent=1))
+        click.echo(printed_json([row.as_object() for row in rows], indent=1))
     else:
         for row in rows:
             _show(row, whole=show_all or len(rows) == 1)

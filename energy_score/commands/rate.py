@@ -1,6 +1,5 @@
 """``rate``, ``snapshot`` and ``drift``: stars, what they are relative to, and how they change."""
 
-import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 from energy_score.batch.table import print_table
 from energy_score.commands.options import against_option, results_option
 from energy_score.contract.errors import ExitCode
+from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
     from energy_score.reports.ratings.drift import Drift
@@ -33,7 +33,7 @@ def rate(context: click.Context, results: Path, against: str, *, as_json: bool) 
     ratings = rated_rows(read_results(results).rows, against=against)
     if as_json:
         for rating in ratings:
-            click.echo(json.dumps(_as_object(rating)))
+            click.echo(printed_json(_as_object(rating)))
     else:
         header = ("model", "state", "task", "Wh per 1,000", "rating", "note")
         print_table(header, [_as_cells(rating) for rating in ratings], stream=sys.stdout)
@@ -77,7 +77,7 @@ def drift(before: str, after: str, *, as_json: bool) -> None:
 
     found = difference(open_snapshot(before), open_snapshot(after))
     if as_json:
-        click.echo(json.dumps(_drift_object(found)))
+        click.echo(printed_json(_drift_object(found)))
         return
     rows = [
         (change.cohort, f"{change.member.model} {change.member.reasoning_state}".strip(),

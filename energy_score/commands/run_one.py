@@ -19,6 +19,7 @@ from energy_score.commands.options import (
     preflight_option,
 )
 from energy_score.contract.errors import ExitCode
+from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
     from energy_score.batch.plan import PlannedRun
@@ -96,7 +97,7 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     click.echo(version_line(), err=True)
     order, planned, spec = _planned(parameters, keys, defaults)
     if parameters["dry_run"]:
-        click.echo(spec.model_dump_json(indent=None if parameters["as_json"] else 1))
+        click.echo(printed_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
         return ExitCode.OK
     from energy_score.single_run.run import run  # noqa: PLC0415
 

@@ -1,6 +1,5 @@
 """``status`` and ``watch``: what a batch is doing, told from its output directory, by whoever runs it."""
 
-import json
 import sys
 import time
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from energy_score.contract.errors import ExitCode, NothingMatchedError, RecordError
+from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
     from energy_score.batch.overview import Overview
@@ -33,7 +33,7 @@ def status(output_dir: Path, *, as_json: bool) -> None:
 
     overview = _overview(output_dir)
     if as_json:
-        click.echo(json.dumps(overview.as_object()))
+        click.echo(printed_json(overview.as_object()))
     else:
         for line in lines_of(overview):
             click.echo(line)

@@ -1,6 +1,5 @@
 """``verify``: a bundle checked, offline and from the file alone."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +7,7 @@ import click
 
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
+from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
     from energy_score.reports.submission.verify import Verification
@@ -39,7 +39,7 @@ def command(context: click.Context, *, signer: Path | None, as_json: bool, file:
         key = read_public_key(signer)
     verification = verify_file(file, signer=key)
     if as_json:
-        click.echo(json.dumps(_as_object(verification)))
+        click.echo(printed_json(_as_object(verification)))
     else:
         _tell(file, verification)
     context.exit(ExitCode.OK if verification.is_verified else ExitCode.SOME_RUNS_FAILED)

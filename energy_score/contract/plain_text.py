@@ -43,6 +43,11 @@ def shortened(text: str, most: int) -> str:
     return line if len(line) <= most else f"{line[:most]}…"
 
 
+def printed_json(content: object, *, indent: int | None = None) -> str:
+    """``content`` as JSON that a terminal shows and does nothing by: ASCII, and without the one control JSON leaves."""
+    return json.dumps(content, indent=indent).replace("\x7f", "\\u007f")
+
+
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with ``***`` in place of every access token in it, and of each of ``secrets``.
 

@@ -1,6 +1,5 @@
 """A table of text that can be written for a terminal, for Markdown, and as objects for machines."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Any, Literal
 
 from energy_score.batch.table import print_table
 from energy_score.contract.log_line import safe_line
+from energy_score.contract.plain_text import printed_json
 
 Format = Literal["table", "markdown", "json"]
 
@@ -36,7 +36,7 @@ def write(tables: Sequence[Table], form: Format) -> None:
     """The tables on standard output; as JSON one object with a list of tables."""
     if form == "json":
         content = [{"title": one.title, "rows": one.objects, "notes": one.notes} for one in tables]
-        sys.stdout.write(json.dumps(content, indent=1) + "\n")
+        sys.stdout.write(printed_json(content, indent=1) + "\n")
         return
     if form == "markdown":
         sys.stdout.write("\n".join(markdown(table) for table in tables))

@@ -186,7 +186,10 @@ def check_model_files(case: tuple[bytes, bytes, int | None]) -> None:
 
 
 # What once ended in a traceback.
-_KEYS_FOUND = (["backend.no_weights=" + "9" * 5000], ["scenario.reasoning_params=" + "[" * 400 + "]" * 400])
+_KEYS_FOUND = (
+    ["backend.no_weights=" + "9" * 5000], ["scenario.reasoning_params=" + "[" * 400 + "]" * 400],
+    ["scenario.dataset_name=\x7f"],
+)  # fmt: skip
 _OPTIONS_FOUND = (
     [("--gpus", "9" * 5000)], [("--server-command", "serve {port:>{dtype}}")], [("--request-timeout", "nan")],
 )  # fmt: skip
