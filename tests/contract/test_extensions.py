@@ -107,13 +107,14 @@ def test_a_task_of_another_package_says_how_the_pytorch_backend_runs_it(toy: Pat
 
 
 def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(toy: Path) -> None:
-    assert extension_names(TASKS) == ("broken", "misnamed", "shouting")
-    assert extension_names(BACKENDS) == ("no-backend", "toy")
+    # Whoever runs the tests may have installed others.
+    assert {"broken", "misnamed", "shouting"} <= set(extension_names(TASKS))
+    assert {"no-backend", "toy"} <= set(extension_names(BACKENDS))
     assert "toy_extension" not in sys.modules
-    with pytest.raises(RowRefusedError, match=r"'other' is not one of text_gen, .*, broken, misnamed, shouting"):
+    with pytest.raises(RowRefusedError, match=r"'other' is not one of text_gen, .*, broken, .*misnamed, .*shouting"):
         task_of("other")
     with pytest.raises(
-        UsageError, match=r"--backend other: not available in this version; pytorch, vllm, optimum, no-backend, toy is"
+        UsageError, match=r"--backend other: not available in this version; pytorch, vllm, optimum, .*no-backend, .*toy is"
     ):
         ParameterHandler(RunOptions(backend="other"), sheet_directory=toy)
 
