@@ -114,7 +114,8 @@ def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(toy:
     with pytest.raises(RowRefusedError, match=r"'other' is not one of text_gen, .*, broken, .*misnamed, .*shouting"):
         task_of("other")
     with pytest.raises(
-        UsageError, match=r"--backend other: not available in this version; pytorch, vllm, optimum, .*no-backend, .*toy is"
+        UsageError,
+        match=r"--backend other: not available in this version; pytorch, vllm, optimum, .*no-backend, .*toy is",
     ):
         ParameterHandler(RunOptions(backend="other"), sheet_directory=toy)
 
