@@ -220,15 +220,17 @@ def _run_planned(
     live = LiveStatus(open_progress(as_json=parameters["as_json"]), directory, jobs=parameters["jobs"])
     attempt = Attempt(ledger=ledger, executor=executor, progress=live, timeout_s=parameters["timeout_s"])
     with open_gpu_leases(parameters["gpus"]) or nullcontext() as leases:
+        choices = {planned.name: chooser.of(planned) for planned in plan}  # once: each reads a run's records
         preflight = Preflight(plan)
         if not parameters["no_preflight"]:
             preflight = preflighted(
-                plan, is_to_do=lambda planned: chooser.of(planned).outcome is None, sheet_name=parameters["csv"].name,
+                plan, is_to_do=lambda planned: choices[planned.name].outcome is None, sheet_name=parameters["csv"].name,
                 here=surroundings_here(executor=executor.name, gpus=leases.gpus if leases else ()),
             )  # fmt: skip
         plan = preflight.plan
+        choices |= {planned.name: chooser.of(planned) for planned in plan if planned.spec is None}
         batch = Batch(
-            plan=plan, attempt=attempt, aggregator=ResultsAggregator(directory), live=live, chooser=chooser,
+            plan=plan, attempt=attempt, aggregator=ResultsAggregator(directory), live=live, choices=choices,
             leases=leases, jobs=parameters["jobs"], retries=parameters["retries"], fail_fast=parameters["fail_fast"],
             gpu_wait_s=parameters["gpu_wait_s"],
         )  # fmt: skip

@@ -141,7 +141,7 @@ def _drive(rows: int) -> None:
             attempt=Attempt(ledger=ledger, executor=FinishedRuns(), progress=live, timeout_s=60),
             aggregator=ResultsAggregator(ledger.output_directory),
             live=live,
-            chooser=Chooser(ledger),
+            choices={planned.name: Chooser(ledger).of(planned) for planned in plan},
         )
         live.batch_started(run_count=rows, headline="")
         start_s = time.monotonic()

@@ -55,49 +55,19 @@ class ModelHub:
         path = unquote(url.path)
         found = re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree|auth-check)(?:/([^/]+))?(?:/.*)?)?", path)
         if found:
-            return self._of_api(target, found[1], found[2], found[3], token)
-        found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
-        if found:
-            return self._of_file(found[1], found[2], found[3], token, target)
-        return Answer(200, b"") if path == "/" else Answer(404, b"{}")
-
-    def _of_api(self, target: str, name: str, what: str | None, revision: str | None, token: str | None) -> "Answer":
+            name, what, revision, file = found[1], found[2], found[3], None
+        else:
+            found = re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+            if found is None:
+                return Answer(200, b"") if path == "/" else Answer(404, b"{}")
+            name, what, revision, file = found[1], None, found[2], found[3]
         model = self.models.get(name)
         refusal = _refusal(model, revision, token)
         if model is None or refusal is not None:
             return refusal or _error(404, "RepoNotFound")
         if model.renamed_to is not None:
             return Answer(307, b"", {"Location": target.replace(name, model.renamed_to)})
-        if model.answer is not None:
-            return Answer(200, model.answer)
-        if what == "tree":
-            return _error(404, "EntryNotFound")
-        siblings = [
-            {"rfilename": file, **({"size": model.sizes.get(file, len(data))} if "blobs=" in target else {})}
-            for file, data in model.files.items()
-        ]
-        info: dict[str, Any] = {
-            "id": name, "modelId": name, "sha": COMMIT, "private": model.private,
-            "gated": "manual" if model.gated else False, "siblings": siblings, "tags": [], "downloads": 0, "likes": 0,
-        }  # fmt: skip
-        if model.counts is not None:
-            info["safetensors"] = {"parameters": model.counts, "total": sum(model.counts.values())}
-        return Answer(200, json.dumps(info).encode())
-
-    def _of_file(self, name: str, revision: str, file: str, token: str | None, target: str) -> "Answer":
-        model = self.models.get(name)
-        refusal = _refusal(model, revision, token)
-        if model is None or refusal is not None:
-            return refusal or _error(404, "RepoNotFound")
-        if model.renamed_to is not None:
-            return Answer(307, b"", {"Location": target.replace(name, model.renamed_to)})
-        if file not in model.files:
-            return _error(404, "EntryNotFound", {"X-Repo-Commit": COMMIT})
-        if model.gated and token != TOKEN and file != "README.md":
-            return _error(403, "GatedRepo")
-        data = model.files[file]
-        etag = hashlib.sha1(data, usedforsecurity=False).hexdigest()
-        return Answer(200, data, {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"', "Accept-Ranges": "bytes"})
+        return _of_api(name, model, what, target) if file is None else _of_file(model, file, token)
 
 
 @dataclass(frozen=True)
@@ -105,6 +75,34 @@ class Answer:
     status: int
     body: bytes
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _of_api(name: str, model: HubModel, what: str | None, target: str) -> Answer:
+    if model.answer is not None:
+        return Answer(200, model.answer)
+    if what == "tree":
+        return _error(404, "EntryNotFound")
+    siblings = [
+        {"rfilename": file, **({"size": model.sizes.get(file, len(data))} if "blobs=" in target else {})}
+        for file, data in model.files.items()
+    ]
+    info: dict[str, Any] = {
+        "id": name, "modelId": name, "sha": COMMIT, "private": model.private,
+        "gated": "manual" if model.gated else False, "siblings": siblings, "tags": [], "downloads": 0, "likes": 0,
+    }  # fmt: skip
+    if model.counts is not None:
+        info["safetensors"] = {"parameters": model.counts, "total": sum(model.counts.values())}
+    return Answer(200, json.dumps(info).encode())
+
+
+def _of_file(model: HubModel, file: str, token: str | None) -> Answer:
+    if file not in model.files:
+        return _error(404, "EntryNotFound", {"X-Repo-Commit": COMMIT})
+    if model.gated and token != TOKEN and file != "README.md":
+        return _error(403, "GatedRepo")
+    data = model.files[file]
+    etag = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+    return Answer(200, data, {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"', "Accept-Ranges": "bytes"})
 
 
 def _refusal(model: HubModel | None, revision: str | None, token: str | None) -> Answer | None:

@@ -1,12 +1,12 @@
 """The batch loop: what is to do is scheduled, every end is published, and a request to stop is obeyed."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from energy_score.batch.attempt import Attempt
-from energy_score.batch.choice import Chooser
+from energy_score.batch.choice import Choice
 from energy_score.batch.ledger import Ledger
 from energy_score.batch.live_status import LiveStatus
 from energy_score.batch.plan import PlannedRun
@@ -24,13 +24,13 @@ from results_aggregator import ResultsAggregator
 
 @dataclass
 class Batch:
-    """One batch over an output directory; ``counts`` says how its runs ended."""
+    """One batch over an output directory; ``choices`` are by run name, and ``counts`` says how its runs ended."""
 
     plan: Sequence[PlannedRun]
     attempt: Attempt
     aggregator: ResultsAggregator
     live: LiveStatus
-    chooser: Chooser
+    choices: Mapping[str, Choice]
     leases: GpuLeases | None = None
     jobs: int = 1
     retries: int = 0
@@ -70,7 +70,7 @@ class Batch:
     def _to_carry_out(self) -> Iterator[PlannedRun]:
         """The runs that are to do; the others are finished here."""
         for planned in self.plan:
-            choice = self.chooser.of(planned)
+            choice = self.choices[planned.name]
             if choice.outcome is None:
                 yield planned
                 continue

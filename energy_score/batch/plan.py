@@ -65,16 +65,17 @@ def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
     names = directory_names(sheet)
     handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent, sheet_name=selection.csv.name)
     started = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
-    plan = []
-    for config in selected:
-        name = names[config.line_number]
-        try:
-            spec = handler.resolve(config, run_id=f"{name}_{started}")
-        except RowRefusedError as error:
-            plan.append(PlannedRun(name, config, None, str(error)))
-        else:
-            plan.append(PlannedRun(name, config, spec))
-    return plan
+    named = ((names[config.line_number], config) for config in selected)
+    return [planned_run(handler, config, name=name, run_id=f"{name}_{started}") for name, config in named]
+
+
+def planned_run(handler: ParameterHandler, config: ModelConfig, *, name: str, run_id: str) -> PlannedRun:
+    """One row, resolved or refused."""
+    try:
+        spec = handler.resolve(config, run_id=run_id)
+    except RowRefusedError as error:
+        return PlannedRun(name, config, None, str(error))
+    return PlannedRun(name, config, spec)
 
 
 def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:

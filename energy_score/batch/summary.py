@@ -10,6 +10,7 @@ from energy_score.batch.plan import PlannedRun, same_work
 from energy_score.batch.progress import Progress, energy_text
 from energy_score.batch.table import print_table
 from energy_score.contract.errors import ExitCode
+from energy_score.contract.plain_text import counted
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_spec import RunSpec
 
@@ -21,7 +22,7 @@ def headline(plan: Sequence[PlannedRun]) -> str:
     """What is about to happen: how many runs, under which protocol, with which meter."""
     refused = sum(planned.spec is None for planned in plan)
     specs = [planned.spec for planned in plan if planned.spec is not None]
-    runs = f"{len(plan)} row{'s' if len(plan) != 1 else ''} selected"
+    runs = f"{counted(len(plan), 'row')} selected"
     if refused:
         runs += f", {refused} refused"
     if not specs:

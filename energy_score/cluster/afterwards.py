@@ -14,6 +14,7 @@ from energy_score.cluster.slurm import SlurmBatch
 from energy_score.cluster.slurm_commands import require_slurm
 from energy_score.cluster.task_list import task_lists
 from energy_score.contract.errors import ExitCode, UsageError
+from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunState
 
 
@@ -65,7 +66,7 @@ def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
         slurm.take_up()
         count = slurm.cancel()
         batch.publisher.publish()
-    batch.live.batch_finished(f"{count} run{'s' if count != 1 else ''} cancelled; the batch's command runs them again")
+    batch.live.batch_finished(f"{counted(count, 'run')} cancelled; the batch's command runs them again")
 
 
 def _count_left_by_ray(batch: ClusterBatch) -> None:

@@ -8,6 +8,7 @@ import os
 import socket
 
 from energy_score.contract.errors import EnvironmentNotReadyError, MeterError
+from energy_score.contract.plain_text import counted
 from energy_score.contract.run_spec import RunSpec
 from energy_score.gpu.nvml_devices import open_nvml_devices
 
@@ -50,4 +51,4 @@ def _uuids(*, all_gpus: bool) -> tuple[str, ...]:
 
 
 def _unlike(count: int, found: str) -> EnvironmentNotReadyError:
-    return EnvironmentNotReadyError(f"the run was to get {count} GPU{'s' if count != 1 else ''}: {found}")
+    return EnvironmentNotReadyError(f"the run was to get {counted(count, 'GPU')}: {found}")

@@ -9,6 +9,7 @@ import click
 from energy_score.commands.options import results_option
 from energy_score.contract.errors import NothingMatchedError, UsageError
 from energy_score.contract.log_line import safe_line
+from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunDirectory, run_name
 
 if TYPE_CHECKING:
@@ -122,5 +123,4 @@ def _tell(file: Path, manifest: "BundleManifest") -> None:
         click.echo(safe_line(in_words(run)))
     for left in manifest.left_out:
         click.echo(safe_line(f"left out: {left.path}: {left.because}"), err=True)
-    runs = f"{len(manifest.runs)} run{'s' if len(manifest.runs) != 1 else ''}"
-    click.echo(f"{file}: {runs}, {len(manifest.files)} files, manifest {manifest.sha256}")
+    click.echo(f"{file}: {counted(len(manifest.runs), 'run')}, {len(manifest.files)} files, manifest {manifest.sha256}")

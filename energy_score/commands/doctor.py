@@ -1,13 +1,12 @@
 """``doctor``: what this machine can do, and what to do about what it cannot."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 import click
 
-from energy_score.commands.findings_table import plain_lines, print_findings
+from energy_score.commands.findings_table import show_findings
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.plain_text import printed_json
 from energy_score.preflight import clusters, devices, files, services, software
@@ -61,10 +60,7 @@ def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: b
     found = list(checks(csv=csv, output_dir=output_dir, endpoint=endpoint, image=image))
     if as_json:
         click.echo(printed_json([check._asdict() for check in found], indent=1))
-    elif sys.stdout.isatty():
-        print_findings(found, colours={"ok": "green", "warning": "yellow", "missing": "red"})
     else:
-        for line in plain_lines(found):
-            click.echo(line)
+        show_findings(found, colours={"ok": "green", "warning": "yellow", "missing": "red"})
     if not can_run(found):
         raise SystemExit(ExitCode.ENVIRONMENT)

@@ -1,7 +1,10 @@
 """Findings for people: a table on a terminal, aligned lines in a pipe."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
+
+import click
 
 
 class Found(Protocol):
@@ -15,6 +18,15 @@ class Found(Protocol):
     def found(self) -> str: ...  # noqa: D102
     @property
     def remedy(self) -> str: ...  # noqa: D102
+
+
+def show_findings(found: Sequence[Found], *, colours: Mapping[str, str], indent: str = "") -> None:
+    """The findings as standard output takes them: a table on a terminal, else lines that begin with ``indent``."""
+    if sys.stdout.isatty():
+        print_findings(found, colours=colours)
+        return
+    for line in plain_lines(found):
+        click.echo(f"{indent}{line}")
 
 
 def plain_lines(found: Iterable[Found]) -> Iterator[str]:

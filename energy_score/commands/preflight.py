@@ -1,6 +1,5 @@
 """``preflight``: what can be known of models before any GPU time is spent, without downloading their weights."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from energy_score.commands.findings_table import plain_lines, print_findings
+from energy_score.commands.findings_table import show_findings
 from energy_score.commands.options import selection_from, selection_options
 from energy_score.contract.errors import ExitCode, UsageError
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import counted, printed_json
 
 if TYPE_CHECKING:
     from energy_score.batch.plan import PlannedRun
@@ -158,23 +157,16 @@ def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequen
 
 def _plan_of_models(models: Sequence[str], parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
     """The models as rows of no sheet, each of one task, class and state."""
-    from energy_score.batch.plan import PlannedRun  # noqa: PLC0415 - not on the way to --help
-    from energy_score.contract.errors import RowRefusedError  # noqa: PLC0415
+    from energy_score.batch.plan import planned_run  # noqa: PLC0415 - not on the way to --help
     from parameter_handler import ParameterHandler  # noqa: PLC0415
 
     if parameters["model_name"] is not None or parameters["exact"]:
         raise UsageError("--model-name and --exact select rows of a sheet; valid is MODEL, or --csv with them")
     handler = ParameterHandler(options, sheet_directory=Path.cwd(), sheet_name="MODEL")
-    plan = []
-    for number, written in enumerate(models):
-        config = _config_of(written, parameters)
-        try:
-            spec = handler.resolve(config, run_id=f"preflight_{number}")
-        except RowRefusedError as error:
-            plan.append(PlannedRun(f"{number}", config, None, str(error)))
-        else:
-            plan.append(PlannedRun(f"{number}", config, spec))
-    return plan
+    return [
+        planned_run(handler, _config_of(written, parameters), name=f"{number}", run_id=f"preflight_{number}")
+        for number, written in enumerate(models)
+    ]
 
 
 def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
@@ -222,16 +214,12 @@ def _show(row: Judged, *, whole: bool) -> None:
     """The row's findings, those that pass only where ``whole``."""
     click.echo(row.heading())
     shown = [one for one in row.findings if whole or one.status != "pass"]
-    if sys.stdout.isatty():
-        print_findings(shown, colours=_COLOURS)
-    else:
-        for line in plain_lines(shown):
-            click.echo(f"  {line}")
+    show_findings(shown, colours=_COLOURS, indent="  ")
 
 
 def _sum_up(rows: Sequence[Judged], absence: str | None) -> None:
     figures = ", ".join(f"{sum(row.worst == status for row in rows)} {status}" for status in _COLOURS)
     barred = sum(not row.can_run for row in rows)
-    click.echo(f"{len(rows)} row{'s' if len(rows) != 1 else ''}: {figures}; {barred} cannot run", err=True)
+    click.echo(f"{counted(len(rows), 'row')}: {figures}; {barred} cannot run", err=True)
     if absence is not None:
         click.echo(f"the Hub could not be asked: {absence}", err=True)

@@ -7,7 +7,7 @@ import click
 
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import counted, printed_json
 
 if TYPE_CHECKING:
     from energy_score.reports.submission.verify import Verification
@@ -53,8 +53,7 @@ def _tell(file: Path, verification: "Verification") -> None:
     for note in verification.notes:
         click.echo(f"note: {safe_line(note)}", err=True)
     if not verification.is_verified:
-        count = len(verification.findings)
-        click.echo(f"{file}: NOT verified: {count} finding{'s' if count != 1 else ''}")
+        click.echo(f"{file}: NOT verified: {counted(len(verification.findings), 'finding')}")
         return
     for run in verification.manifest.runs if verification.manifest else ():
         click.echo(safe_line(in_words(run)))

@@ -5,9 +5,10 @@ import functools
 import io
 import math
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from energy_score.contract.plain_text import one_line, without_secrets
+from energy_score.contract.record import with_offset
 
 # What makes a spreadsheet run a cell (OWASP, "CSV Injection"), the full-width forms included.
 # Tab and carriage return count among them too, but begin no cell once it is one line.
@@ -39,8 +40,7 @@ def cell(value: object) -> str:
         case float():
             return repr(value) if math.isfinite(value) else ""
         case datetime():
-            # A record without an offset was written in UTC.
-            return (value if value.tzinfo else value.replace(tzinfo=UTC)).isoformat(timespec="seconds")
+            return with_offset(value).isoformat(timespec="seconds")
         case _:
             return str(value)
 

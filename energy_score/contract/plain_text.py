@@ -1,6 +1,7 @@
 """Text from outside (model names, library messages, log lines) made safe to stand on one line of a log or a table."""
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Iterable
@@ -48,6 +49,17 @@ def printed_json(content: object, *, indent: int | None = None) -> str:
     return json.dumps(content, indent=indent).replace("\x7f", "\\u007f")
 
 
+def counted(count: int, noun: str) -> str:
+    """So many of them: ``1 row``, ``2 rows``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+@functools.lru_cache(maxsize=16)  # every line of a log is looked through for the same few
+def _forms_of(secret: str) -> tuple[str, ...]:
+    in_base64 = base64.b64encode(secret.encode(errors="replace")).decode()
+    return secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), in_base64
+
+
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """``text`` with ``***`` in place of every access token in it, and of each of ``secrets``.
 
@@ -56,8 +68,7 @@ def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in secrets:
         if len(secret) >= _SECRET_MIN_LENGTH:
-            in_base64 = base64.b64encode(secret.encode(errors="replace")).decode()
-            for form in (secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), in_base64):
+            for form in _forms_of(secret):
                 text = text.replace(form, _HIDDEN)
     text = _IN_ADDRESS.sub(rf"\1{_HIDDEN}@", _SHOWN_KEY.sub(rf"\1 {_HIDDEN}", text))
     return _NAMED_TOKEN.sub(rf"\1\2{_HIDDEN}", _HUB_TOKEN.sub(f"hf_{_HIDDEN}", text))

@@ -15,12 +15,13 @@ from energy_score.contract.errors import RecordError
 from energy_score.contract.log_line import safe_line
 
 
-def _with_offset(moment: datetime) -> datetime:
+def with_offset(moment: datetime) -> datetime:
+    """``moment`` as it is; without an offset it was written in UTC."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-# A time that can be compared with every other one: without an offset it was written in UTC.
-Moment = Annotated[datetime, AfterValidator(_with_offset)]
+# A time that can be compared with every other one.
+Moment = Annotated[datetime, AfterValidator(with_offset)]
 # Text that a server, a model's code, a library or another machine said. Made safe when the record is made, and again
 # when it is read: a record may come from anywhere.
 SafeLine = Annotated[str, AfterValidator(safe_line)]

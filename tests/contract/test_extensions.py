@@ -70,6 +70,12 @@ no-backend = toy_extension:TASK
 
 
 @pytest.fixture
+def others() -> dict[str, tuple[str, ...]]:
+    """What whoever runs the tests has installed beside the program: a guide makes such a package."""
+    return {group: extension_names(group) for group in (TASKS, BACKENDS)}
+
+
+@pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that another package with a task and a backend is installed in."""
     folder = tmp_path / "site"
@@ -106,16 +112,19 @@ def test_a_task_of_another_package_says_how_the_pytorch_backend_runs_it(toy: Pat
     assert way_of("shouting") == "text_classification"
 
 
-def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(toy: Path) -> None:
-    # Whoever runs the tests may have installed others.
-    assert {"broken", "misnamed", "shouting"} <= set(extension_names(TASKS))
-    assert {"no-backend", "toy"} <= set(extension_names(BACKENDS))
+def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(
+    others: dict[str, tuple[str, ...]], toy: Path
+) -> None:
+    tasks = sorted((*others[TASKS], "broken", "misnamed", "shouting"))
+    backends = sorted((*others[BACKENDS], "no-backend", "toy"))
+    assert extension_names(TASKS) == tuple(tasks)
+    assert extension_names(BACKENDS) == tuple(backends)
     assert "toy_extension" not in sys.modules
-    with pytest.raises(RowRefusedError, match=r"'other' is not one of text_gen, .*, broken, .*misnamed, .*shouting"):
+    with pytest.raises(RowRefusedError, match=rf"'other' is not one of text_gen, .*, {', '.join(tasks)}"):
         task_of("other")
     with pytest.raises(
         UsageError,
-        match=r"--backend other: not available in this version; pytorch, vllm, optimum, .*no-backend, .*toy is",
+        match=rf"--backend other: not available in this version; pytorch, vllm, optimum, {', '.join(backends)} is",
     ):
         ParameterHandler(RunOptions(backend="other"), sheet_directory=toy)
 

@@ -1,5 +1,6 @@
 """Whether the energy counter itself can be believed."""
 
+from energy_score.contract.plain_text import counted
 from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import WORK_PHASES, PhaseEnergy, VerdictReason
 from energy_score.derivation.rules.facts import Facts
@@ -121,7 +122,7 @@ def _faults(facts: Facts, *codes: str, named: bool = True) -> list[str]:
 
 
 def _windows(seen: list[str]) -> str:
-    return f"{len(seen)} window{'s' if len(seen) != 1 else ''}"
+    return counted(len(seen), "window")
 
 
 def _name(window: PhaseEnergy) -> str:

@@ -28,6 +28,7 @@ class UnreadableError(Exception):
 
 
 Read = Callable[[str], str]
+_TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
 
 
 @dataclass(frozen=True)
@@ -94,12 +95,17 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     """The fields of ``ModelFacts`` that any listing of files tells, each text read by ``read``."""
     refused = False
 
+    def bounded(name: str) -> str:
+        if (files[name] or 0) > _TEXT_MAX_BYTES:
+            raise UnreadableError(f"{name} has {files[name]} bytes")
+        return read(name)
+
     def text_of(name: str) -> str | None:
         nonlocal refused
         if name not in files:
             return None
         try:
-            return read(name)
+            return bounded(name)
         except UnreadableError as error:
             refused = refused or error.is_refused
             return None
@@ -108,7 +114,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     index_fault: str | None = None if index_file in files else f"there is no {index_file}"
     if index_file in files:
         try:
-            index = _json_of(read(index_file))
+            index = _json_of(bounded(index_file))
         except UnreadableError as error:
             refused, index_fault = error.is_refused, None if error.is_refused else f"unknown: {error}"
         except ValueError as error:

@@ -7,7 +7,6 @@ from energy_score.executors.hub_cache import cached_snapshot, is_model_cached
 from energy_score.preflight.models.facts import Model, ModelFacts, UnreadableError, Where, facts_of_files
 from energy_score.weights.safetensors_header import Tensor, read_tensors
 
-TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
 # A folder of results or checkpoints beside the weights may hold any number of files.
 _DEPTH = ("*", "*/*")
 
@@ -22,8 +21,6 @@ def read_folder(folder: Path, *, index_file: str, where: Where = "folder") -> Mo
     }
 
     def read(name: str) -> str:
-        if (files[name] or 0) > TEXT_MAX_BYTES:
-            raise UnreadableError(f"{name} has {files[name]} bytes")
         try:
             return (folder / name).read_text(encoding="utf-8", errors="replace")
         except OSError as error:

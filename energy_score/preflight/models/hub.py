@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from energy_score.executors.hub_cache import cached_snapshot, is_model_cached
 from energy_score.preflight.models.facts import Absence, Model, ModelFacts, UnreadableError, facts_of_files
-from energy_score.preflight.models.folder import TEXT_MAX_BYTES, read_cache
+from energy_score.preflight.models.folder import read_cache
 from energy_score.weights.quantization import quantization_of
 from energy_score.weights.safetensors_header import Tensor
 
@@ -67,8 +67,6 @@ class HubReader:
         commit = info.sha or model.revision or "main"
 
         def read(name: str) -> str:
-            if (files[name] or 0) > TEXT_MAX_BYTES:
-                raise UnreadableError(f"{name} has {files[name]} bytes")
             try:
                 return str(self._asked(lambda: self._text(info.id, name, commit)))
             except _AbsentError as error:

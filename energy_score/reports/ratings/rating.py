@@ -9,6 +9,7 @@ from typing import get_args
 from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ModelClass
+from energy_score.contract.plain_text import counted
 from energy_score.contract.result_row import ResultRow
 from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
 from energy_score.tasks.registry import task_of
@@ -50,7 +51,7 @@ class Rating:
         """The stars, with the chance of others."""
         if self.stars is None:
             return f"unrated: {self.unrated_because}"
-        stars = f"{self.stars} star{'s' if self.stars != 1 else ''}"
+        stars = counted(self.stars, "star")
         return f"{stars} ({self.other_chances})" if self.other_chances else stars
 
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from energy_score.contract.plain_text import one_line
+from energy_score.contract.plain_text import one_line, shortened
 from energy_score.contract.record import Record
 
 # Figures are derived by the code that made them from numbers that JSON keeps exactly; other versions of Python may sum
@@ -84,7 +84,6 @@ def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:
 
 
 def _shown(value: object) -> str:
-    text = json.dumps(value) if isinstance(value, dict | list) else one_line(str(value))
     if value is None:
         return "nothing"
-    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}…"
+    return shortened(json.dumps(value) if isinstance(value, dict | list) else str(value), _SHOWN_CHARACTERS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ from energy_score.contract.bundle_manifest import BundledGpu, BundledRun
 from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.plain_text import counted
 from energy_score.contract.record import Record
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory
@@ -44,6 +46,11 @@ class BundledRecords:
     def folder(self) -> str:
         """The run's folder in the archive."""
         return self.layout.path.as_posix()
+
+    @cached_property
+    def derived(self) -> RunReport:
+        """The report with what follows from its own readings."""
+        return derived_report(self.report)
 
     def by_file(self) -> dict[str, Record]:
         """Every record by its member's name."""
@@ -107,12 +114,12 @@ def derived_report(report: RunReport) -> RunReport:
 
 def derived_row(records: BundledRecords) -> ResultRow:
     """The row of the run, from its raw readings alone, with the host heard."""
-    return row_of_report(derived_report(records.report), witness=records.witness, owner=records.owner)
+    return row_of_report(records.derived, witness=records.witness, owner=records.owner)
 
 
 def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
     """What a manifest says of the run whose ``derived_row`` has ``rating``."""
-    report, row = derived_report(records.report), rating.row
+    report, row = records.derived, rating.row
     verdict = heard_verdict(report, witness=records.witness, owner=records.owner)
     phases_wh = {phase: getattr(row, f"{phase}_wh") for phase in _PHASES}
     return BundledRun(
@@ -154,7 +161,7 @@ def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
 def in_words(run: BundledRun) -> str:
     """The run's energy and stars, as a reader is told of them."""
     energy = "no GPU energy" if run.wh_per_1000_queries is None else f"{run.wh_per_1000_queries:.6g} Wh per 1,000"
-    stars = f"unrated: {run.unrated_because}" if run.stars is None else f"{run.stars} star{'s' * (run.stars != 1)}"
+    stars = f"unrated: {run.unrated_because}" if run.stars is None else counted(run.stars, "star")
     return f"{run.folder}: {run.model_id} {run.reasoning_state}".strip() + f": {energy}, {stars}"
 
 

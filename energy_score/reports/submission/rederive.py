@@ -7,7 +7,7 @@ from energy_score.derivation.energy_files import energy_files
 from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
 from energy_score.reports.submission.power_trace import check_power_trace
 from energy_score.reports.submission.query_table import check_query_table
-from energy_score.reports.submission.records import BundledRecords, derived_report
+from energy_score.reports.submission.records import BundledRecords
 
 
 def strange_records(records: BundledRecords) -> Iterator[Finding]:
@@ -18,8 +18,7 @@ def strange_records(records: BundledRecords) -> Iterator[Finding]:
 
 def check_run(records: BundledRecords, members: Mapping[str, bytes]) -> Iterator[Finding]:
     """A finding for each thing that one file of the run says otherwise than its readings and its other files."""
-    report, layout = records.report, records.layout
-    derived = derived_report(report)
+    report, derived, layout = records.report, records.derived, records.layout
     file, windows = layout.report_file.as_posix(), "its windows"
     yield from _check_order(records)
     yield from differences(

@@ -1,6 +1,7 @@
 """Rules about the weights: their format, how many parameters in which precision, and the class that follows."""
 
 from energy_score.contract.model_config import ModelClass
+from energy_score.contract.plain_text import counted
 from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question, parameters_text
 from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
@@ -29,7 +30,7 @@ def weights(question: Question) -> Finding:
     if found.kind == "safetensors":
         if facts.tensors_fault and facts.where != "hub":
             return Finding("weights", "fail", facts.tensors_fault, "save the weights anew", bars_run=bars_run)
-        return Finding("weights", "pass", f"safetensors, {len(found.names)} file{'s' if len(found.names) > 1 else ''}")
+        return Finding("weights", "pass", f"safetensors, {counted(len(found.names), 'file')}")
     if found.kind == "pickle":
         remedy = "convert them to safetensors (model.save_pretrained): pickles can run code when they are loaded"
         return Finding("weights", "fail", f"pickles alone, {found.names[0]} the first", remedy)
