@@ -53,10 +53,12 @@ class ToyBackend:
     def answer(self, query, limits):
         if "broken" in self._spec.model_id:
             raise RuntimeError("this model is broken")
-        delay_s = float((FOLDER / "delay_s").read_text())
-        time.sleep(delay_s)
+        began_s = time.monotonic()
+        while (left_s := began_s + float((FOLDER / "delay_s").read_text()) - time.monotonic()) > 0:
+            time.sleep(min(left_s, 0.05))
         tell("answered", self._spec.run_id)
-        return Completion(latency_s=max(delay_s, 1e-6), output="yes", prompt_tokens=len(query.inputs.split()))
+        latency_s = max(time.monotonic() - began_s, 1e-6)
+        return Completion(latency_s=latency_s, output="yes", prompt_tokens=len(query.inputs.split()))
 
     def decode(self, completion):
         return completion.output
@@ -92,8 +94,15 @@ class ToyInstallation:
         self.answer_after(0)
 
     def answer_after(self, delay_s: float) -> None:
-        """From now on every query takes so long."""
-        (self.site / "delay_s").write_text(str(delay_s), encoding="ascii")
+        """From now on every query takes so long, those under way too."""
+        new = self.site / "delay_s.new"
+        new.write_text(str(delay_s), encoding="ascii")
+        new.replace(self.site / "delay_s")  # at once: engines read it all the time
+
+    def held(self) -> set[str]:
+        """Let no query be answered any more, and return the runs whose query is under way, by their run ids."""
+        self.answer_after(3600)
+        return set(self.executions("began") - self.executions("answered"))
 
     def executions(self, event: str) -> Counter[str]:
         """How often each run ``began`` or ``answered``, by its run id."""

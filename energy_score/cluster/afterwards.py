@@ -27,7 +27,7 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
     configure_console(logging.WARNING)
     end_on_sigterm()
     batch = cluster_batch(output_directory, as_json=as_json)
-    under_way = 0
+    at_slurm = ""
     with opened(batch):
         _count_left_by_ray(batch)
         if any(task_lists(output_directory, "slurm")):
@@ -35,12 +35,12 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
             slurm = SlurmBatch(batch)
             slurm.take_up()
             slurm.follow() if wait else slurm.settle()
-            under_way = slurm.under_way_count
+            at_slurm = f"; {slurm.under_way_count} still queued or running at slurm"
         batch.publisher.publish()
     states = [directory.state() for directory in batch.aggregator.directories()]
     counts = {state.value: states.count(state) for state in RunState if state in states}
     told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no runs"
-    batch.live.batch_finished(f"{told}; {under_way} still queued or running at slurm")
+    batch.live.batch_finished(told + at_slurm)
     if not as_json:
         click.echo(batch.aggregator.master_csv)
     return ExitCode.SOME_RUNS_FAILED if RunState.FAILED in states else ExitCode.OK

@@ -29,25 +29,32 @@ def processes_of(batch: Batch) -> list[int]:
     return found
 
 
-def begun_on(batch: Batch, node: str) -> bool:
-    """Whether a run is in the middle of its query on a GPU of the node."""
-    began, answered = batch.toy.executions("began"), batch.toy.executions("answered")
-    for path in batch.output.glob("individual_runs/*/run_owner.json"):
-        owner = batch.record(path.parent.name, "run_owner.json")
-        if began[owner["run_id"]] > answered[owner["run_id"]] and set(owner["gpu_uuids"]) <= leased_node(node):
-            return True
-    return False
+def names_on(batch: Batch, node: str, run_ids: set[str]) -> set[str]:
+    """The directories of those of the runs whose GPU is the node's."""
+    owners = {
+        path.parent.name: batch.record(path.parent.name, path.name)
+        for path in batch.output.glob("individual_runs/*/run_owner.json")
+    }
+    return {
+        name
+        for name, owner in owners.items()
+        if owner["run_id"] in run_ids and set(owner["gpu_uuids"]) <= leased_node(node)
+    }
 
 
 def test_twenty_runs_survive_the_loss_of_a_node_and_none_that_ended_runs_again(
     on_ray: Batch, ray_cluster: RayCluster
 ) -> None:
     toy = on_ray.toy
-    toy.answer_after(1)
+    toy.answer_after(0.5)
     batch = on_ray.start(on_ray.sheet())
-    wait_until(lambda: len(on_ray.done()) >= 4 and begun_on(on_ray, "n2"))
+    wait_until(lambda: len(on_ray.done()) >= 3)
+    wait_until(lambda: len(toy.held()) == 4)
+    lost = names_on(on_ray, "n2", toy.held())
+    assert len(lost) == 2
     done_before = on_ray.done()
     ray_cluster.kill("n2")
+    toy.answer_after(0.5)
     _, told = batch.communicate(timeout=150)
     assert batch.returncode == 0, told
     assert "20 done, 0 skipped, 0 failed" in told
@@ -58,23 +65,27 @@ def test_twenty_runs_survive_the_loss_of_a_node_and_none_that_ended_runs_again(
     assert {run: began[run] for run in done_before} == dict.fromkeys(done_before, 1)
     kept = {path.name.partition(".")[0] for path in on_ray.output.glob("aside/*")}
     again = {run.rsplit("_", 2)[0] for run, count in began.items() if count > 1}
-    assert again <= kept, "a run that was on the other node ran again"
-    assert kept, "nothing was under way on the lost node"
+    assert again == kept == lost
     assert {on_ray.record(run, "run_owner.json")["attempt"] for run in kept} == {2}
 
 
 def test_a_killed_program_ends_its_runs_and_the_same_command_resumes(on_ray: Batch) -> None:
-    on_ray.toy.answer_after(1)
+    on_ray.toy.answer_after(0.5)
     sheet = on_ray.sheet(12)
     batch = on_ray.start(sheet)
     wait_until(lambda: len(on_ray.done()) >= 2)
+    wait_until(lambda: len(on_ray.toy.held()) == 4)
     batch.kill()
     batch.communicate()
     wait_until(lambda: not processes_of(on_ray), timeout_s=20)
     done_before = on_ray.done()
     collected = on_ray.command("collect")
-    assert collected.returncode == 1  # those that had begun
-    assert "its ray batch ended before it" in (on_ray.output / "master_results.csv").read_text()
+    assert collected.returncode == 1
+    assert "4 failed" in collected.stderr
+    assert "slurm" not in collected.stderr
+    errors = [row["error_message"] for row in on_ray.rows()]
+    assert len([error for error in errors if "its ray batch ended before it" in error]) == 4
+    on_ray.toy.answer_after(0)
     again = on_ray.run(sheet)
     assert again.returncode == 0, again.stderr
     assert f"{12 - len(done_before)} done, {len(done_before)} skipped" in again.stderr
