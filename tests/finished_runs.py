@@ -51,6 +51,7 @@ def write_finished_run(
     """A run that is done; ``change`` is made to the report before anything is derived from it."""
     spec = finished_spec(**spec_changes)
     windows = _windows(share, source, query_count)
+    times_s, samples = _sampled(windows)
     log = _queries(query_count)
     report = make_report(
         spec=spec,
@@ -59,7 +60,7 @@ def write_finished_run(
         tokens=log.tokens(),
         media=log.media(),
         software={"python": "3.12.3", "energy_score": "0.1.0", "nvidia_driver": "570.124.06"},
-        conditions=(GpuConditions(uuid=H100.uuid, sample_count=100, peak_power_w=600.0 * share),),
+        conditions=(_conditions(windows, samples),),
     )
     report = change(report)
     report = derived_report(report.model_copy(update={"spec_identity": report.spec.identity()}))
@@ -69,7 +70,7 @@ def write_finished_run(
     directory = make_run(output_directory, name, config=config, report=report, witness=_witness(report, source, share))
     write_queries(directory, log.records)
     write_energy_files(directory, report)
-    directory.trace_file.write_bytes(_trace(windows))
+    directory.trace_file.write_bytes(power_trace(times_s, [samples]))
     if spec.save_text:
         write_texts(directory, [Answer(0, "What is energy?", "A promise.")])
     return directory
@@ -99,7 +100,8 @@ def _windows(share: float, source: EnergySource, query_count: int) -> list[Phase
     ]
 
 
-def _trace(windows: list[PhaseEnergy]) -> bytes:
+def _sampled(windows: list[PhaseEnergy]) -> "tuple[array[float], GpuSamples]":
+    """A sample each second, from the first window to the last, which follow each other."""
     times_s: array[float] = array("d")
     samples = GpuSamples(times_s)
     for window in windows:
@@ -107,7 +109,23 @@ def _trace(windows: list[PhaseEnergy]) -> bytes:
         for _ in range(int(window.duration_s)):
             times_s.append(float(len(times_s)))
             samples.append(GpuSample(power_w=power_w, sm_clock_mhz=1980, temperature_c=60), longest_hold_s=_HELD_S)
-    return power_trace(times_s, [samples])
+    return times_s, samples
+
+
+def _conditions(windows: list[PhaseEnergy], samples: GpuSamples) -> GpuConditions:
+    """What was seen from the first counted window to the last, as the engine's sampler tells it."""
+    before_s = sum(window.duration_s for window in windows[: [window.counted for window in windows].index(True)])
+    span = samples.span(before_s, before_s + sum(window.duration_s for window in windows if window.counted))
+    powers_w = samples.powers_w(span)
+    return GpuConditions(
+        uuid=H100.uuid,
+        sample_count=len(span),
+        mean_power_w=sum(powers_w) / len(powers_w),
+        peak_power_w=max(powers_w),
+        temperature_max_c=60,
+        sm_clock_min_mhz=1980,
+        sm_clock_max_mhz=1980,
+    )
 
 
 def _queries(count: int) -> QueryLog:

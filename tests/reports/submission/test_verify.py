@@ -64,6 +64,7 @@ REPORT_NUMBERS: list[tuple[str, object, str]] = [
     ("tokens.prompt", 1, "queries.prompt_tokens"),
     ("tokens.completion_max", 90, "completion_tokens"),
     ("conditions.0.peak_power_w", 9000.0, "power_w"),
+    ("conditions.0.sample_count", -(10**12), "samples"),
     ("run_id", "another", "run_id"),
 ]
 
