@@ -32,6 +32,8 @@ OFFICIAL = RepeatPolicy(
 _AROUND = (("load", 20, 180.0), ("idle", 30, 90.0), ("idle", 30, 90.0))
 _REPEAT = (("prefill", 12, 300.0), ("full", 100, 600.0))
 _HELD_S = 10.0
+# Between, before and after the windows: warm-up, and what is written. The host begins 10 s before.
+_AROUND_WINDOWS_S = 30
 
 
 def finished_spec(**changes: Any) -> RunSpec:
@@ -62,7 +64,8 @@ def write_finished_run(
         software={"python": "3.12.3", "energy_score": "0.1.0", "nvidia_driver": "570.124.06"},
         conditions=(_conditions(windows, samples),),
     )
-    report = change(report)
+    lasted = timedelta(seconds=sum(window.duration_s for window in windows) + _AROUND_WINDOWS_S)
+    report = change(report.model_copy(update={"finished_at": report.started_at + lasted}))
     report = derived_report(report.model_copy(update={"spec_identity": report.spec.identity()}))
     config = make_config(
         model_id=spec.model_id, model_class=spec.model_class, task=spec.task, reasoning_state=spec.reasoning_state
@@ -154,7 +157,7 @@ def _witness(report: RunReport, source: EnergySource, share: float) -> HostWitne
     return make_witness(
         run_id=report.run_id,
         started_at=started_at,
-        finished_at=started_at + timedelta(seconds=windows_s + 40),
+        finished_at=started_at + timedelta(seconds=windows_s + 10 + _AROUND_WINDOWS_S),
         source=source,
         energy_j={H100.uuid: energy_j + 40 * 60.0 * share},
     )

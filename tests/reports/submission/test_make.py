@@ -167,7 +167,9 @@ def test_of_two_runs_of_one_model_the_later_has_the_stars(tmp_path: Path) -> Non
     first = write_finished_run(tmp_path, "first", run_id="first")
     later = write_finished_run(
         tmp_path, "later", run_id="later",
-        change=lambda report: report.model_copy(update={"finished_at": report.finished_at.replace(year=2026)}),
+        change=lambda report: report.model_copy(
+            update={name: getattr(report, name).replace(year=2026) for name in ("started_at", "finished_at")}
+        ),
     )  # fmt: skip
     made = make_bundle({"first": first, "later": later}, against="2025-02")
     assert [run.stars for run in made.manifest.runs] == [None, 5]
