@@ -13,6 +13,7 @@ from energy_score.contract.bundle_manifest import ATTESTATION, BundledRun, Bundl
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError, RecordError
 from energy_score.contract.record import Record
+from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
@@ -91,7 +92,8 @@ def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
     if strange:  # nothing can be set against such figures
         return Verification(None, (*findings, *strange), "not checked")
     faults, signature = _check_signature(members, signer=signer)
-    findings += [*faults, *_check_manifest(manifest, members), *_check_files(manifest, members)]
+    findings += [*faults, *_check_manifest(manifest, members)]
+    findings += [*_check_files(manifest, members), *_check_places(manifest, members)]
     snapshot_findings, snapshot = _snapshot(manifest, members)
     findings += [*snapshot_findings, *_check_runs(manifest, members, snapshot)]
     return Verification(manifest, tuple(findings), signature, tuple(_notes(manifest)))
@@ -121,11 +123,10 @@ def _check_manifest(manifest: BundleManifest, members: Mapping[str, bytes]) -> I
 
 
 def _check_files(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Every member is listed as it is, each once, and belongs to a run; only manifest and signature list themselves."""
+    """Every member is listed as it is, each once; only manifest and signature list themselves."""
     listed = {file.path: file for file in manifest.files}
     if len(listed) != len(manifest.files):
         yield finding(MANIFEST, "a path stands there twice", field="files")
-    homes = tuple(f"{run.folder}/" for run in manifest.runs)
     for name in sorted({*listed, *members} - {MANIFEST, SIGNATURE}):
         if name not in members:
             yield finding(name, f"missing: {MANIFEST} lists it")
@@ -135,8 +136,23 @@ def _check_files(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iter
             yield finding(name, f"changed: {len(members[name])} bytes, and {MANIFEST} says {listed[name].size_bytes}")
         elif hashlib.sha256(members[name]).hexdigest() != listed[name].sha256:
             yield finding(name, f"changed: its SHA-256 is not the one that {MANIFEST} says")
-        if not name.startswith(homes) and name != manifest.snapshot.path:
-            yield finding(name, "it belongs to no run of the bundle")
+
+
+def _check_places(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What the manifest lists is a file that a run of it writes, or the snapshot; what it left out is not there."""
+    layouts = [RunDirectory(Path(run.folder)) for run in manifest.runs]
+    homes = tuple(f"{run.folder}/" for run in manifest.runs)
+    own = {path.as_posix() for layout in layouts for path in layout.files} | {manifest.snapshot.path}
+    others = tuple(f"{layout.optimum_folder.as_posix()}/" for layout in layouts)
+    for name in sorted({file.path for file in manifest.files}):
+        if name in (MANIFEST, SIGNATURE):
+            message = f"{name} stands there, and no manifest lists itself or its signature"
+            yield finding(MANIFEST, message, field="files")
+        elif name not in own and not name.startswith(others):
+            because = "not a file that a run writes" if name.startswith(homes) else "it belongs to no run of the bundle"
+            yield finding(name, because)
+    for name in sorted({left.path for left in manifest.left_out} & set(members)):
+        yield finding(name, f"it is there, and {MANIFEST} says that it was left out")
 
 
 def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tuple[list[Finding], str]:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from energy_score.contract.bundle_manifest import BundledFile, LeftOutFile
 from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError
 from energy_score.reports.submission import power_trace, query_table, records
 from energy_score.reports.submission.archive import archive_of
-from energy_score.reports.submission.verify import MANIFEST, SNAPSHOT, verify_bytes
+from energy_score.reports.submission.verify import MANIFEST, SIGNATURE, SNAPSHOT, verify_bytes
 from tests.reports.submission.tampering import REPORT, RUN, changed, found, manifest_of, opened, resealed, with_json
 
 
@@ -49,6 +50,25 @@ def test_a_changed_a_missing_and_an_added_file_are_named(bundle: bytes) -> None:
     ]
     stray = resealed({**members, "elsewhere.txt": b""})
     assert found(stray) == ["elsewhere.txt: it belongs to no run of the bundle"]
+
+
+@pytest.mark.parametrize("name", [f"{RUN}/setup.exe", f"{RUN}/emissions/more.csv", f"{RUN}/another/model_config.json"])
+def test_a_file_that_no_run_writes_is_named_though_the_manifest_lists_it(bundle: bytes, name: str) -> None:
+    assert found(resealed({**opened(bundle), name: b"MZ"})) == [f"{name}: not a file that a run writes"]
+
+
+def test_a_manifest_that_lists_what_it_cannot_or_leaves_out_what_is_there_is_caught(bundle: bytes) -> None:
+    members = opened(bundle)
+    files = manifest_of(members).files
+    for name in (MANIFEST, SIGNATURE):
+        listed = (*files, BundledFile(path=name, size_bytes=1, sha256="0" * 64))
+        assert found(resealed(members, files=listed)) == [
+            f"manifest.json: files: {name} stands there, and no manifest lists itself or its signature"
+        ]
+    hidden = (LeftOutFile(path=REPORT, because="not a file that a run writes"),)
+    assert found(resealed(members, left_out=hidden)) == [
+        f"{REPORT}: it is there, and manifest.json says that it was left out"
+    ]
 
 
 REPORT_NUMBERS: list[tuple[str, object, str]] = [
