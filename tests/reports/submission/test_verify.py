@@ -255,6 +255,23 @@ def test_a_value_that_no_run_can_have_is_named_and_nothing_is_made_of_it(
     assert all(len(finding) < 1500 for finding in findings)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"asked": 1000', b'"asked": 7, "asked": 1000'), (b'"spec_identity"', b'"run_id": "x", "spec_identity"')],
+)
+def test_a_record_that_two_readers_understand_in_two_ways_is_refused(bundle: bytes, old: bytes, new: bytes) -> None:
+    (finding, *_) = found(changed(bundle, REPORT, lambda content: content.replace(old, new, 1)))
+    assert finding.startswith(f"{REPORT}: ")
+    assert finding.endswith(" stands there twice in one object")
+
+
+def test_a_manifest_that_two_readers_understand_in_two_ways_is_refused(bundle: bytes) -> None:
+    members = opened(bundle)
+    twice = members[MANIFEST].replace(b'"stars": 5', b'"stars": 1, "stars": 5')
+    with pytest.raises(BundleRefusedError, match="stars stands there twice"):
+        verify_bytes(archive_of({**members, MANIFEST: twice}))
+
+
 def test_what_would_take_too_much_memory_is_not_parsed(bundle: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     trace = f"{RUN}/power_trace.csv.gz"
     bomb = gzip.compress(gzip.decompress(opened(bundle)[trace]) + b"0" * 10_000_000)
