@@ -133,9 +133,9 @@ def derived_row(records: BundledRecords) -> ResultRow:
     return row_of_report(records.derived, witness=records.witness, owner=records.owner)
 
 
-def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
-    """What a manifest says of the run whose ``derived_row`` has ``rating``."""
-    report, row = records.derived, rating.row
+def claims_of(records: BundledRecords, row: ResultRow) -> BundledRun:
+    """What a manifest says of the run whose ``derived_row`` is ``row``, before it is rated."""
+    report = records.derived
     verdict = heard_verdict(report, witness=records.witness, owner=records.owner)
     phases_wh = {phase: getattr(row, f"{phase}_wh") for phase in _PHASES}
     return BundledRun(
@@ -169,9 +169,14 @@ def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
             if energy_wh is not None and report.queries.succeeded
         },
         verdict=verdict,
-        stars=rating.stars,
-        unrated_because=rating.unrated_because,
+        stars=None,
+        unrated_because=None,
     )
+
+
+def rated(claims: BundledRun, rating: Rating) -> BundledRun:
+    """``claims`` with the stars that the run's row has, or why it has none."""
+    return claims.model_copy(update={"stars": rating.stars, "unrated_because": rating.unrated_because})
 
 
 def in_words(run: BundledRun) -> str:

@@ -13,12 +13,13 @@ from energy_score.contract.bundle_manifest import ATTESTATION, BundledRun, Bundl
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError, RecordError
 from energy_score.contract.record import Record
+from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
 from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
-from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_record, read_records
+from energy_score.reports.submission.records import claims_of, derived_row, rated, read_record, read_records
 from energy_score.reports.submission.rederive import check_run, strange_records
 
 MANIFEST = "manifest.json"
@@ -217,7 +218,8 @@ def _check_runs(
     if len(set(folders)) != len(folders):
         yield finding(MANIFEST, "a folder stands there twice", field="runs")
         return
-    known: list[tuple[int, BundledRecords]] = []
+    # Of a run that was derived no more is kept than this: a record may take some ten times its size in memory.
+    derived: list[tuple[int, ResultRow, BundledRun]] = []
     for index, run in enumerate(manifest.runs):
         try:
             records = read_records(run.folder, members)
@@ -230,22 +232,23 @@ def _check_runs(
             yield from strange
             continue
         yield from check_run(records, members)
-        known.append((index, records))
+        row = derived_row(records)
+        derived.append((index, row, claims_of(records, row)))
     if snapshot is not None:
-        yield from _check_claims(manifest.runs, known, snapshot)
+        yield from _check_claims(manifest.runs, derived, snapshot)
 
 
 def _check_claims(
-    runs: Sequence[BundledRun], known: Sequence[tuple[int, BundledRecords]], snapshot: CohortSnapshot
+    runs: Sequence[BundledRun], derived: Sequence[tuple[int, ResultRow, BundledRun]], snapshot: CohortSnapshot
 ) -> Iterator[Finding]:
     """What the manifest claims of each run follows from that run's readings, its stars from the snapshot as well."""
-    ratings = rate_against([derived_row(records) for _, records in known], snapshot)
-    for (index, records), rating in zip(known, ratings, strict=True):
+    ratings = rate_against([row for _, row, _ in derived], snapshot)
+    for (index, _, claims), rating in zip(derived, ratings, strict=True):
         yield from differences(
             MANIFEST,
             runs[index].model_dump(mode="json"),
-            claims_of(records, rating).model_dump(mode="json"),
-            source=f"the files in {records.folder}",
+            rated(claims, rating).model_dump(mode="json"),
+            source=f"the files in {claims.folder}",
             field=f"runs[{index}]",
         )
 

@@ -14,7 +14,7 @@ from energy_score.derivation.energy_files import energy_files
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import archive_of, read_archive
-from energy_score.reports.submission.records import claims_of, derived_report, derived_row, read_records
+from energy_score.reports.submission.records import claims_of, derived_report, derived_row, rated, read_records
 from energy_score.reports.submission.verify import MANIFEST, verify_bytes
 
 RUN = "runs/openai_gpt-oss-20b_On_High"
@@ -79,8 +79,9 @@ def reforged(
     texts = energy_files(new_report, RunDirectory(Path(RUN)))
     members |= {path.as_posix(): text.encode() for path, text in texts.items()}
     records = read_records(RUN, members)
-    (rating,) = rate_against([derived_row(records)], open_snapshot("2025-02").sealed())
-    return resealed(members, runs=(claims_of(records, rating),))
+    row = derived_row(records)
+    (rating,) = rate_against([row], open_snapshot("2025-02").sealed())
+    return resealed(members, runs=(rated(claims_of(records, row), rating),))
 
 
 def found(data: bytes) -> list[str]:
