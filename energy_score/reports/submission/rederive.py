@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from energy_score.contract.errors import UsageError
 from energy_score.derivation.energy_files import energy_files
-from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
+from energy_score.reports.submission.findings import Finding, differences, finding, same_text, strange_values
 from energy_score.reports.submission.power_trace import check_power_trace
 from energy_score.reports.submission.query_table import check_query_table
 from energy_score.reports.submission.records import BundledRecords
@@ -85,11 +85,18 @@ def _check_text(file: str, content: bytes | None, expected: str | None) -> Itera
     elif content is not None and expected is None:
         yield finding(file, "it stands there, and no GPU energy follows from the run's windows")
     elif content is not None and expected is not None:
-        lines = content.decode(errors="replace").splitlines()
-        derived = expected.splitlines()
-        for number, (line, other) in enumerate(zip(lines, derived, strict=False), start=1):
-            yield from differences(file, line, other, source="the run's windows", field=f"line {number}")
-        if content != expected.encode() and lines == derived:
+        yield from _check_lines(file, content.decode(errors="replace"), expected)
+
+
+def _check_lines(file: str, text: str, expected: str) -> Iterator[Finding]:
+    lines, derived = text.splitlines(keepends=True), expected.splitlines(keepends=True)
+    for number, (line, other) in enumerate(zip(lines, derived, strict=False), start=1):
+        if same_text(line, other):
+            continue
+        stands, follows = line.rstrip("\r\n"), other.rstrip("\r\n")
+        if same_text(stands, follows):
             yield finding(file, "its line ends or its encoding are not as written")
-        elif len(lines) != len(derived):
-            yield finding(file, f"{len(lines)} lines, and a run's has {len(derived)}")
+            break
+        yield from differences(file, stands, follows, source="the run's windows", field=f"line {number}")
+    if len(lines) != len(derived):
+        yield finding(file, f"{len(lines)} lines, and a run's has {len(derived)}")
