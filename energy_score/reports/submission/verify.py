@@ -220,6 +220,7 @@ def _check_runs(
         return
     # Of a run that was derived no more is kept than this: a record may take some ten times its size in memory.
     derived: list[tuple[int, ResultRow, BundledRun]] = []
+    folder_of: dict[str, str] = {}
     for index, run in enumerate(manifest.runs):
         try:
             records = read_records(run.folder, members)
@@ -232,6 +233,9 @@ def _check_runs(
             yield from strange
             continue
         yield from check_run(records, members)
+        first = folder_of.setdefault(records.spec.run_id, run.folder)
+        if first != run.folder:
+            yield finding(MANIFEST, f"the same run as {first}, {records.spec.run_id}", field=f"runs[{index}].run_id")
         row = derived_row(records)
         derived.append((index, row, claims_of(records, row)))
     if snapshot is not None:

@@ -10,6 +10,7 @@ import pytest
 from energy_score.contract.errors import RecordError, UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import EnergySource
+from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.verify import SNAPSHOT, verify_bytes
 from tests.finished_runs import write_finished_run
 from tests.record_factory import make_failure, make_run
@@ -161,9 +162,13 @@ def test_a_snapshot_of_ones_own_is_bundled_and_one_that_calls_itself_official_is
         make(run, against=str(file))
 
 
-def test_of_two_runs_of_one_model_the_later_has_the_stars(tmp_path: Path) -> None:
-    from energy_score.reports.submission.make import make_bundle  # noqa: PLC0415 - two runs, not the fixture's one
+def test_one_run_in_two_folders_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    copy = RunDirectory(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    with pytest.raises(UsageError, match=r"runs\[1\]\.run_id: the same run as runs/first, openai_gpt-oss-20b"):
+        make_bundle({"first": run, "again": copy}, against="2025-02")
 
+
+def test_of_two_runs_of_one_model_the_later_has_the_stars(tmp_path: Path) -> None:
     first = write_finished_run(tmp_path, "first", run_id="first")
     later = write_finished_run(
         tmp_path, "later", run_id="later",
