@@ -163,7 +163,9 @@ def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tup
     try:
         signature = read_record(BundleSignature, members[SIGNATURE], name=SIGNATURE)
     except RecordError as error:
-        return [finding(SIGNATURE, str(error))], "invalid"
+        return [_damaged(error)], "invalid"
+    if members[SIGNATURE] != signature.as_text().encode():
+        return [finding(SIGNATURE, "its bytes are not those that 'bundle' writes")], "invalid"
     if signer is None and importlib.util.find_spec("cryptography") is None:
         return [], "signed, and not checked: that needs the extra signing"
     fault, in_words = _signed_by(signature, members[MANIFEST], signer=signer)
@@ -199,7 +201,7 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
         try:
             source, snapshot = SNAPSHOT, read_record(CohortSnapshot, members[SNAPSHOT], name=SNAPSHOT)
         except RecordError as error:
-            return [finding(SNAPSHOT, str(error))], None
+            return [_damaged(error)], None
         strange = list(strange_values(SNAPSHOT, snapshot))
         if strange:
             return strange, None
@@ -225,8 +227,7 @@ def _check_runs(
         try:
             records = read_records(run.folder, members)
         except RecordError as error:
-            file, _, fault = str(error).partition(": ")
-            yield finding(file, fault)
+            yield _damaged(error)
             continue
         strange = list(strange_records(records))
         if strange:
@@ -255,6 +256,12 @@ def _check_claims(
             source=f"the files in {claims.folder}",
             field=f"runs[{index}]",
         )
+
+
+def _damaged(error: RecordError) -> Finding:
+    """The fault of a member that is no record, whose message begins with the member's name."""
+    file, _, fault = str(error).partition(": ")
+    return finding(file, fault)
 
 
 def _notes(manifest: BundleManifest) -> Iterator[str]:
