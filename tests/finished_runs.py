@@ -128,6 +128,7 @@ def _conditions(windows: list[PhaseEnergy], samples: GpuSamples) -> GpuCondition
         temperature_max_c=60,
         sm_clock_min_mhz=1980,
         sm_clock_max_mhz=1980,
+        idle_power_w=next(w.energy_j[H100.uuid] / w.duration_s for w in windows if w.phase == "idle"),
     )
 
 

@@ -35,6 +35,8 @@ def _check_windows(file: str, report: RunReport) -> Iterator[Finding]:
         is_counted = not is_overhead and window.repeat > report.spec.repeat_policy.discarded_repeats
         stated = {"counted": window.counted, "query_count": window.query_count}
         due = {"counted": is_counted, "query_count": 0 if is_overhead else report.queries.asked}
+        if is_overhead:
+            stated, due = stated | {"repeat": window.repeat, "passes": window.passes}, due | {"repeat": 0, "passes": 1}
         if stated != due:
             yield from differences(file, stated, due, source="the order and its queries", field=f"phases[{index}]")
             break  # one is enough: a wrong number of queries differs from every window's
@@ -80,6 +82,12 @@ def _check_gpus(file: str, report: RunReport) -> Iterator[Finding]:
     if sampled:
         seen = sorted(seen.uuid for seen in report.conditions)
         yield from differences(file, seen, gpus, source="hardware.gpus", field="conditions")
+    for index, one in enumerate(report.conditions):
+        idle = [window for window in report.phases if window.phase == "idle" and one.uuid in window.energy_j]
+        energy_j, duration_s = sum(w.energy_j[one.uuid] for w in idle), sum(w.duration_s for w in idle)
+        idle_power_w = energy_j / duration_s if duration_s else None
+        field = f"conditions[{index}].idle_power_w"
+        yield from differences(file, one.idle_power_w, idle_power_w, source="the idle windows", field=field)
 
 
 def _check_times(file: str, records: BundledRecords) -> Iterator[Finding]:

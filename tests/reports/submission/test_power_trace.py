@@ -92,6 +92,9 @@ def moved(share: float, to: str) -> Callable[[Any], None]:
         for window in takers:
             for figures in (window["energy_j"], window["integral_j"]):
                 figures[UUID] += taken_j / len(takers)
+        idle = [window for window in report["phases"] if window["phase"] == "idle"]
+        idle_j, idle_s = sum(w["energy_j"][UUID] for w in idle), sum(w["duration_s"] for w in idle)
+        report["conditions"][0]["idle_power_w"] = idle_j / idle_s
 
     return move
 

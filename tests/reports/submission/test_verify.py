@@ -85,6 +85,9 @@ REPORT_NUMBERS: list[tuple[str, object, str]] = [
     ("tokens.completion_max", 90, "completion_tokens"),
     ("conditions.0.peak_power_w", 9000.0, "power_w"),
     ("conditions.0.sample_count", -(10**12), "samples"),
+    ("conditions.0.idle_power_w", 91.0, "conditions[0].idle_power_w"),
+    ("phases.0.passes", 2, "phases[0].passes"),
+    ("phases.24.repeat", 11, "phases[24].repeat"),
     ("run_id", "another", "run_id"),
 ]
 
