@@ -161,3 +161,10 @@ def test_a_sample_that_no_gpu_can_give_is_no_trace(bundle: bytes, line: bytes) -
     report = RunReport.of_bytes(opened(bundle)[REPORT], name=REPORT)
     (finding,) = check_power_trace(TRACE, content, report)
     assert finding.message.startswith("not a power trace: ValueError")
+
+
+def test_a_trace_that_says_far_more_than_it_holds_is_given_up_early(bundle: bytes) -> None:
+    content = gzip.compress(gzip.decompress(opened(bundle)[f"{RUN}/{TRACE}"]) + 200_000 * b"1311.0,0,,,,,\n", mtime=0)
+    report = RunReport.of_bytes(opened(bundle)[REPORT], name=REPORT)
+    (finding,) = check_power_trace(TRACE, content, report)
+    assert finding.message.endswith(f" or {4 * len(content)} lines when decompressed")
