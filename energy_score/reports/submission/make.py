@@ -85,10 +85,11 @@ def make_bundle(
     if sign is not None:
         members[SIGNATURE] = sign(members[MANIFEST]).encode()
     content = archive_of(members)
-    found = verify_bytes(content).findings
-    if found:
-        raise UsageError("\n".join(["the files of these runs contradict each other, and nothing was written:",
-                                    *map(str, found)]))  # fmt: skip
+    verification = verify_bytes(content)
+    if verification.findings:
+        lines = ["the files of these runs contradict each other, and nothing was written:"]
+        lines += map(str, verification.findings)
+        raise UsageError("\n".join([*lines, *(note for note in verification.notes if " by version " in note)]))
     return Bundle(manifest, content)
 
 

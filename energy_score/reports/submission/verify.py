@@ -265,11 +265,15 @@ def _damaged(error: RecordError) -> Finding:
 
 
 def _notes(manifest: BundleManifest) -> Iterator[str]:
-    if manifest.tool_version != __version__:
-        yield (
-            f"made by version {manifest.tool_version} and checked by {__version__}: where rules have changed between "
-            "the two, figures and verdicts may differ for that alone"
-        )
+    others = {"made": manifest.tool_version} | {
+        f"{run.folder} was measured": run.tool_version or "unknown" for run in manifest.runs
+    }
+    for what, version in others.items():
+        if version != __version__:
+            yield (
+                f"{what} by version {version} and checked by {__version__}: where rules have changed between the two, "
+                "figures and verdicts may differ for that alone"
+            )
     for file in manifest.left_out:
         yield f"left out: {file.path}: {file.because}"
     for run in manifest.runs:

@@ -142,6 +142,17 @@ def test_files_that_contradict_each_other_are_named_and_nothing_is_made(run: Run
         make(run)
 
 
+def test_files_of_another_version_are_refused_with_the_version(tmp_path: Path, make: MakeBundle) -> None:
+    run = write_finished_run(
+        tmp_path, query_count=6,
+        change=lambda report: report.model_copy(update={"software": {"energy_score": "0.0.9"}}),
+    )  # fmt: skip
+    assert "was measured by version 0.0.9" in verify_bytes(make(run).content).notes[0]
+    run.energy_file.write_bytes(b"1.00\n")
+    with pytest.raises(UsageError, match=r"(?s)contradict each other.*was measured by version 0\.0\.9 and checked by"):
+        make(run)
+
+
 def test_a_run_that_compares_with_no_official_score_has_no_stars_and_says_why(
     run: RunDirectory, make: MakeBundle
 ) -> None:

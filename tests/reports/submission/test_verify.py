@@ -13,7 +13,17 @@ from energy_score.contract.errors import BundleRefusedError
 from energy_score.reports.submission import power_trace, query_table, records
 from energy_score.reports.submission.archive import archive_of
 from energy_score.reports.submission.verify import MANIFEST, SIGNATURE, SNAPSHOT, verify_bytes
-from tests.reports.submission.tampering import REPORT, RUN, changed, found, manifest_of, opened, resealed, with_json
+from tests.reports.submission.tampering import (
+    REPORT,
+    RUN,
+    changed,
+    found,
+    manifest_of,
+    opened,
+    reforged,
+    resealed,
+    with_json,
+)
 
 
 def test_a_bundle_is_verified_with_every_figure_derived_from_its_own_readings(bundle: bytes) -> None:
@@ -221,6 +231,13 @@ def test_a_bundle_of_another_version_of_the_program_says_so_and_is_no_fault(bund
     verification = verify_bytes(resealed(opened(bundle), tool_version="0.0.9"))
     assert verification.is_verified
     assert "made by version 0.0.9" in verification.notes[0]
+
+
+def test_a_run_of_another_version_of_the_program_says_so_too(bundle: bytes) -> None:
+    older = reforged(bundle, report=lambda report: report["software"].update(energy_score="0.0.9"))
+    verification = verify_bytes(older)
+    assert verification.is_verified
+    assert verification.notes[0].startswith(f"{RUN} was measured by version 0.0.9 and checked by ")
 
 
 def test_other_words_than_the_attestation_are_caught(bundle: bytes) -> None:
