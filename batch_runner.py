@@ -40,6 +40,7 @@ _EXTRA_OF = {
     "itables": "reports",
     "jinja2": "reports",
     "matplotlib": "reports",
+    "numpy": "reports",
     "pandas": "reports",
     "PIL": "reports",
     "pyarrow": "reports",

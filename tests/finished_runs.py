@@ -32,6 +32,8 @@ OFFICIAL = RepeatPolicy(
 _AROUND = (("load", 20, 180.0), ("idle", 30, 90.0), ("idle", 30, 90.0))
 _REPEAT = (("prefill", 12, 300.0), ("full", 100, 600.0))
 _HELD_S = 10.0
+# Between, before and after the windows: warm-up, and what is written. The host begins 10 s before.
+_AROUND_WINDOWS_S = 30
 
 
 def finished_spec(**changes: Any) -> RunSpec:
@@ -51,6 +53,7 @@ def write_finished_run(
     """A run that is done; ``change`` is made to the report before anything is derived from it."""
     spec = finished_spec(**spec_changes)
     windows = _windows(share, source, query_count)
+    times_s, samples = _sampled(windows)
     log = _queries(query_count)
     report = make_report(
         spec=spec,
@@ -59,9 +62,10 @@ def write_finished_run(
         tokens=log.tokens(),
         media=log.media(),
         software={"python": "3.12.3", "energy_score": "0.1.0", "nvidia_driver": "570.124.06"},
-        conditions=(GpuConditions(uuid=H100.uuid, sample_count=100, peak_power_w=600.0 * share),),
+        conditions=(_conditions(windows, samples),),
     )
-    report = change(report)
+    lasted = timedelta(seconds=sum(window.duration_s for window in windows) + _AROUND_WINDOWS_S)
+    report = change(report.model_copy(update={"finished_at": report.started_at + lasted}))
     report = derived_report(report.model_copy(update={"spec_identity": report.spec.identity()}))
     config = make_config(
         model_id=spec.model_id, model_class=spec.model_class, task=spec.task, reasoning_state=spec.reasoning_state
@@ -69,7 +73,7 @@ def write_finished_run(
     directory = make_run(output_directory, name, config=config, report=report, witness=_witness(report, source, share))
     write_queries(directory, log.records)
     write_energy_files(directory, report)
-    directory.trace_file.write_bytes(_trace(windows))
+    directory.trace_file.write_bytes(power_trace(times_s, [samples]))
     if spec.save_text:
         write_texts(directory, [Answer(0, "What is energy?", "A promise.")])
     return directory
@@ -99,7 +103,8 @@ def _windows(share: float, source: EnergySource, query_count: int) -> list[Phase
     ]
 
 
-def _trace(windows: list[PhaseEnergy]) -> bytes:
+def _sampled(windows: list[PhaseEnergy]) -> "tuple[array[float], GpuSamples]":
+    """A sample each second, from the first window to the last, which follow each other."""
     times_s: array[float] = array("d")
     samples = GpuSamples(times_s)
     for window in windows:
@@ -107,7 +112,24 @@ def _trace(windows: list[PhaseEnergy]) -> bytes:
         for _ in range(int(window.duration_s)):
             times_s.append(float(len(times_s)))
             samples.append(GpuSample(power_w=power_w, sm_clock_mhz=1980, temperature_c=60), longest_hold_s=_HELD_S)
-    return power_trace(times_s, [samples])
+    return times_s, samples
+
+
+def _conditions(windows: list[PhaseEnergy], samples: GpuSamples) -> GpuConditions:
+    """What was seen from the first counted window to the last, as the engine's sampler tells it."""
+    before_s = sum(window.duration_s for window in windows[: [window.counted for window in windows].index(True)])
+    span = samples.span(before_s, before_s + sum(window.duration_s for window in windows if window.counted))
+    powers_w = samples.powers_w(span)
+    return GpuConditions(
+        uuid=H100.uuid,
+        sample_count=len(span),
+        mean_power_w=sum(powers_w) / len(powers_w),
+        peak_power_w=max(powers_w),
+        temperature_max_c=60,
+        sm_clock_min_mhz=1980,
+        sm_clock_max_mhz=1980,
+        idle_power_w=next(w.energy_j[H100.uuid] / w.duration_s for w in windows if w.phase == "idle"),
+    )
 
 
 def _queries(count: int) -> QueryLog:
@@ -136,7 +158,7 @@ def _witness(report: RunReport, source: EnergySource, share: float) -> HostWitne
     return make_witness(
         run_id=report.run_id,
         started_at=started_at,
-        finished_at=started_at + timedelta(seconds=windows_s + 40),
+        finished_at=started_at + timedelta(seconds=windows_s + 10 + _AROUND_WINDOWS_S),
         source=source,
         energy_j={H100.uuid: energy_j + 40 * 60.0 * share},
     )

@@ -1,19 +1,22 @@
 """``bundle``: completed runs as one file to hand in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from energy_score.commands.options import results_option
-from energy_score.contract.errors import NothingMatchedError, UsageError
+from energy_score.contract.errors import NothingMatchedError, RecordError, UsageError
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunDirectory, run_name
 
 if TYPE_CHECKING:
     from energy_score.contract.bundle_manifest import BundleManifest
+
+# The first bytes of every zip with a member in it.
+_ZIP = b"PK\3\4"
 
 
 @click.command("bundle")
@@ -59,17 +62,47 @@ def command(
     if not i_attest:
         click.echo("\n".join(ATTESTATION))
         raise UsageError("nothing was written: read the above, and give --i-attest if you agree to it")
-    from energy_score.contract.record import write_bytes_atomically  # noqa: PLC0415
     from energy_score.reports.submission.make import make_bundle  # noqa: PLC0415
 
-    runs = _selected(results, names=names, model_name=model_name)
-    sign = None if sign_key is None else _signer(sign_key)
     try:
+        runs = _selected(results, names=names, model_name=model_name)
+        _check_place(file, runs)
+        sign = None if sign_key is None else _signer(sign_key)
         bundle = make_bundle(runs, against=against, with_texts=with_texts, unrateable=unrateable, sign=sign)
-        write_bytes_atomically(file, bundle.content)
+    except RecordError as error:  # a run whose records cannot be read is one that cannot be handed in
+        raise UsageError(str(error)) from error
     except OSError as error:
-        raise UsageError(f"{error.filename or file}: cannot be read or written: {error.strerror}") from error
+        raise UsageError(f"{error.filename or file}: cannot be read: {error.strerror}") from error
+    _write(file, bundle.content)
     _tell(file, bundle.manifest)
+
+
+def _check_place(file: Path, runs: Mapping[str, RunDirectory]) -> None:
+    """Return if a bundle may be written to ``file``: only another bundle is ever replaced.
+
+    Raises:
+        UsageError: it is among the files of a run, or something else is there.
+    """
+    for run in runs.values():
+        if file.resolve().is_relative_to(run.path.resolve()):
+            raise UsageError(f"{file}: among the files of the run in {run.path}; valid is a file outside of it")
+    if not file.exists():
+        return
+    head = b""
+    if file.is_file():
+        with file.open("rb") as stream:
+            head = stream.read(len(_ZIP))
+    if head != _ZIP:
+        raise UsageError(f"{file}: something else than a bundle is there, and is not replaced; valid is a new file")
+
+
+def _write(file: Path, content: bytes) -> None:
+    from energy_score.contract.record import write_bytes_atomically  # noqa: PLC0415 - not on the way to --help
+
+    try:
+        write_bytes_atomically(file, content)
+    except OSError as error:  # whose file is a temporary one beside it
+        raise UsageError(f"{file}: cannot be read or written: {error.strerror}") from error
 
 
 def _selected(results: Path, *, names: tuple[str, ...], model_name: str | None) -> dict[str, RunDirectory]:
@@ -95,11 +128,11 @@ def _run_directories(results: Path) -> dict[str, RunDirectory]:
     """A batch's run directories by name, or the one run that lies in ``results`` itself."""
     from results_aggregator import ResultsAggregator  # noqa: PLC0415 - not on the way to --help
 
-    one = RunDirectory(results)
-    if one.report_file.exists():
+    one, is_batch = RunDirectory(results), (results / "individual_runs").is_dir()
+    if one.report_file.exists() or (one.spec_file.exists() and not is_batch):
         spec = one.spec()
         return {run_name(spec.model_id, spec.reasoning_state): one}
-    if not (results / "individual_runs").is_dir():
+    if not is_batch:
         raise UsageError(
             f"{results}: no runs there; valid is a batch's output directory (with individual_runs in it) or the "
             "results directory of one run"

@@ -1,6 +1,7 @@
 """Facts about ``bundle`` and ``verify`` as commands: what they print, and the exit code that each end has."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -114,7 +115,46 @@ def test_a_place_that_cannot_be_written_is_named(
     results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ends_with("bundle", "--results", results, "--i-attest", tmp_path / "absent" / "x.zip") == 2
-    assert "cannot be read or written: No such file or directory" in capsys.readouterr().err
+    assert f"{tmp_path / 'absent' / 'x.zip'}: cannot be read or written: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["benchmark_report.json", "x.zip", "emissions/emissions.csv"])
+def test_the_files_of_a_run_are_never_written_over(
+    results: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    run = results / "individual_runs" / NAME
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    assert ends_with("bundle", "--results", results, "--i-attest", run / name) == 2
+    assert f"{name}: among the files of the run in {run}" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_only_a_bundle_is_replaced_by_a_bundle(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = results / "master_results.csv"
+    table.write_bytes(b"model_name\n")
+    assert ends_with("bundle", "--results", results, "--i-attest", table) == 2
+    assert f"{table}: something else than a bundle is there" in capsys.readouterr().err
+    assert table.read_bytes() == b"model_name\n"
+    pipe = results / "pipe"
+    os.mkfifo(pipe)
+    assert ends_with("bundle", "--results", results, "--i-attest", pipe) == 2
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("name", ["benchmark_report.json", "run_spec.json", "model_config.json", "host_witness.json"])
+@pytest.mark.parametrize("options", [[], ["--model-name", "gpt"]])
+def test_a_run_with_a_damaged_record_is_one_that_cannot_be_handed_in(
+    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, options: list[str]
+) -> None:
+    (results / "individual_runs" / NAME / name).write_bytes(b"{")
+    assert ends_with("bundle", "--results", results, *options, "--i-attest", tmp_path / "x.zip") == 2
+    assert f"{name}: file: Invalid JSON" in capsys.readouterr().err
+
+
+def test_one_run_that_failed_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path, "one", failure=make_failure())
+    assert ends_with("bundle", "--results", run.path, "--i-attest", tmp_path / "x.zip") == 2
+    assert f"{run.path}: failed: only a run that is done has a result" in capsys.readouterr().err
 
 
 def test_the_results_directory_of_one_run_is_a_run_as_well(results: Path, tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ def test_a_class_a_model_gets_one_of_two_visible_gpus_named_by_uuid(
 def test_a_gpu_without_a_counter_is_measured_by_power_and_says_so(
     workplace: Workplace, simulator: NvmlSimulator, tmp_path: Path
 ) -> None:
-    run(workplace, simulator, tmp_path, no_counter=1)
+    run(workplace, simulator, tmp_path, no_counter=1, profile="square:80,650,0.73,0.4")
     report = json.loads((tmp_path / RUN / "benchmark_report.json").read_text())
     assert any(meter.startswith("integral of NVML power") for meter in report["meters"])
+    # Power that jumps: each window must be found in the trace again.
+    manifest_of_a_bundle(tmp_path, tmp_path / "power.zip")

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ _ABSOLUTE_TOLERANCE = 1e-9
 # No time, energy or count of a run is larger; beyond it arithmetic would overflow where a figure should be.
 _LARGEST_NUMBER = 1e15
 _SHOWN_CHARACTERS = 200
+_FRACTION = re.compile(r"\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,16 @@ def strange_values(file: str, record: Record) -> Iterator[Finding]:
                 continue
             case int() | float() if not abs(value) <= _LARGEST_NUMBER:  # not a number compares with nothing
                 yield finding(file, "no number that a run can have", field=field)
+
+
+def same_text(stated: str, derived: str) -> bool:
+    """Whether both are one text, but for rounding in numbers that have a fraction."""
+    if stated == derived:
+        return True
+    numbers = zip(_FRACTION.findall(stated), _FRACTION.findall(derived), strict=False)
+    return _FRACTION.sub("", stated) == _FRACTION.sub("", derived) and all(
+        _same(float(one), float(other)) for one, other in numbers
+    )
 
 
 def _same(stated: object, derived: object) -> bool:

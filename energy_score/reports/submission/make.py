@@ -23,7 +23,7 @@ from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, archive_of, is_member_name
-from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_records
+from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, rated, read_records
 from energy_score.reports.submission.rederive import strange_records
 from energy_score.reports.submission.run_files import files_of
 from energy_score.reports.submission.verify import MANIFEST, RUNS, SIGNATURE, SNAPSHOT, verify_bytes
@@ -85,10 +85,11 @@ def make_bundle(
     if sign is not None:
         members[SIGNATURE] = sign(members[MANIFEST]).encode()
     content = archive_of(members)
-    found = verify_bytes(content).findings
-    if found:
-        raise UsageError("\n".join(["the files of these runs contradict each other, and nothing was written:",
-                                    *map(str, found)]))  # fmt: skip
+    verification = verify_bytes(content)
+    if verification.findings:
+        lines = ["the files of these runs contradict each other, and nothing was written:"]
+        lines += map(str, verification.findings)
+        raise UsageError("\n".join([*lines, *(note for note in verification.notes if " by version " in note)]))
     return Bundle(manifest, content)
 
 
@@ -122,8 +123,9 @@ def _not_to_hand_in(name: str, directory: RunDirectory) -> str | None:
 
 
 def _claims(records: Sequence[BundledRecords], snapshot: CohortSnapshot) -> tuple[BundledRun, ...]:
-    ratings = rate_against([derived_row(one) for one in records], snapshot)
-    return tuple(claims_of(one, rating) for one, rating in zip(records, ratings, strict=True))
+    rows = [derived_row(one) for one in records]
+    ratings = rate_against(rows, snapshot)
+    return tuple(rated(claims_of(one, row), rating) for one, row, rating in zip(records, rows, ratings, strict=True))
 
 
 def _why(run: BundledRun) -> str:

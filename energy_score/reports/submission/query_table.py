@@ -4,11 +4,14 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from energy_score.contract.run_report import RunReport
+from energy_score.contract.run_report import WORK_PHASES, RunReport
 from energy_score.reports.submission.findings import Finding, differences, finding
 
 # A row has a hundred bytes, and a data set a thousand rows.
 _MAX_BYTES = 64 * 2**20
+
+# Latencies are means over the passes, and both clocks are read a little apart.
+_ROUNDING = 1e-3
 
 _Row = dict[str, str]
 
@@ -35,6 +38,7 @@ def check_query_table(file: str, content: bytes, report_file: str, report: RunRe
     }
     yield from differences(report_file, stated, derived, source=f"the rows of {file}", field="queries")
     yield from _check_limits(file, rows, report)
+    yield from _check_times(file, rows, report)
 
 
 def _derived(rows: Sequence[_Row]) -> dict[str, int | float | None]:
@@ -67,6 +71,30 @@ def _check_limits(file: str, rows: Sequence[_Row], report: RunReport) -> Iterato
     if counts and not (low is not None and high is not None and low <= min(counts) <= max(counts) <= high):
         message = f"{min(counts):g} to {max(counts):g} tokens stand there, and the report says {low} to {high}"
         yield finding(file, message, field="completion_tokens")
+
+
+def _check_times(file: str, rows: Sequence[_Row], report: RunReport) -> Iterator[Finding]:
+    """The answers of a pass took no longer than the pass: as many are under way at a time as the order says.
+
+    A query that failed in some pass has no time in it, so those that were retried are left out.
+    """
+    first = next((window for window in report.phases if window.counted), None)
+    work = [
+        window for window in report.phases
+        if first is not None and window.counted and window.phase in WORK_PHASES
+        and (window.domain, window.source) == (first.domain, first.source)
+    ]  # fmt: skip
+    if not work:
+        return
+    answered = [row for row in rows if row["status"] == "success" and row["retried"] == "false"]
+    answers_s = sum(latency_s or 0.0 for latency_s in _numbers(answered, "latency_seconds"))
+    pass_s = sum(window.duration_s for window in work) / sum(window.passes for window in work)
+    if answers_s > (1 + _ROUNDING) * pass_s * report.spec.concurrency:
+        message = (
+            f"the answers took {answers_s:.2f} s, {report.spec.concurrency} at a time, and by the report's windows a "
+            f"pass over all queries took {pass_s:.2f} s"
+        )
+        yield finding(file, message, field="latency_seconds")
 
 
 def _numbers(rows: Sequence[_Row], column: str) -> list[float | None]:

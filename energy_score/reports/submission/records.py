@@ -1,6 +1,7 @@
 """A run as a bundle holds it: its records, read from the members of its folder, and what follows from them."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -11,7 +12,7 @@ from energy_score.contract.bundle_manifest import BundledGpu, BundledRun
 from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig
-from energy_score.contract.plain_text import counted
+from energy_score.contract.plain_text import counted, shortened
 from energy_score.contract.record import Record
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory
@@ -25,6 +26,7 @@ from energy_score.results_table.report_row import heard_verdict, row_of_report
 
 # A report with 20 repeats of 8 GPUs has half a megabyte. Parsed, JSON takes some forty times its size in memory.
 _MAX_RECORD_BYTES = 16 * 2**20
+_SHOWN_CHARACTERS = 200
 _PHASES = ("preprocess", "prefill", "decode")
 
 
@@ -69,11 +71,25 @@ def read_record(kind: type[_RecordT], content: bytes, *, name: str) -> _RecordT:
     """The record in the member ``name``.
 
     Raises:
-        RecordError: it is damaged, of another schema version, or larger than any of its kind.
+        RecordError: it is damaged, of another schema version, larger than any of its kind, or can be read in two ways.
     """
     if len(content) > _MAX_RECORD_BYTES:
         raise RecordError(f"{name}: {len(content)} bytes: a record has at most {_MAX_RECORD_BYTES}")
-    return kind.of_bytes(content, name=name)
+    record = kind.of_bytes(content, name=name)
+    try:
+        json.loads(content, object_pairs_hook=_each_once)
+    except ValueError as error:
+        raise RecordError(f"{name}: {error}") from error
+    return record
+
+
+def _each_once(pairs: Sequence[tuple[str, object]]) -> None:
+    """Nothing, where each key stands there once: of two, one reader takes the first and another the last."""
+    keys = set()
+    for key, _ in pairs:
+        if key in keys:
+            raise ValueError(f"{shortened(key, _SHOWN_CHARACTERS)} stands there twice in one object")
+        keys.add(key)
 
 
 def read_records(folder: str, members: Mapping[str, bytes]) -> BundledRecords:
@@ -117,9 +133,9 @@ def derived_row(records: BundledRecords) -> ResultRow:
     return row_of_report(records.derived, witness=records.witness, owner=records.owner)
 
 
-def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
-    """What a manifest says of the run whose ``derived_row`` has ``rating``."""
-    report, row = records.derived, rating.row
+def claims_of(records: BundledRecords, row: ResultRow) -> BundledRun:
+    """What a manifest says of the run whose ``derived_row`` is ``row``, before it is rated."""
+    report = records.derived
     verdict = heard_verdict(report, witness=records.witness, owner=records.owner)
     phases_wh = {phase: getattr(row, f"{phase}_wh") for phase in _PHASES}
     return BundledRun(
@@ -153,9 +169,14 @@ def claims_of(records: BundledRecords, rating: Rating) -> BundledRun:
             if energy_wh is not None and report.queries.succeeded
         },
         verdict=verdict,
-        stars=rating.stars,
-        unrated_because=rating.unrated_because,
+        stars=None,
+        unrated_because=None,
     )
+
+
+def rated(claims: BundledRun, rating: Rating) -> BundledRun:
+    """``claims`` with the stars that the run's row has, or why it has none."""
+    return claims.model_copy(update={"stars": rating.stars, "unrated_because": rating.unrated_because})
 
 
 def in_words(run: BundledRun) -> str:

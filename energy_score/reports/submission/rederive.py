@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from energy_score.contract.errors import UsageError
 from energy_score.derivation.energy_files import energy_files
-from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
+from energy_score.reports.submission.findings import Finding, differences, finding, same_text, strange_values
 from energy_score.reports.submission.power_trace import check_power_trace
 from energy_score.reports.submission.query_table import check_query_table
 from energy_score.reports.submission.records import BundledRecords
+from energy_score.reports.submission.run_shape import check_shape
 
 
 def strange_records(records: BundledRecords) -> Iterator[Finding]:
@@ -21,6 +22,7 @@ def check_run(records: BundledRecords, members: Mapping[str, bytes]) -> Iterator
     report, derived, layout = records.report, records.derived, records.layout
     file, windows = layout.report_file.as_posix(), "its windows"
     yield from _check_order(records)
+    yield from check_shape(records)
     yield from differences(
         file,
         [figure.model_dump(mode="json") for figure in report.statistics],
@@ -55,8 +57,12 @@ def check_run(records: BundledRecords, members: Mapping[str, bytes]) -> Iterator
 
 
 def _check_order(records: BundledRecords) -> Iterator[Finding]:
-    """The report answers the run's order, and the order is that of its row of the sheet."""
+    """The report answers the run's order, the order is that of its row of the sheet, and all records are of one run."""
     report, spec, config, layout = records.report, records.spec, records.config, records.layout
+    for path, record in ((layout.witness_file, records.witness), (layout.owner_file, records.owner)):
+        if record is not None:
+            stated, own = {"run_id": record.run_id}, {"run_id": spec.run_id}
+            yield from differences(path.as_posix(), stated, own, source=layout.spec_file.as_posix())
     file = layout.report_file.as_posix()
     of_spec = layout.spec_file.as_posix()
     yield from differences(
@@ -64,7 +70,7 @@ def _check_order(records: BundledRecords) -> Iterator[Finding]:
     )
     identities = {"run_id": report.run_id, "spec_identity": report.spec_identity}
     yield from differences(file, identities, {"run_id": spec.run_id, "spec_identity": spec.identity()}, source=of_spec)
-    names = ("model_id", "model_class", "reasoning_state")
+    names = ("model_id", "model_class", "task", "reasoning_state")
     yield from differences(
         of_spec,
         {name: getattr(spec, name) for name in names},
@@ -79,11 +85,18 @@ def _check_text(file: str, content: bytes | None, expected: str | None) -> Itera
     elif content is not None and expected is None:
         yield finding(file, "it stands there, and no GPU energy follows from the run's windows")
     elif content is not None and expected is not None:
-        lines = content.decode(errors="replace").splitlines()
-        derived = expected.splitlines()
-        for number, (line, other) in enumerate(zip(lines, derived, strict=False), start=1):
-            yield from differences(file, line, other, source="the run's windows", field=f"line {number}")
-        if content != expected.encode() and lines == derived:
+        yield from _check_lines(file, content.decode(errors="replace"), expected)
+
+
+def _check_lines(file: str, text: str, expected: str) -> Iterator[Finding]:
+    lines, derived = text.splitlines(keepends=True), expected.splitlines(keepends=True)
+    for number, (line, other) in enumerate(zip(lines, derived, strict=False), start=1):
+        if same_text(line, other):
+            continue
+        stands, follows = line.rstrip("\r\n"), other.rstrip("\r\n")
+        if same_text(stands, follows):
             yield finding(file, "its line ends or its encoding are not as written")
-        elif len(lines) != len(derived):
-            yield finding(file, f"{len(lines)} lines, and a run's has {len(derived)}")
+            break
+        yield from differences(file, stands, follows, source="the run's windows", field=f"line {number}")
+    if len(lines) != len(derived):
+        yield finding(file, f"{len(lines)} lines, and a run's has {len(derived)}")

@@ -68,10 +68,11 @@ def sign(manifest: bytes, key: Ed25519PrivateKey) -> BundleSignature:
 
 
 def is_valid(signature: BundleSignature, manifest: bytes) -> bool:
-    """Whether the key that ``signature`` names signed exactly these bytes."""
+    """Whether the key that ``signature`` names, and says nothing beside, signed exactly these bytes."""
     try:
         key = load_ssh_public_key(signature.public_key.encode())
-        if not isinstance(key, Ed25519PublicKey):
+        # A comment after the key would be shown as if it were the signer's name.
+        if not isinstance(key, Ed25519PublicKey) or signature.public_key != _openssh(key):
             return False
         key.verify(base64.b64decode(signature.signature, validate=True), manifest)
     except (InvalidSignature, ValueError, UnsupportedAlgorithm, binascii.Error):

@@ -13,11 +13,13 @@ from energy_score.contract.bundle_manifest import ATTESTATION, BundledRun, Bundl
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError, RecordError
 from energy_score.contract.record import Record
+from energy_score.contract.result_row import ResultRow
+from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
 from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
-from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, read_record, read_records
+from energy_score.reports.submission.records import claims_of, derived_row, rated, read_record, read_records
 from energy_score.reports.submission.rederive import check_run, strange_records
 
 MANIFEST = "manifest.json"
@@ -91,7 +93,8 @@ def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
     if strange:  # nothing can be set against such figures
         return Verification(None, (*findings, *strange), "not checked")
     faults, signature = _check_signature(members, signer=signer)
-    findings += [*faults, *_check_manifest(manifest, members), *_check_files(manifest, members)]
+    findings += [*faults, *_check_manifest(manifest, members)]
+    findings += [*_check_files(manifest, members), *_check_places(manifest, members)]
     snapshot_findings, snapshot = _snapshot(manifest, members)
     findings += [*snapshot_findings, *_check_runs(manifest, members, snapshot)]
     return Verification(manifest, tuple(findings), signature, tuple(_notes(manifest)))
@@ -121,11 +124,10 @@ def _check_manifest(manifest: BundleManifest, members: Mapping[str, bytes]) -> I
 
 
 def _check_files(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Every member is listed as it is, each once, and belongs to a run; only manifest and signature list themselves."""
+    """Every member is listed as it is, each once; only manifest and signature list themselves."""
     listed = {file.path: file for file in manifest.files}
     if len(listed) != len(manifest.files):
         yield finding(MANIFEST, "a path stands there twice", field="files")
-    homes = tuple(f"{run.folder}/" for run in manifest.runs)
     for name in sorted({*listed, *members} - {MANIFEST, SIGNATURE}):
         if name not in members:
             yield finding(name, f"missing: {MANIFEST} lists it")
@@ -135,8 +137,23 @@ def _check_files(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iter
             yield finding(name, f"changed: {len(members[name])} bytes, and {MANIFEST} says {listed[name].size_bytes}")
         elif hashlib.sha256(members[name]).hexdigest() != listed[name].sha256:
             yield finding(name, f"changed: its SHA-256 is not the one that {MANIFEST} says")
-        if not name.startswith(homes) and name != manifest.snapshot.path:
-            yield finding(name, "it belongs to no run of the bundle")
+
+
+def _check_places(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
+    """What the manifest lists is a file that a run of it writes, or the snapshot; what it left out is not there."""
+    layouts = [RunDirectory(Path(run.folder)) for run in manifest.runs]
+    homes = tuple(f"{run.folder}/" for run in manifest.runs)
+    own = {path.as_posix() for layout in layouts for path in layout.files} | {manifest.snapshot.path}
+    others = tuple(f"{layout.optimum_folder.as_posix()}/" for layout in layouts)
+    for name in sorted({file.path for file in manifest.files}):
+        if name in (MANIFEST, SIGNATURE):
+            message = f"{name} stands there, and no manifest lists itself or its signature"
+            yield finding(MANIFEST, message, field="files")
+        elif name not in own and not name.startswith(others):
+            because = "not a file that a run writes" if name.startswith(homes) else "it belongs to no run of the bundle"
+            yield finding(name, because)
+    for name in sorted({left.path for left in manifest.left_out} & set(members)):
+        yield finding(name, f"it is there, and {MANIFEST} says that it was left out")
 
 
 def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tuple[list[Finding], str]:
@@ -146,7 +163,9 @@ def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tup
     try:
         signature = read_record(BundleSignature, members[SIGNATURE], name=SIGNATURE)
     except RecordError as error:
-        return [finding(SIGNATURE, str(error))], "invalid"
+        return [_damaged(error)], "invalid"
+    if members[SIGNATURE] != signature.as_text().encode():
+        return [finding(SIGNATURE, "its bytes are not those that 'bundle' writes")], "invalid"
     if signer is None and importlib.util.find_spec("cryptography") is None:
         return [], "signed, and not checked: that needs the extra signing"
     fault, in_words = _signed_by(signature, members[MANIFEST], signer=signer)
@@ -182,7 +201,7 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
         try:
             source, snapshot = SNAPSHOT, read_record(CohortSnapshot, members[SNAPSHOT], name=SNAPSHOT)
         except RecordError as error:
-            return [finding(SNAPSHOT, str(error))], None
+            return [_damaged(error)], None
         strange = list(strange_values(SNAPSHOT, snapshot))
         if strange:
             return strange, None
@@ -201,45 +220,60 @@ def _check_runs(
     if len(set(folders)) != len(folders):
         yield finding(MANIFEST, "a folder stands there twice", field="runs")
         return
-    known: list[tuple[int, BundledRecords]] = []
+    # Of a run that was derived no more is kept than this: a record may take some ten times its size in memory.
+    derived: list[tuple[int, ResultRow, BundledRun]] = []
+    folder_of: dict[str, str] = {}
     for index, run in enumerate(manifest.runs):
         try:
             records = read_records(run.folder, members)
         except RecordError as error:
-            file, _, fault = str(error).partition(": ")
-            yield finding(file, fault)
+            yield _damaged(error)
             continue
         strange = list(strange_records(records))
         if strange:
             yield from strange
             continue
         yield from check_run(records, members)
-        known.append((index, records))
+        first = folder_of.setdefault(records.spec.run_id, run.folder)
+        if first != run.folder:
+            yield finding(MANIFEST, f"the same run as {first}, {records.spec.run_id}", field=f"runs[{index}].run_id")
+        row = derived_row(records)
+        derived.append((index, row, claims_of(records, row)))
     if snapshot is not None:
-        yield from _check_claims(manifest.runs, known, snapshot)
+        yield from _check_claims(manifest.runs, derived, snapshot)
 
 
 def _check_claims(
-    runs: Sequence[BundledRun], known: Sequence[tuple[int, BundledRecords]], snapshot: CohortSnapshot
+    runs: Sequence[BundledRun], derived: Sequence[tuple[int, ResultRow, BundledRun]], snapshot: CohortSnapshot
 ) -> Iterator[Finding]:
     """What the manifest claims of each run follows from that run's readings, its stars from the snapshot as well."""
-    ratings = rate_against([derived_row(records) for _, records in known], snapshot)
-    for (index, records), rating in zip(known, ratings, strict=True):
+    ratings = rate_against([row for _, row, _ in derived], snapshot)
+    for (index, _, claims), rating in zip(derived, ratings, strict=True):
         yield from differences(
             MANIFEST,
             runs[index].model_dump(mode="json"),
-            claims_of(records, rating).model_dump(mode="json"),
-            source=f"the files in {records.folder}",
+            rated(claims, rating).model_dump(mode="json"),
+            source=f"the files in {claims.folder}",
             field=f"runs[{index}]",
         )
 
 
+def _damaged(error: RecordError) -> Finding:
+    """The fault of a member that is no record, whose message begins with the member's name."""
+    file, _, fault = str(error).partition(": ")
+    return finding(file, fault)
+
+
 def _notes(manifest: BundleManifest) -> Iterator[str]:
-    if manifest.tool_version != __version__:
-        yield (
-            f"made by version {manifest.tool_version} and checked by {__version__}: where rules have changed between "
-            "the two, figures and verdicts may differ for that alone"
-        )
+    others = {"made": manifest.tool_version} | {
+        f"{run.folder} was measured": run.tool_version or "unknown" for run in manifest.runs
+    }
+    for what, version in others.items():
+        if version != __version__:
+            yield (
+                f"{what} by version {version} and checked by {__version__}: where rules have changed between the two, "
+                "figures and verdicts may differ for that alone"
+            )
     for file in manifest.left_out:
         yield f"left out: {file.path}: {file.because}"
     for run in manifest.runs:

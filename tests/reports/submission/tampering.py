@@ -2,11 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from energy_score.contract.bundle_manifest import BundledFile, BundleManifest
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.contract.run_report import RunReport
+from energy_score.contract.run_spec import RunSpec
+from energy_score.derivation.energy_files import energy_files
+from energy_score.reports.ratings.official import open_snapshot
+from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import archive_of, read_archive
+from energy_score.reports.submission.records import claims_of, derived_report, derived_row, rated, read_records
 from energy_score.reports.submission.verify import MANIFEST, verify_bytes
 
 RUN = "runs/openai_gpt-oss-20b_On_High"
@@ -47,6 +55,33 @@ def changed(data: bytes, name: str, change: Callable[[bytes], bytes]) -> bytes:
     """The bundle with a changed member, and a manifest that was made anew for it."""
     members = opened(data)
     return resealed({**members, name: change(members[name])})
+
+
+def reforged(
+    data: bytes,
+    *,
+    report: Callable[[Any], object] = lambda report: report,
+    spec: Callable[[Any], object] = lambda spec: spec,
+    files: Mapping[str, Callable[[bytes], bytes]] | None = None,
+    without: Collection[str] = (),
+) -> bytes:
+    """The bundle by a forger who knows this program: report, order or files changed, and all that follows made anew."""
+    members = {name: content for name, content in opened(data).items() if name not in {f"{RUN}/{n}" for n in without}}
+    for name, change in (files or {}).items():
+        members[f"{RUN}/{name}"] = change(members[f"{RUN}/{name}"])
+    order, readings = json.loads(members[f"{RUN}/run_spec.json"]), json.loads(members[REPORT])
+    spec(order)
+    report(readings)
+    new_spec = RunSpec.model_validate_json(json.dumps(order))
+    changes = {"spec": order, "spec_identity": new_spec.identity()}
+    new_report = derived_report(RunReport.model_validate_json(json.dumps(readings | changes)))
+    members |= {f"{RUN}/run_spec.json": new_spec.as_text().encode(), REPORT: new_report.as_text().encode()}
+    texts = energy_files(new_report, RunDirectory(Path(RUN)))
+    members |= {path.as_posix(): text.encode() for path, text in texts.items()}
+    records = read_records(RUN, members)
+    row = derived_row(records)
+    (rating,) = rate_against([row], open_snapshot("2025-02").sealed())
+    return resealed(members, runs=(rated(claims_of(records, row), rating),))
 
 
 def found(data: bytes) -> list[str]:

@@ -173,6 +173,15 @@ def test_more_than_a_bundle_may_hold_is_refused_and_never_written(monkeypatch: p
                 archive_of(MEMBERS)
 
 
+def test_a_directory_of_more_entries_than_a_bundle_has_members_is_refused_before_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = ONE[ONE.index(b"PK\1\2") : ONE.rindex(b"PK\1\2")]
+    data = entry * 10_001 + ONE[-22:]
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert refused_for_its_size(lambda: data) == "10001 members: a bundle has at most 10000"
+
+
 def test_a_member_of_a_size_that_is_not_there_is_refused() -> None:
     lying = patched(patched(ONE, 24, 2**31, size=4), 20, 2**31, size=4)
     assert "2147483648 bytes" in refused_for_its_size(lambda: lying)

@@ -10,6 +10,7 @@ import pytest
 from energy_score.contract.errors import RecordError, UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import EnergySource
+from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.verify import SNAPSHOT, verify_bytes
 from tests.finished_runs import write_finished_run
 from tests.record_factory import make_failure, make_run
@@ -141,6 +142,17 @@ def test_files_that_contradict_each_other_are_named_and_nothing_is_made(run: Run
         make(run)
 
 
+def test_files_of_another_version_are_refused_with_the_version(tmp_path: Path, make: MakeBundle) -> None:
+    run = write_finished_run(
+        tmp_path, query_count=6,
+        change=lambda report: report.model_copy(update={"software": {"energy_score": "0.0.9"}}),
+    )  # fmt: skip
+    assert "was measured by version 0.0.9" in verify_bytes(make(run).content).notes[0]
+    run.energy_file.write_bytes(b"1.00\n")
+    with pytest.raises(UsageError, match=r"(?s)contradict each other.*was measured by version 0\.0\.9 and checked by"):
+        make(run)
+
+
 def test_a_run_that_compares_with_no_official_score_has_no_stars_and_says_why(
     run: RunDirectory, make: MakeBundle
 ) -> None:
@@ -161,13 +173,19 @@ def test_a_snapshot_of_ones_own_is_bundled_and_one_that_calls_itself_official_is
         make(run, against=str(file))
 
 
-def test_of_two_runs_of_one_model_the_later_has_the_stars(tmp_path: Path) -> None:
-    from energy_score.reports.submission.make import make_bundle  # noqa: PLC0415 - two runs, not the fixture's one
+def test_one_run_in_two_folders_is_refused(run: RunDirectory, tmp_path: Path) -> None:
+    copy = RunDirectory(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    with pytest.raises(UsageError, match=r"runs\[1\]\.run_id: the same run as runs/first, openai_gpt-oss-20b"):
+        make_bundle({"first": run, "again": copy}, against="2025-02")
 
+
+def test_of_two_runs_of_one_model_the_later_has_the_stars(tmp_path: Path) -> None:
     first = write_finished_run(tmp_path, "first", run_id="first")
     later = write_finished_run(
         tmp_path, "later", run_id="later",
-        change=lambda report: report.model_copy(update={"finished_at": report.finished_at.replace(year=2026)}),
+        change=lambda report: report.model_copy(
+            update={name: getattr(report, name).replace(year=2026) for name in ("started_at", "finished_at")}
+        ),
     )  # fmt: skip
     made = make_bundle({"first": first, "later": later}, against="2025-02")
     assert [run.stars for run in made.manifest.runs] == [None, 5]

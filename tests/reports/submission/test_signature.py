@@ -111,6 +111,20 @@ def test_a_signature_that_is_none_is_invalid_and_no_fault_of_the_program(
     assert (verification.signature, verification.is_verified) == ("invalid", False)
 
 
+def test_a_signature_says_nothing_beside_its_key_and_is_written_in_one_way(
+    key: Ed25519PrivateKey, signed: Signed
+) -> None:
+    members = opened(signed(key))
+    signature = sign(members[MANIFEST], key)
+    for text in (
+        signature.model_copy(update={"public_key": f"{signature.public_key} trusted@example.org"}).as_text(),
+        signature.as_text() + "\n",
+    ):
+        verification = verify_bytes(archive_of({**members, SIGNATURE: text.encode()}))
+        assert (verification.signature, verification.is_verified) == ("invalid", False)
+        assert str(verification.findings[0]).startswith(("signature.json: signature: ", "signature.json: its bytes"))
+
+
 def test_what_is_no_ed25519_key_is_refused_without_its_content(tmp_path: Path, key: Ed25519PrivateKey) -> None:
     path = key_file(tmp_path, key, "openssh", b"right")
     with pytest.raises(UsageError, match="another passphrase opens it"):

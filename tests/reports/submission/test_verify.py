@@ -7,12 +7,23 @@ from typing import Any
 
 import pytest
 
+from energy_score.contract.bundle_manifest import BundledFile, LeftOutFile
 from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError
 from energy_score.reports.submission import power_trace, query_table, records
 from energy_score.reports.submission.archive import archive_of
-from energy_score.reports.submission.verify import MANIFEST, SNAPSHOT, verify_bytes
-from tests.reports.submission.tampering import REPORT, RUN, changed, found, manifest_of, opened, resealed, with_json
+from energy_score.reports.submission.verify import MANIFEST, SIGNATURE, SNAPSHOT, verify_bytes
+from tests.reports.submission.tampering import (
+    REPORT,
+    RUN,
+    changed,
+    found,
+    manifest_of,
+    opened,
+    reforged,
+    resealed,
+    with_json,
+)
 
 
 def test_a_bundle_is_verified_with_every_figure_derived_from_its_own_readings(bundle: bytes) -> None:
@@ -51,6 +62,25 @@ def test_a_changed_a_missing_and_an_added_file_are_named(bundle: bytes) -> None:
     assert found(stray) == ["elsewhere.txt: it belongs to no run of the bundle"]
 
 
+@pytest.mark.parametrize("name", [f"{RUN}/setup.exe", f"{RUN}/emissions/more.csv", f"{RUN}/another/model_config.json"])
+def test_a_file_that_no_run_writes_is_named_though_the_manifest_lists_it(bundle: bytes, name: str) -> None:
+    assert found(resealed({**opened(bundle), name: b"MZ"})) == [f"{name}: not a file that a run writes"]
+
+
+def test_a_manifest_that_lists_what_it_cannot_or_leaves_out_what_is_there_is_caught(bundle: bytes) -> None:
+    members = opened(bundle)
+    files = manifest_of(members).files
+    for name in (MANIFEST, SIGNATURE):
+        listed = (*files, BundledFile(path=name, size_bytes=1, sha256="0" * 64))
+        assert found(resealed(members, files=listed)) == [
+            f"manifest.json: files: {name} stands there, and no manifest lists itself or its signature"
+        ]
+    hidden = (LeftOutFile(path=REPORT, because="not a file that a run writes"),)
+    assert found(resealed(members, left_out=hidden)) == [
+        f"{REPORT}: it is there, and manifest.json says that it was left out"
+    ]
+
+
 REPORT_NUMBERS: list[tuple[str, object, str]] = [
     ("statistics.2.mean_energy_j", 1000.0, "statistics[2].mean_energy_j"),
     ("statistics.2.repeats", 11, "statistics[2].repeats"),
@@ -64,6 +94,10 @@ REPORT_NUMBERS: list[tuple[str, object, str]] = [
     ("tokens.prompt", 1, "queries.prompt_tokens"),
     ("tokens.completion_max", 90, "completion_tokens"),
     ("conditions.0.peak_power_w", 9000.0, "power_w"),
+    ("conditions.0.sample_count", -(10**12), "samples"),
+    ("conditions.0.idle_power_w", 91.0, "conditions[0].idle_power_w"),
+    ("phases.0.passes", 2, "phases[0].passes"),
+    ("phases.24.repeat", 11, "phases[24].repeat"),
     ("run_id", "another", "run_id"),
 ]
 
@@ -138,6 +172,21 @@ def test_every_other_file_of_a_run_is_set_against_the_readings_too(
 
 
 @pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [("GPU_ENERGY_SUMMARY.json", b"16.84722222222222", b"16.847222222222225"),
+     ("emissions/emissions.csv", b"8.002430555555556", b"8.002430555555555")],
+)  # fmt: skip
+def test_a_figure_that_another_python_rounds_otherwise_is_no_difference(
+    bundle: bytes, file: str, old: bytes, new: bytes
+) -> None:
+    """From 3.12 on, sum() rounds once: of eight GPUs it may differ from ours in the last digit."""
+    name = f"{RUN}/{file}"
+    assert opened(bundle)[name].count(old) == 1
+    assert found(changed(bundle, name, lambda content: content.replace(old, new))) == []
+    assert found(changed(bundle, name, lambda content: content.replace(old, old[:9] + b"9" + old[10:]))) != []
+
+
+@pytest.mark.parametrize(
     "file",
     ["model_config.json", "run_spec.json", "benchmark_report.json", "benchmark_results.csv", "power_trace.csv.gz",
      "GPU_ENERGY_SUMMARY.json", "GPU_ENERGY_WH.txt", "emissions/emissions.csv"],
@@ -182,6 +231,13 @@ def test_a_bundle_of_another_version_of_the_program_says_so_and_is_no_fault(bund
     verification = verify_bytes(resealed(opened(bundle), tool_version="0.0.9"))
     assert verification.is_verified
     assert "made by version 0.0.9" in verification.notes[0]
+
+
+def test_a_run_of_another_version_of_the_program_says_so_too(bundle: bytes) -> None:
+    older = reforged(bundle, report=lambda report: report["software"].update(energy_score="0.0.9"))
+    verification = verify_bytes(older)
+    assert verification.is_verified
+    assert verification.notes[0].startswith(f"{RUN} was measured by version 0.0.9 and checked by ")
 
 
 def test_other_words_than_the_attestation_are_caught(bundle: bytes) -> None:
@@ -232,6 +288,23 @@ def test_a_value_that_no_run_can_have_is_named_and_nothing_is_made_of_it(
     findings = found(changed(bundle, REPORT, lambda content: with_json(content, path, value)))
     assert any(finding.startswith(f"{REPORT}: ") for finding in findings)
     assert all(len(finding) < 1500 for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(b'"asked": 1000', b'"asked": 7, "asked": 1000'), (b'"spec_identity"', b'"run_id": "x", "spec_identity"')],
+)
+def test_a_record_that_two_readers_understand_in_two_ways_is_refused(bundle: bytes, old: bytes, new: bytes) -> None:
+    (finding, *_) = found(changed(bundle, REPORT, lambda content: content.replace(old, new, 1)))
+    assert finding.startswith(f"{REPORT}: ")
+    assert finding.endswith(" stands there twice in one object")
+
+
+def test_a_manifest_that_two_readers_understand_in_two_ways_is_refused(bundle: bytes) -> None:
+    members = opened(bundle)
+    twice = members[MANIFEST].replace(b'"stars": 5', b'"stars": 1, "stars": 5')
+    with pytest.raises(BundleRefusedError, match="stars stands there twice"):
+        verify_bytes(archive_of({**members, MANIFEST: twice}))
 
 
 def test_what_would_take_too_much_memory_is_not_parsed(bundle: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
