@@ -283,6 +283,19 @@ def test_another_precision_than_the_task_s_is_not_comparable(make_facts: MakeFac
     assert reason(verdict) == ("not_official_precision", "not_comparable", "float32", "bfloat16 or float16")
 
 
+def test_a_model_that_was_not_loaded_as_ordered_is_not_comparable(make_facts: MakeFacts) -> None:
+    model = make_facts().model.model_copy(update={"dtype": "float32"})
+    verdict = verdict_on(make_facts(model=model))
+    observed = ("float32 in the loaded model", "bfloat16 or float16")
+    assert reason(verdict) == ("not_official_precision", "not_comparable", *observed)
+
+
+@pytest.mark.parametrize("loaded", ["float16", "uint8", "float8_e4m3fn"])
+def test_packed_weights_and_the_other_16_bits_are_comparable(make_facts: MakeFacts, loaded: str) -> None:
+    model = make_facts().model.model_copy(update={"dtype": loaded})
+    assert official.precision_is_not_official(make_facts(model=model)) is None
+
+
 def test_a_machine_without_gpu_is_not_the_official_one(make_facts: MakeFacts) -> None:
     hardware = make_facts().hardware.model_copy(update={"gpus": ()})
     assert reason(verdict_on(make_facts(hardware=hardware)))[2] == "no GPU"

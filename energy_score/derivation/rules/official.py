@@ -1,8 +1,11 @@
 """Whether the run is like those behind the officially published scores."""
 
+from typing import get_args
+
 from energy_score.contract.official_gpu import OFFICIAL_MEMORY_MIB, is_official_gpu
 from energy_score.contract.reasons import invalid, not_comparable
 from energy_score.contract.run_report import VerdictReason
+from energy_score.contract.run_spec import Dtype
 from energy_score.derivation.rules.facts import Facts
 from energy_score.tasks.registry import TASKS
 
@@ -93,16 +96,23 @@ def token_limits_are_not_official(facts: Facts) -> VerdictReason | None:
 
 
 def precision_is_not_official(facts: Facts) -> VerdictReason | None:
-    """Not comparable: published scores are in 16 bits for text generation, in 32 for the other tasks."""
-    task, dtype = TASKS.get(facts.spec.task), facts.spec.generation.dtype
+    """Not comparable: published scores are in 16 bits for text generation, in 32 for the other tasks.
+
+    What was ordered must be that, and what was read back from the loaded model; packed weights have their own types.
+    """
+    task, ordered, loaded = TASKS.get(facts.spec.task), facts.spec.generation.dtype, facts.model.dtype
     if task is None:
         return None
     official = ("bfloat16", "float16") if task.dtype == "bfloat16" else (task.dtype,)
-    if dtype in official:
+    if ordered not in official:
+        observed: str = ordered
+    elif loaded in get_args(Dtype) and loaded not in official:
+        observed = f"{loaded} in the loaded model"
+    else:
         return None
     return not_comparable(
         "not_official_precision",
         "official scores are in another precision",
-        observed=dtype,
+        observed=observed,
         threshold=" or ".join(official),
     )
