@@ -5,7 +5,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -23,7 +23,13 @@ from energy_score.commands.options import (
     selection_options,
 )
 from energy_score.contract.errors import EnergyScoreError, ExitCode, UsageError
-from energy_score.contract.log_line import safe_line
+from energy_score.standard_streams import (
+    fault_of_the_system,
+    have_streams,
+    reader_may_leave,
+    say,
+    settle_streams,
+)
 
 if TYPE_CHECKING:
     from energy_score.batch.ledger import Ledger
@@ -98,6 +104,18 @@ class _CommandGroup(click.Group):
                 f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
             )
         return super().resolve_command(ctx, args)
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - as click
+        """As click does; but that the reader of a help text leaves is no failure."""
+        with reader_may_leave():
+            return super().make_context(*arguments, **extra)
+        raise click.exceptions.Exit(ExitCode.OK)
+
+    def invoke(self, ctx: click.Context) -> object:
+        """As click does; but that the reader of a result leaves is no failure."""
+        with reader_may_leave():
+            return super().invoke(ctx)
+        return ExitCode.OK
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by name and one line each, without importing them."""
@@ -263,30 +281,31 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
 
     ``arguments`` are the process's own by default; ``defaults`` is for the command that knows its type.
     """
+    have_streams()
+    code = ExitCode.OK
     try:
-        code = cli.main(arguments, standalone_mode=False, obj=defaults)
+        code = cli.main(arguments, standalone_mode=False, obj=defaults) or ExitCode.OK
+        with reader_may_leave():
+            sys.stdout.flush()
     except EnergyScoreError as error:
-        click.echo("\n".join(map(safe_line, f"error: {error}".split("\n"))), err=True)
+        say(f"error: {error}")
         code = error.exit_code
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:  # a fault of ours
             raise
-        click.echo(
-            f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[{extra}]'", err=True
-        )
+        say(f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[{extra}]'")
         code = ExitCode.ENVIRONMENT
-    except click.Abort:
-        code = ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         code = ExitCode.USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = ExitCode.OK
-    sys.exit(int(code or 0))
+    except OSError as error:  # a file that nobody foresaw: it says which
+        code = fault_of_the_system(error)
+    settle_streams()
+    sys.exit(int(code))
 
 
 if __name__ == "__main__":
