@@ -1,5 +1,8 @@
 """The command line and the batch loop: select, resolve, execute, publish."""
 
+import energy_score.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
+
+# isort: split
 import importlib
 import logging
 import shlex

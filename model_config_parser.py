@@ -1,5 +1,8 @@
 """Reads the models spreadsheet: every row a typed config, or every fault of the file at once."""
 
+import energy_score.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
+
+# isort: split
 import csv
 import io
 import sys

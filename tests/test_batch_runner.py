@@ -192,3 +192,19 @@ def test_an_interval_without_adaptive_repeats_is_a_usage_error() -> None:
     done = program("--ci", "1%", "--dry-run")
     assert done.returncode == 2
     assert "valid is --repeats auto --ci 1%" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["-S", "-E", "batch_runner.py", "list"], "not installed: click, hydra, "),
+        (["-S", "-E", "model_config_parser.py", "models.csv"], "not installed: click, hydra, "),
+        (["-c", "import sys; sys.version_info = (3, 10, 4); import model_config_parser"], "this is 3.10"),
+    ],
+)
+def test_a_python_that_cannot_run_the_program_is_told_so_in_one_line(words: list[str], fault: str) -> None:
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert fault in done.stderr
+    assert done.stderr.endswith("source .venv/bin/activate\n")
+    assert len(done.stderr.splitlines()) == 1
