@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from energy_score.commands.options import results_option
-from energy_score.contract.errors import NothingMatchedError, UsageError
+from energy_score.contract.errors import NothingMatchedError, RecordError, UsageError
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunDirectory, run_name
@@ -69,6 +69,8 @@ def command(
         write_bytes_atomically(file, bundle.content)
     except OSError as error:
         raise UsageError(f"{error.filename or file}: cannot be read or written: {error.strerror}") from error
+    except RecordError as error:
+        raise UsageError(str(error)) from error
     _tell(file, bundle.manifest)
 
 
