@@ -98,7 +98,7 @@ class _CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; a Hydra-style argument is answered with what selects a row of the sheet."""
+        """As click does; a Hydra-style argument is answered with what selects a row, a wrong command with the right."""
         key, equals, value = args[0].partition("=")
         if equals and "." in key:
             model = value if key.endswith("backend.model") else "S"
@@ -106,6 +106,8 @@ class _CommandGroup(click.Group):
                 f"{args[0]}: key=value arguments describe one model, and a batch selects rows of a spreadsheet; valid "
                 f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
             )
+        if args[0] not in self.further and not args[0].startswith("-"):
+            raise click.UsageError(f"{args[0]!r} is no command; valid is {', '.join(sorted(self.further))}", ctx)
         return super().resolve_command(ctx, args)
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - as click

@@ -71,6 +71,12 @@ def test_nothing_matched_exits_4() -> None:
         assert "none of the 60 rows" in done.stderr
 
 
+def test_a_wrong_command_is_answered_with_the_right_ones() -> None:
+    done = program("lits")
+    assert done.returncode == 2
+    assert "'lits' is no command; valid is aggregate, bundle, " in done.stderr
+
+
 def test_every_fault_of_a_sheet_is_named_at_once_and_exits_2(tmp_path: Path) -> None:
     (tmp_path / "models.csv").write_text(FIVE_FAULTS)
     for command in (["validate"], ["--dry-run"], []):
@@ -103,9 +109,11 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
         (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
         (["--region", "mars"], "'mars' is not one of world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
-        (["--class", "D"], "'D' is not one of"),
+        (["--class", "D"], "'D' is not one of A, B, C"),
         (["--no-such-flag"], "--no-such-flag"),
         (["-n", "0"], "0 is not in the range"),
+        (["-n", "many"], "'many' is not a valid whole number"),
+        (["--timeout", "long"], "'long' is not a valid number"),
         (["--meter", "thermometer"], "'thermometer' is not one of auto, none, nvml"),
     ],
 )

@@ -8,7 +8,7 @@ import click
 from energy_score.batch.plan import PlannedRun, Selection, make_plan, same_work
 from energy_score.batch.table import print_table
 from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import counted, printed_json
 from parameter_handler import RunOptions
 
 
@@ -26,7 +26,7 @@ def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> No
             f"note: lines {earlier.config.line_number} and {later.config.line_number} do the same work", err=True
         )
     refused = sum(planned.spec is None for planned in plan)
-    click.echo(f"{len(plan)} rows, {refused} refused", err=True)
+    click.echo(f"{counted(len(plan), 'row')}, {refused} refused", err=True)
 
 
 @click.command("list")

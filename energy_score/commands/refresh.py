@@ -27,8 +27,8 @@ from energy_score.contract.errors import ExitCode
 @click.option(
     "--site",
     type=click.Path(path_type=Path),
-    default=Path("site"),
-    show_default="./site",
+    default="./site",
+    show_default=True,
     metavar="DIR",
     help="Where the site lies: a link to its newest version.",
 )
