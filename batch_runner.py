@@ -8,7 +8,7 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -216,11 +216,8 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     plan = in_image(plan, executor.image)
     ledger = Ledger(parameters["output_dir"])
     ledger.open()
-    try:
-        with locked_output(ledger.output_directory, option=ledger.option):
-            return _run_planned(plan, ledger, executor, parameters)
-    finally:
-        ledger.close()
+    with locked_output(ledger.output_directory, option=ledger.option), closing(ledger):
+        return _run_planned(plan, ledger, executor, parameters)
 
 
 def _run_planned(

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from energy_score.batch.ledger import Ledger
+from energy_score.leases.output_lock import locked_output
+
 ROOT = Path(__file__).resolve().parent.parent
 FIVE_FAULTS = """\
 Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template
@@ -216,3 +219,25 @@ def test_a_python_that_cannot_run_the_program_is_told_so_in_one_line(words: list
     assert fault in done.stderr
     assert done.stderr.endswith("source .venv/bin/activate\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "look"),
+    [
+        (["--csv", "one.csv", "--output-dir"], "--output-dir", "look at it with 'status --output-dir "),
+        (["run", "backend.model=./model", "--results"], "--results (or RESULTS_DIR)", "or choose another --results"),
+    ],
+)
+def test_a_second_batch_is_refused_and_takes_nothing_from_the_first(
+    words: list[str], option: str, look: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "one.csv").write_text(f"{FIVE_FAULTS.splitlines()[0]}\n./model,1,A,text_gen,,\n", encoding="utf-8")
+    first = Ledger(tmp_path / "results")
+    first.open()
+    with locked_output(first.output_directory, option=option):
+        done = program(*words, str(first.output_directory), "--executor", "local", folder=tmp_path)
+    assert done.returncode == 3
+    assert "works there; wait for its end, " in done.stderr
+    assert look in done.stderr
+    assert (first.output_directory / ".reserve").exists(), "the room for records of failures"
