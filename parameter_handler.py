@@ -1,5 +1,6 @@
 """Turns a row of the spreadsheet and the batch's options into a complete order for one run."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -181,7 +182,7 @@ class ParameterHandler:
             gpu_requirement=self._gpu_requirement(config, task),
             save_text=options.save_text,
             region=options.region.strip().lower(),
-            notes=(*row_plan.notes, *policy_notes),
+            notes=(*row_plan.notes, *policy_notes, *self._folder_note(config)),
         )
 
     def _where(self, config: ModelConfig) -> str:
@@ -283,6 +284,14 @@ class ParameterHandler:
                 "(org/name), or a folder relative to the spreadsheet"
             )
         return folder
+
+    def _folder_note(self, config: ModelConfig) -> tuple[str, ...]:
+        """How to name the folder that is called as the row's Hub id is; what is typed by hand says so by itself."""
+        name = config.model_id
+        with suppress(OSError):
+            if config.line_number and not config.is_local and (self._sheet_directory / name).is_dir():
+                return (f"{name} is read as a Hub id; the folder of that name is written ./{name}",)
+        return ()
 
     def _digest_of(self, folder: Path, config: ModelConfig) -> str:
         if folder not in self._digests:

@@ -400,6 +400,15 @@ def test_the_refusal_of_a_folder_names_where_it_was_looked_for(tmp_path: Path) -
     assert str(tmp_path.resolve() / "absent") in str(caught.value)
 
 
+def test_a_folder_that_is_written_as_a_hub_id_is_named_as_it_should_be(tmp_path: Path) -> None:
+    (tmp_path / "models" / "Qwen3-tiny").mkdir(parents=True)
+    resolved = handler(tmp_path).resolve(local("models/Qwen3-tiny"), run_id="run")
+    assert resolved.model_path is None
+    assert resolved.notes == (
+        "models/Qwen3-tiny is read as a Hub id; the folder of that name is written ./models/Qwen3-tiny",
+    )
+
+
 def test_the_digest_of_a_folder_follows_names_and_contents(tmp_path: Path) -> None:
     def digest(files: dict[str, bytes], name: str) -> str:
         folder = tmp_path / name
