@@ -186,6 +186,7 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
     if parameters["dry_run"]:
         from energy_score.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
 
+        is_cluster(parameters)  # what a batch would refuse is refused
         show_plan(selection_from(parameters), run_options_from(parameters), as_json=parameters["as_json"])
         return
     context.exit(run_batch(parameters))

@@ -112,6 +112,7 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
         (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
         (["--region", "mars"], "'mars' is not one of world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
+        (["--node-gpus", "8"], "--node-gpus has a meaning only with --executor slurm or ray"),
         (["--class", "D"], "'D' is not one of A, B, C"),
         (["--no-such-flag"], "--no-such-flag"),
         (["-n", "0"], "0 is not in the range"),

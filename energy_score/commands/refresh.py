@@ -10,6 +10,7 @@ from energy_score.commands.options import (
     batch_executor_options,
     batch_options,
     dry_run_option,
+    is_cluster,
     run_options,
     run_options_from,
     selection_from,
@@ -62,6 +63,7 @@ def command(
     from energy_score.reports.leaderboard.update import update_site  # noqa: PLC0415
 
     if dry_run:
+        is_cluster(parameters)
         show_plan(selection_from(parameters), run_options_from(parameters), as_json=False)
         return
     code = run_batch(parameters | {"as_json": False})

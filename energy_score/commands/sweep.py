@@ -12,6 +12,7 @@ from energy_score.commands.options import (
     batch_executor_options,
     batch_options,
     dry_run_option,
+    is_cluster,
     run_options,
     run_options_from,
 )
@@ -90,6 +91,7 @@ def command(
     from energy_score.reports.table import write  # noqa: PLC0415
 
     if dry_run:
+        is_cluster(parameters)
         _show(model, model_class, parameters)
         return
     directory: Path = parameters["output_dir"]
