@@ -66,6 +66,14 @@ def test_options_before_a_command_are_options_of_the_command() -> None:
     assert "timeout_s" in refused.stderr
 
 
+def test_list_says_how_the_rows_would_be_measured() -> None:
+    official, quick = (program("list", "--model-name", "gpt-oss", *words).stderr for words in ([], ["-n", "3"]))
+    assert official == (
+        "7 rows, 0 refused; pytorch backend, protocol official: 10 repeats, phases of at least 10 s, meter auto\n"
+    )
+    assert quick == "7 rows, 0 refused; pytorch backend, protocol quick: 1 repeat, phases of any length, meter auto\n"
+
+
 def test_nothing_matched_exits_4() -> None:
     for command in (["--dry-run"], ["list"], []):
         done = program(*command, "--model-name", "nobody")

@@ -58,9 +58,10 @@ def how_measured(spec: RunSpec) -> str:
     """The backend, protocol and meter of a run."""
     policy = spec.repeat_policy
     repeats = str(policy.repeats) if policy.max_repeats is None else f"{policy.repeats} to {policy.max_repeats}"
+    length = f"at least {policy.min_phase_s:g} s" if policy.min_phase_s else "any length"
     return (
-        f"{spec.backend} backend, protocol {policy.protocol}: {repeats} repeat"
-        f"{'s' if repeats != '1' else ''}, phases of at least {policy.min_phase_s:g} s, meter {spec.meter}"
+        f"{spec.backend} backend, protocol {policy.protocol}: {repeats} repeat{'s' if repeats != '1' else ''}, "
+        f"phases of {length}, meter {spec.meter}"
     )
 
 
