@@ -112,15 +112,19 @@ class _CommandGroup(click.Group):
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - as click
         """As click does; but that the reader of a help text leaves is no failure."""
-        with reader_may_leave():
+        try:
             return super().make_context(*arguments, **extra)
-        raise click.exceptions.Exit(ExitCode.OK)
+        except BrokenPipeError:
+            settle_streams()
+            raise click.exceptions.Exit(ExitCode.OK) from None
 
     def invoke(self, ctx: click.Context) -> object:
         """As click does; but that the reader of a result leaves is no failure."""
-        with reader_may_leave():
+        try:
             return super().invoke(ctx)
-        return ExitCode.OK
+        except BrokenPipeError:
+            settle_streams()
+            return ExitCode.OK
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by name and one line each, without importing them."""
