@@ -362,6 +362,13 @@ def test_a_prompts_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> No
         handler(prompts_file=tmp_path / "absent.txt")
 
 
+@pytest.mark.parametrize("name", ["prompts.tsv", "prompts.XLSX", "prompts.yaml"])
+def test_a_table_that_is_not_read_is_never_taken_for_plain_text(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("text\tid\nhello\t1\n")
+    with pytest.raises(UsageError, match=r"tables in \.\w+ are not read; valid is a CSV, JSON"):
+        handler(prompts_file=tmp_path / name)
+
+
 def test_two_sources_of_prompts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "prompts.txt").write_text("one\n")
     with pytest.raises(UsageError, match="two sources"):
