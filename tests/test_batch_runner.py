@@ -125,6 +125,7 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
         (["--no-such-flag"], "--no-such-flag"),
         (["-n", "0"], "0 is not in the range"),
         (["-n", "many"], "'many' is not a valid whole number"),
+        (["--seed", "4294967296"], "4294967296 is not in the range 0<=x<=4294967295"),
         (["--timeout", "long"], "'long' is not a valid number"),
         (["--meter", "thermometer"], "'thermometer' is not one of auto, none, nvml"),
     ],

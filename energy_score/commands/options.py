@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from energy_score.executors.executor import Executor
     from parameter_handler import RunOptions
 
+# What every generator takes, of numpy, torch and servers.
+_LARGEST_SEED = 2**32 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SELECTION = (
@@ -58,7 +60,8 @@ _MEASUREMENT = (
                  "  [default: 1%]"),
     click.option("--meter", default="auto", show_default=True, metavar="NAME",
                  help="Energy meter: auto, nvml, nvml-power, rapl, estimate, none, replay:FILE."),
-    click.option("--seed", type=int, default=42, show_default=True, help="Seed of every random generator."),
+    click.option("--seed", type=WholeNumber(min=0, max=_LARGEST_SEED), default=42, show_default=True, metavar="N",
+                 help="Seed of every random generator."),
     click.option("--warmup", "warmup_query_count", type=WholeNumber(min=0), default=10, show_default=True,
                  metavar="N", help="Queries before the first measured one."),
     click.option("--region", default="world", show_default=True, metavar="NAME",
