@@ -5,8 +5,8 @@ from typing import TextIO
 
 from energy_score.contract.log_line import safe_line
 
-# In fewer characters a column shows no word; each row is then told from top to bottom.
-_LEAST_COLUMN_WIDTH = 8
+# With fewer characters for each column words are torn; each row is then told from top to bottom.
+_LEAST_COLUMN_WIDTH = 10
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, stream: TextIO) -> None:
