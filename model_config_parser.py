@@ -24,7 +24,7 @@ from energy_score.spreadsheet.cells import (
     yes_of,
 )
 from energy_score.spreadsheet.chat_template_cell import chat_template_of
-from energy_score.standard_streams import fault_of_the_system, reader_may_leave, settle_streams
+from energy_score.standard_streams import fault_of_the_system, have_streams, reader_may_leave, settle_streams
 from energy_score.tasks.registry import task_of
 
 MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
@@ -236,6 +236,7 @@ def _is_unclosed(lines: list[str]) -> bool:
 
 def main(arguments: Sequence[str]) -> int:
     """List the rows of the spreadsheet named by the only argument on stdout; the exit code."""
+    have_streams()
     if len(arguments) != 1:
         sys.stderr.write("usage: python model_config_parser.py FILE\n")
         return ExitCode.USAGE

@@ -1,5 +1,6 @@
 """The program's own standard streams: one that is missing, one whose reader has left, one whose disk is full."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -11,10 +12,16 @@ from energy_score.contract.log_line import safe_line
 
 
 def have_streams() -> None:
-    """From now on what is written has a place to go, also where the program was started without one (``>&-``)."""
+    """From now on whatever is written can be: a stream that is missing (``>&-``) is there, and takes every character.
+
+    Those that a terminal's encoding does not have are escaped, as Python does on standard error.
+    """
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
+        stream = getattr(sys, name)
+        if stream is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - to the end
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 @contextmanager

@@ -61,6 +61,14 @@ def test_a_program_without_streams_does_its_work() -> None:
     assert subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=60, check=False).returncode == 0
 
 
+def test_a_character_that_the_terminal_has_not_is_escaped() -> None:
+    done = subprocess.run(
+        [sys.executable, *HELP], cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "latin-1"}, capture_output=True,
+        timeout=60, check=True,
+    )  # fmt: skip
+    assert rb"image_gen, \u2026" in b" ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("progress", [PlainProgress(Unwritable()), JsonProgress(Unwritable())])  # type: ignore[arg-type]
 def test_a_batch_goes_on_when_nobody_looks_on_any_more(progress: PlainProgress | JsonProgress) -> None:
     progress.batch_started(run_count=1, headline="1 row selected")
