@@ -7,8 +7,8 @@ import sys
 from importlib.util import find_spec
 
 _LEAST = (3, 11)
-# What the program cannot do without; run_docker.sh asks for the same.
-_PACKAGES = ("click", "hydra", "omegaconf", "pydantic", "pynvml", "rich")
+# What the command line cannot do without. pynvml is for where GPUs are: doctor names it, and run_docker.sh asks for it.
+_PACKAGES = ("click", "hydra", "omegaconf", "pydantic", "rich")
 _ENVIRONMENT_NOT_READY = 3
 
 
