@@ -272,8 +272,9 @@ class ParameterHandler:
             return None
         try:
             folder = (self._sheet_directory / Path(config.model_id).expanduser()).resolve()
+            str(folder).encode()  # the order names it, and is UTF-8
             is_folder = folder.is_dir()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, UnicodeEncodeError) as error:
             raise RowRefusedError(
                 f"{self._where(config)}: Models to Add: {config.model_id!r} is no path: {error}; valid is a Hub id "
                 "(org/name), or a folder relative to the spreadsheet"

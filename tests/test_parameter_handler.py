@@ -362,6 +362,16 @@ def test_a_prompts_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> No
         handler(prompts_file=tmp_path / "absent.txt")
 
 
+def test_a_path_that_no_record_can_hold_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    (folder / "model").mkdir(parents=True)
+    (folder / "prompts.txt").write_text("hello\n")
+    with pytest.raises(UsageError, match="can't encode character"):
+        handler(prompts_file=folder / "prompts.txt")
+    with pytest.raises(RowRefusedError, match=r"'\./model' is no path: .*can't encode character"):
+        handler(folder).resolve(local("./model"), run_id="run")
+
+
 @pytest.mark.parametrize("name", ["prompts.tsv", "prompts.XLSX", "prompts.yaml"])
 def test_a_table_that_is_not_read_is_never_taken_for_plain_text(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("text\tid\nhello\t1\n")

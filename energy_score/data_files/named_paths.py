@@ -20,6 +20,7 @@ def prompts_path(file: Path | None) -> Path | None:
         return None
     try:
         path = file.expanduser().resolve()
+        str(path).encode()  # a record of the run names it, and is UTF-8
         if not path.is_dir():
             path.open("rb").close()
     except (OSError, RuntimeError, ValueError) as error:
