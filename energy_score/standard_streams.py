@@ -56,5 +56,6 @@ def fault_of_the_system(error: OSError) -> ExitCode:
         say(f"error: {error}")
     else:
         file = error.filename2 or error.filename or "standard output"
-        say(f"error: {os.fsdecode(file)}: cannot be read or written: {error.strerror}")
+        name = os.fsdecode(file) if isinstance(file, bytes) else f"{file}"
+        say(f"error: {name}: cannot be read or written: {error.strerror}")
     return ExitCode.ENVIRONMENT
