@@ -25,14 +25,9 @@ from energy_score.commands.options import (
     selection_from,
     selection_options,
 )
+from energy_score.commands.readable_group import ReadableGroup
 from energy_score.contract.errors import EnergyScoreError, ExitCode, UsageError
-from energy_score.standard_streams import (
-    fault_of_the_system,
-    have_streams,
-    reader_may_leave,
-    say,
-    settle_streams,
-)
+from energy_score.standard_streams import fault_of_the_system, have_streams, reader_may_leave, say, settle_streams
 
 if TYPE_CHECKING:
     from energy_score.batch.ledger import Ledger
@@ -57,7 +52,7 @@ _EXTRA_OF = {
 }
 
 
-class _CommandGroup(click.Group):
+class _CommandGroup(ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
@@ -109,22 +104,6 @@ class _CommandGroup(click.Group):
         if args[0] not in self.further and not args[0].startswith("-"):
             raise click.UsageError(f"{args[0]!r} is no command; valid is {', '.join(sorted(self.further))}", ctx)
         return super().resolve_command(ctx, args)
-
-    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - as click
-        """As click does; but that the reader of a help text leaves is no failure."""
-        try:
-            return super().make_context(*arguments, **extra)
-        except BrokenPipeError:
-            settle_streams()
-            raise click.exceptions.Exit(ExitCode.OK) from None
-
-    def invoke(self, ctx: click.Context) -> object:
-        """As click does; but that the reader of a result leaves is no failure."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            settle_streams()
-            return ExitCode.OK
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by name and one line each, without importing them."""
