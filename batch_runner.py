@@ -1,11 +1,14 @@
 """The command line and the batch loop: select, resolve, execute, publish."""
 
+import energy_score.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
+
+# isort: split
 import importlib
 import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -22,8 +25,9 @@ from energy_score.commands.options import (
     selection_from,
     selection_options,
 )
+from energy_score.commands.readable_group import ReadableGroup
 from energy_score.contract.errors import EnergyScoreError, ExitCode, UsageError
-from energy_score.contract.log_line import safe_line
+from energy_score.standard_streams import fault_of_the_system, have_streams, reader_may_leave, say, settle_streams
 
 if TYPE_CHECKING:
     from energy_score.batch.ledger import Ledger
@@ -49,7 +53,7 @@ _EXTRA_OF = {
 }
 
 
-class _CommandGroup(click.Group):
+class _CommandGroup(ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
@@ -90,7 +94,7 @@ class _CommandGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; a Hydra-style argument is answered with what selects a row of the sheet."""
+        """As click does; a Hydra-style argument is answered with what selects a row, a wrong command with the right."""
         key, equals, value = args[0].partition("=")
         if equals and "." in key:
             model = value if key.endswith("backend.model") else "S"
@@ -98,6 +102,8 @@ class _CommandGroup(click.Group):
                 f"{args[0]}: key=value arguments describe one model, and a batch selects rows of a spreadsheet; valid "
                 f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
             )
+        if args[0] not in self.further and not args[0].startswith("-"):
+            raise click.UsageError(f"{args[0]!r} is no command; valid is {', '.join(sorted(self.further))}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -164,6 +170,7 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
     if parameters["dry_run"]:
         from energy_score.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
 
+        is_cluster(parameters)  # what a batch would refuse is refused
         show_plan(selection_from(parameters), run_options_from(parameters), as_json=parameters["as_json"])
         return
     context.exit(run_batch(parameters))
@@ -194,11 +201,8 @@ def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
     plan = in_image(plan, executor.image)
     ledger = Ledger(parameters["output_dir"])
     ledger.open()
-    try:
-        with locked_output(ledger.output_directory, option=ledger.option):
-            return _run_planned(plan, ledger, executor, parameters)
-    finally:
-        ledger.close()
+    with locked_output(ledger.output_directory, option=ledger.option), closing(ledger):
+        return _run_planned(plan, ledger, executor, parameters)
 
 
 def _run_planned(
@@ -264,30 +268,31 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
 
     ``arguments`` are the process's own by default; ``defaults`` is for the command that knows its type.
     """
+    have_streams()
+    code = ExitCode.OK
     try:
-        code = cli.main(arguments, standalone_mode=False, obj=defaults)
+        code = cli.main(arguments, standalone_mode=False, obj=defaults) or ExitCode.OK
+        with reader_may_leave():
+            sys.stdout.flush()
     except EnergyScoreError as error:
-        click.echo("\n".join(map(safe_line, f"error: {error}".split("\n"))), err=True)
+        say(f"error: {error}")
         code = error.exit_code
     except ModuleNotFoundError as error:
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:  # a fault of ours
             raise
-        click.echo(
-            f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[{extra}]'", err=True
-        )
+        say(f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[{extra}]'")
         code = ExitCode.ENVIRONMENT
-    except click.Abort:
-        code = ExitCode.INTERRUPTED
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         code = ExitCode.USAGE
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = ExitCode.OK
-    sys.exit(int(code or 0))
+    except OSError as error:  # a file that nobody foresaw: it says which
+        code = fault_of_the_system(error)
+    settle_streams()
+    sys.exit(int(code))
 
 
 if __name__ == "__main__":

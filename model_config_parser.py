@@ -1,5 +1,8 @@
 """Reads the models spreadsheet: every row a typed config, or every fault of the file at once."""
 
+import energy_score.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
+
+# isort: split
 import csv
 import io
 import sys
@@ -9,6 +12,7 @@ from typing import TypeVar
 
 from energy_score.contract.errors import EnergyScoreError, ExitCode, ModelsCsvError, UsageError
 from energy_score.contract.model_config import ModelConfig, is_local_model
+from energy_score.contract.plain_text import counted
 from energy_score.families.registry import family_of
 from energy_score.spreadsheet.cells import (
     CellFaultError,
@@ -20,6 +24,7 @@ from energy_score.spreadsheet.cells import (
     yes_of,
 )
 from energy_score.spreadsheet.chat_template_cell import chat_template_of
+from energy_score.standard_streams import fault_of_the_system, have_streams, reader_may_leave, settle_streams
 from energy_score.tasks.registry import task_of
 
 MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
@@ -231,6 +236,7 @@ def _is_unclosed(lines: list[str]) -> bool:
 
 def main(arguments: Sequence[str]) -> int:
     """List the rows of the spreadsheet named by the only argument on stdout; the exit code."""
+    have_streams()
     if len(arguments) != 1:
         sys.stderr.write("usage: python model_config_parser.py FILE\n")
         return ExitCode.USAGE
@@ -240,12 +246,19 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     width = max(len(config.model_id) for config in configs)
-    for config in configs:
-        sys.stdout.write(
-            f"{config.line_number:>5}  {config.model_id:<{width}}  {config.model_class or '-'}  {config.task:<10}  "
-            f"{config.reasoning_state or '-'}\n"
-        )
-    sys.stdout.write(f"{len(configs)} rows\n")
+    try:
+        with reader_may_leave():
+            sys.stdout.writelines(
+                f"{config.line_number:>5}  {config.model_id:<{width}}  {config.model_class or '-'}  "
+                f"{config.task:<10}  {config.reasoning_state or '-'}\n"
+                for config in configs
+            )
+            sys.stdout.write(f"{counted(len(configs), 'row')}\n")
+            sys.stdout.flush()
+    except OSError as error:
+        code = fault_of_the_system(error)
+        settle_streams()
+        return code
     return ExitCode.OK
 
 

@@ -1,5 +1,6 @@
 """Turns a row of the spreadsheet and the batch's options into a complete order for one run."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -181,7 +182,7 @@ class ParameterHandler:
             gpu_requirement=self._gpu_requirement(config, task),
             save_text=options.save_text,
             region=options.region.strip().lower(),
-            notes=(*row_plan.notes, *policy_notes),
+            notes=(*row_plan.notes, *policy_notes, *self._folder_note(config)),
         )
 
     def _where(self, config: ModelConfig) -> str:
@@ -271,8 +272,9 @@ class ParameterHandler:
             return None
         try:
             folder = (self._sheet_directory / Path(config.model_id).expanduser()).resolve()
+            str(folder).encode()  # the order names it, and is UTF-8
             is_folder = folder.is_dir()
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, UnicodeEncodeError) as error:
             raise RowRefusedError(
                 f"{self._where(config)}: Models to Add: {config.model_id!r} is no path: {error}; valid is a Hub id "
                 "(org/name), or a folder relative to the spreadsheet"
@@ -283,6 +285,14 @@ class ParameterHandler:
                 "(org/name), or a folder relative to the spreadsheet"
             )
         return folder
+
+    def _folder_note(self, config: ModelConfig) -> tuple[str, ...]:
+        """How to name the folder that is called as the row's Hub id is; what is typed by hand says so by itself."""
+        name = config.model_id
+        with suppress(OSError):
+            if config.line_number and not config.is_local and (self._sheet_directory / name).is_dir():
+                return (f"{name} is read as a Hub id; the folder of that name is written ./{name}",)
+        return ()
 
     def _digest_of(self, folder: Path, config: ModelConfig) -> str:
         if folder not in self._digests:

@@ -131,7 +131,7 @@ CASES: dict[str, Case] = {
         )
     ),
     "gpt-oss-like": Case(
-        # More than 20 B parameters, whose 4 bits fit the GPU of class A: as the October 2025 sheet has it.
+        # More than 20 B parameters, whose 4 bits fit the GPU of class A: either class passes, and the sheet says B.
         model(
             config=quantized("mxfp4"),
             weights={

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from energy_score.batch.ledger import Ledger
+from energy_score.leases.output_lock import locked_output
+
 ROOT = Path(__file__).resolve().parent.parent
 FIVE_FAULTS = """\
 Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template
@@ -63,12 +66,26 @@ def test_options_before_a_command_are_options_of_the_command() -> None:
     assert "timeout_s" in refused.stderr
 
 
+def test_list_says_how_the_rows_would_be_measured() -> None:
+    official, quick = (program("list", "--model-name", "gpt-oss", *words).stderr for words in ([], ["-n", "3"]))
+    assert official == (
+        "7 rows, 0 refused; pytorch backend, protocol official: 10 repeats, phases of at least 10 s, meter auto\n"
+    )
+    assert quick == "7 rows, 0 refused; pytorch backend, protocol quick: 1 repeat, phases of any length, meter auto\n"
+
+
 def test_nothing_matched_exits_4() -> None:
     for command in (["--dry-run"], ["list"], []):
         done = program(*command, "--model-name", "nobody")
         assert done.returncode == 4
         assert done.stdout == ""
         assert "none of the 60 rows" in done.stderr
+
+
+def test_a_wrong_command_is_answered_with_the_right_ones() -> None:
+    done = program("lits")
+    assert done.returncode == 2
+    assert "'lits' is no command; valid is aggregate, bundle, " in done.stderr
 
 
 def test_every_fault_of_a_sheet_is_named_at_once_and_exits_2(tmp_path: Path) -> None:
@@ -103,9 +120,13 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
         (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
         (["--region", "mars"], "'mars' is not one of world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
-        (["--class", "D"], "'D' is not one of"),
+        (["--node-gpus", "8"], "--node-gpus has a meaning only with --executor slurm or ray"),
+        (["--class", "D"], "'D' is not one of A, B, C"),
         (["--no-such-flag"], "--no-such-flag"),
         (["-n", "0"], "0 is not in the range"),
+        (["-n", "many"], "'many' is not a valid whole number"),
+        (["--seed", "4294967296"], "4294967296 is not in the range 0<=x<=4294967295"),
+        (["--timeout", "long"], "'long' is not a valid number"),
         (["--meter", "thermometer"], "'thermometer' is not one of auto, none, nvml"),
     ],
 )
@@ -192,3 +213,41 @@ def test_an_interval_without_adaptive_repeats_is_a_usage_error() -> None:
     done = program("--ci", "1%", "--dry-run")
     assert done.returncode == 2
     assert "valid is --repeats auto --ci 1%" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["-S", "-E", "batch_runner.py", "list"], "not installed: click, hydra, "),
+        (["-S", "-E", "model_config_parser.py", "models.csv"], "not installed: click, hydra, "),
+        (["-c", "import sys; sys.version_info = (3, 10, 4); import model_config_parser"], "this is 3.10"),
+    ],
+)
+def test_a_python_that_cannot_run_the_program_is_told_so_in_one_line(words: list[str], fault: str) -> None:
+    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 3
+    assert fault in done.stderr
+    assert done.stderr.endswith("source .venv/bin/activate\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "option", "look"),
+    [
+        (["--csv", "one.csv", "--output-dir"], "--output-dir", "look at it with 'status --output-dir "),
+        (["run", "backend.model=./model", "--results"], "--results (or RESULTS_DIR)", "or choose another --results"),
+    ],
+)
+def test_a_second_batch_is_refused_and_takes_nothing_from_the_first(
+    words: list[str], option: str, look: str, tmp_path: Path
+) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "one.csv").write_text(f"{FIVE_FAULTS.splitlines()[0]}\n./model,1,A,text_gen,,\n", encoding="utf-8")
+    first = Ledger(tmp_path / "results")
+    first.open()
+    with locked_output(first.output_directory, option=option):
+        done = program(*words, str(first.output_directory), "--executor", "local", folder=tmp_path)
+    assert done.returncode == 3
+    assert "works there; wait for its end, " in done.stderr
+    assert look in done.stderr
+    assert (first.output_directory / ".reserve").exists(), "the room for records of failures"

@@ -102,6 +102,7 @@ def checkout(tmp_path: Path, handed_in: Path) -> Path:
         spec = make_spec(model_id=model, reasoning_state=state, reasoning=mode)
         report = make_report(spec=spec, statistics=make_statistics(share=share))
         make_run(tmp_path / "batch_results", f"{model[:4]}{mode}", report=report)
+    (tmp_path / "class_a_results").symlink_to("batch_results")
     (tmp_path / "custom.csv").write_text("text\nWhat is energy?\n", encoding="utf-8")
     return tmp_path
 
@@ -174,7 +175,29 @@ def test_every_link_between_the_documents_leads_somewhere() -> None:
             assert (path.parent / target).exists(), f"{path.name}: {target}"
 
 
+def anchors(path: Path) -> set[str]:
+    """The headings of ``path`` as a link names them on GitHub."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_link_to_a_heading_finds_it() -> None:
+    for path in DOCUMENTS:
+        for file, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", path.read_text(encoding="utf-8")):
+            assert anchor in anchors(path.parent / file if file else path), f"{path.name}: {file}#{anchor}"
+
+
 def test_the_architecture_page_names_every_folder_of_the_package() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     folders = {path.parent.name for path in (ROOT / "energy_score").rglob("*.py")} - {"energy_score"}
     assert {folder for folder in folders if f"{folder}/" not in page} == set()
+
+
+def test_every_row_of_a_table_stands_in_one() -> None:
+    """A line of a table after an empty one is shown as text, with its bars."""
+    for path in DOCUMENTS:
+        text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        for table in re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE):
+            second = [*table.splitlines(), ""][1]
+            assert re.fullmatch(r"\|(:?-+:?\|)+", second), f"{path.name}: {table.splitlines()[0]}"

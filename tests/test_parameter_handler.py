@@ -362,6 +362,23 @@ def test_a_prompts_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> No
         handler(prompts_file=tmp_path / "absent.txt")
 
 
+def test_a_path_that_no_record_can_hold_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    (folder / "model").mkdir(parents=True)
+    (folder / "prompts.txt").write_text("hello\n")
+    with pytest.raises(UsageError, match="can't encode character"):
+        handler(prompts_file=folder / "prompts.txt")
+    with pytest.raises(RowRefusedError, match=r"'\./model' is no path: .*can't encode character"):
+        handler(folder).resolve(local("./model"), run_id="run")
+
+
+@pytest.mark.parametrize("name", ["prompts.tsv", "prompts.XLSX", "prompts.yaml"])
+def test_a_table_that_is_not_read_is_never_taken_for_plain_text(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("text\tid\nhello\t1\n")
+    with pytest.raises(UsageError, match=r"tables in \.\w+ are not read; valid is a CSV, JSON"):
+        handler(prompts_file=tmp_path / name)
+
+
 def test_two_sources_of_prompts_are_refused(tmp_path: Path) -> None:
     (tmp_path / "prompts.txt").write_text("one\n")
     with pytest.raises(UsageError, match="two sources"):
@@ -398,6 +415,15 @@ def test_the_refusal_of_a_folder_names_where_it_was_looked_for(tmp_path: Path) -
     with pytest.raises(RowRefusedError) as caught:
         handler(tmp_path).resolve(local("./absent"), run_id="run")
     assert str(tmp_path.resolve() / "absent") in str(caught.value)
+
+
+def test_a_folder_that_is_written_as_a_hub_id_is_named_as_it_should_be(tmp_path: Path) -> None:
+    (tmp_path / "models" / "Qwen3-tiny").mkdir(parents=True)
+    resolved = handler(tmp_path).resolve(local("models/Qwen3-tiny"), run_id="run")
+    assert resolved.model_path is None
+    assert resolved.notes == (
+        "models/Qwen3-tiny is read as a Hub id; the folder of that name is written ./models/Qwen3-tiny",
+    )
 
 
 def test_the_digest_of_a_folder_follows_names_and_contents(tmp_path: Path) -> None:

@@ -108,7 +108,9 @@ def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
 def _head(overview: Overview) -> str:
     status = overview.status
     if status.finished_at is not None:
-        return f"finished {status.finished_at:%Y-%m-%d %H:%M:%S %Z}"
+        # Ctrl-C and --fail-fast leave runs that were never begun.
+        word = "finished" if status.ended_count >= status.run_count else "stopped"
+        return f"{word} {status.finished_at:%Y-%m-%d %H:%M:%S %Z}"
     if overview.has_died:
         return f"{status.process} is dead since {status.updated_at:%Y-%m-%d %H:%M:%S %Z} or soon after; run it again"
     if overview.state == "silent":

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from energy_score.batch.plan import PlannedRun
@@ -73,8 +74,9 @@ class PlainProgress:
         self._write(summary)
 
     def _write(self, line: str) -> None:
-        self._stream.write(f"{safe_line(line)}\n")
-        self._stream.flush()
+        with suppress(OSError):  # who looked on has gone, or his disk is full: the batch goes on
+            self._stream.write(f"{safe_line(line)}\n")
+            self._stream.flush()
 
 
 class JsonProgress:
@@ -106,7 +108,7 @@ class JsonProgress:
 
     def _emit(self, event: str, **fields: object) -> None:
         line = printed_json({"event": event, **fields}) + "\n"
-        with self._lock:
+        with self._lock, suppress(OSError):  # as PlainProgress
             self._stream.write(line)
             self._stream.flush()
 
@@ -170,7 +172,8 @@ class RichProgress:
         self._print(summary)
 
     def _print(self, line: str) -> None:
-        self._console.print(safe_line(line), markup=False, soft_wrap=True)
+        with suppress(OSError):  # the terminal is gone: the batch goes on
+            self._console.print(safe_line(line), markup=False, soft_wrap=True)
 
 
 def open_progress(*, as_json: bool) -> Progress:

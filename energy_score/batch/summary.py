@@ -13,6 +13,7 @@ from energy_score.contract.errors import ExitCode
 from energy_score.contract.plain_text import counted
 from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_spec import RunSpec
+from energy_score.standard_streams import reader_may_leave
 
 if TYPE_CHECKING:
     from results_aggregator import ResultsAggregator
@@ -57,9 +58,10 @@ def how_measured(spec: RunSpec) -> str:
     """The backend, protocol and meter of a run."""
     policy = spec.repeat_policy
     repeats = str(policy.repeats) if policy.max_repeats is None else f"{policy.repeats} to {policy.max_repeats}"
+    length = f"at least {policy.min_phase_s:g} s" if policy.min_phase_s else "any length"
     return (
-        f"{spec.backend} backend, protocol {policy.protocol}: {repeats} repeat"
-        f"{'s' if repeats != '1' else ''}, phases of at least {policy.min_phase_s:g} s, meter {spec.meter}"
+        f"{spec.backend} backend, protocol {policy.protocol}: {repeats} repeat{'s' if repeats != '1' else ''}, "
+        f"phases of {length}, meter {spec.meter}"
     )
 
 
@@ -84,4 +86,5 @@ def print_rows(results: Sequence[ResultRow]) -> None:
         tokens = "" if row.total_completion_tokens is None else f"{row.total_completion_tokens}"
         outcome = row.error_message or "" if failed else energy_text(row)
         rows.append((row.model_name, row.reasoning_state, "failed" if failed else "done", tokens, outcome))
-    print_table(("model", "state", "outcome", "new tokens", "energy or error"), rows, stream=sys.stdout)
+    with reader_may_leave():  # the results lie in files, and the exit code is that of the runs
+        print_table(("model", "state", "outcome", "new tokens", "energy or error"), rows, stream=sys.stdout)

@@ -3,7 +3,7 @@
 import logging
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -134,11 +134,8 @@ def opened(batch: ClusterBatch) -> Iterator[None]:
     """
     ledger = batch.ledger
     ledger.open()
-    try:
-        with locked_output(ledger.output_directory, option=ledger.option):
-            yield
-    finally:
-        ledger.close()
+    with locked_output(ledger.output_directory, option=ledger.option), closing(ledger):
+        yield
 
 
 def _is_new(planned: PlannedRun, *, chooser: Chooser, ledger: Ledger) -> bool:

@@ -44,7 +44,12 @@ def require_slurm() -> None:
             f"--executor slurm: {', '.join(missing)} not found on PATH: run this on a login node of the cluster (or "
             "apt install slurm-client and its slurm.conf), or take --executor docker or local on a machine with GPUs"
         )
-    queued_tasks(())
+    try:
+        queued_tasks(())
+    except EnvironmentNotReadyError as error:
+        raise EnvironmentNotReadyError(
+            f"--executor slurm: {error}; sinfo must work here: run this on a login node, or start the controller"
+        ) from error
 
 
 def refuse_slurm_arguments(arguments: Sequence[str]) -> None:

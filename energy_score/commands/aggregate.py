@@ -8,8 +8,8 @@ from energy_score.contract.errors import UsageError
 
 
 @click.command("aggregate")
-@click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
-              show_default="./batch_results", metavar="DIR", help="The output directory of the batch.")  # fmt: skip
+@click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
+              show_default=True, metavar="DIR", help="The output directory of the batch.")  # fmt: skip
 @click.option("--region", metavar="NAME", help="Another grid for the CO2 estimate than the one each run recorded.")
 def command(output_dir: Path, region: str | None) -> None:
     """Rebuild master_results.csv from the run directories. Prints its path."""

@@ -7,8 +7,8 @@ import click
 from energy_score.contract.errors import ExitCode, UsageError
 
 _output_dir = click.option(
-    "--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
-    show_default="./batch_results", metavar="DIR", help="The output directory of the batch.",
+    "--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
+    show_default=True, metavar="DIR", help="The output directory of the batch.",
 )  # fmt: skip
 _as_json = click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 

@@ -24,7 +24,7 @@ def command() -> None:
     """Runs side by side. Reads results only; nothing is run."""
 
 
-@command.command("modes")
+@command.command("modes", short_help="The reasoning modes of each model.")
 @results_option
 @click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
 @_form
@@ -37,7 +37,7 @@ def modes_command(results: Path, model_name: str | None, form: str, plot: Path |
     _show(modes(read_results(results).rows, model_name=model_name), form, plot)
 
 
-@command.command("models")
+@command.command("models", short_help="Two models.")
 @results_option
 @click.argument("first")
 @click.argument("second")
@@ -51,7 +51,7 @@ def models_command(results: Path, first: str, second: str, form: str, plot: Path
     _show([models(read_results(results).rows, first, second)], form, plot)
 
 
-@command.command("results")
+@command.command("results", short_help="The same models then and now.")
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--threshold", type=share, default="3%", show_default=True, metavar="SHARE",

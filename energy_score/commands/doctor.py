@@ -47,10 +47,14 @@ def can_run(found: Iterable[Check]) -> bool:
 
 
 @click.command()
-@click.option("--csv", type=click.Path(path_type=Path), default=Path("models.csv"), show_default=True)
-@click.option("--output-dir", type=click.Path(path_type=Path), default=Path("batch_results"), show_default=True)
-@click.option("--endpoint", envvar="VLLM_ENDPOINT", default="http://localhost:8000/v1", show_default=True)
-@click.option("--image", envvar="DOCKER_IMAGE", default="ai_energy_score", show_default=True)
+@click.option("--csv", type=click.Path(path_type=Path), default="models.csv", show_default=True, metavar="FILE",
+              help="The models spreadsheet to look for.")  # fmt: skip
+@click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", show_default=True,
+              metavar="DIR", help="Where a batch would write.")  # fmt: skip
+@click.option("--endpoint", "-e", envvar="VLLM_ENDPOINT", show_envvar=True, default="http://localhost:8000/v1",
+              show_default=True, metavar="URL", help="The endpoint of the vllm backend.")  # fmt: skip
+@click.option("--image", envvar="DOCKER_IMAGE", show_envvar=True, default="ai_energy_score", show_default=True,
+              metavar="NAME", help="The image of the docker executor.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
 def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: bool) -> None:
     """Say what this machine can do, and what to do about what it cannot.

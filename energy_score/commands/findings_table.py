@@ -46,7 +46,9 @@ def print_findings(found: Iterable[Found], *, colours: Mapping[str, str]) -> Non
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table("", "", "Found", "What to do", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("", "", "Found", "What to do"):
+        table.add_column(heading, overflow="fold")
     for one in found:
         table.add_row(Text(one.status, style=colours[one.status]), Text(one.name), Text(one.found), Text(one.remedy))
     Console(highlight=False).print(table)

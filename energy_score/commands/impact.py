@@ -8,6 +8,7 @@ import click
 from energy_score.commands.option_types import NumberRange
 from energy_score.commands.options import results_option
 from energy_score.contract.errors import NothingMatchedError
+from energy_score.reports.impact.factors import KNOWN_REGIONS
 
 if TYPE_CHECKING:
     from energy_score.reports.impact.estimate import Impact
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
     metavar="N",
     help="The volume to estimate for, as 1e9.",
 )
-@click.option("--region", default="world", show_default=True, metavar="NAME", help="Where the electricity comes from.")
+@click.option(
+    "--region",
+    default="world",
+    show_default=True,
+    metavar="NAME",
+    help=f"Where the electricity comes from: {', '.join(KNOWN_REGIONS)}.",
+)
 @click.option(
     "--factor",
     "changes",

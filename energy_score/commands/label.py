@@ -13,8 +13,8 @@ from energy_score.contract.errors import NothingMatchedError
 @against_option
 @click.option("--snapshot", metavar="NAME|FILE", help="Labels of a snapshot's models instead of --results.")
 @click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
-@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("labels"),
-              show_default="./labels", metavar="DIR", help="Where the files go.")  # fmt: skip
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default="./labels",
+              show_default=True, metavar="DIR", help="Where the files go.")  # fmt: skip
 def command(results: Path, against: str, snapshot: str | None, model_name: str | None, folder: Path) -> None:
     """A label of 260 x 364 px (SVG, and PNG in both sizes) and a badge for each rated model. Prints the files' paths.
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @click.command("leaderboard")
 @results_option
 @against_option
-@click.option("--site", type=click.Path(path_type=Path), default=Path("site"), show_default="./site", metavar="DIR",
+@click.option("--site", type=click.Path(path_type=Path), default="./site", show_default=True, metavar="DIR",
               help="Where the site lies: a link to its newest version.")  # fmt: skip
 def command(results: Path, against: str, site: Path) -> None:
     """A page with all runs, one for each model, and the data as CSV, JSON and Parquet. Prints the page's path.

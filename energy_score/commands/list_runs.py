@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from energy_score.batch.plan import PlannedRun, Selection, make_plan, same_work
+from energy_score.batch.summary import how_measured
 from energy_score.batch.table import print_table
 from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import counted, printed_json
 from parameter_handler import RunOptions
 
 
@@ -25,8 +26,9 @@ def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> No
         click.echo(
             f"note: lines {earlier.config.line_number} and {later.config.line_number} do the same work", err=True
         )
-    refused = sum(planned.spec is None for planned in plan)
-    click.echo(f"{len(plan)} rows, {refused} refused", err=True)
+    specs = [planned.spec for planned in plan if planned.spec is not None]
+    measured = f"; {how_measured(specs[0])}" if specs else ""
+    click.echo(f"{counted(len(plan), 'row')}, {len(plan) - len(specs)} refused{measured}", err=True)
 
 
 @click.command("list")

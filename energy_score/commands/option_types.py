@@ -4,16 +4,27 @@ Imports nothing heavy: it is on the way to ``--help``.
 """
 
 import math
+import re
+from contextlib import suppress
+from datetime import datetime
 from typing import Any, Literal
 
 import click
 
 # Three years; what waits for longer overflows a clock of the system's before it ends.
-LONGEST_S = 1e8
+LONGEST_S = 10**8
+
+
+class WholeNumber(click.IntRange):
+    """As click's own, which calls what it wants a "valid integer range"."""
+
+    name = "whole number"
 
 
 class NumberRange(click.FloatRange):
     """As click's own, which takes ``nan`` for a number of every range."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - as click
         """The number; click.BadParameter where it is none of the range."""
@@ -21,6 +32,18 @@ class NumberRange(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is no number", param, ctx)
         return number
+
+
+def model_class(text: str) -> str:
+    """A, B or C, in upper case.
+
+    Raises:
+        click.BadParameter: it is none of them.
+    """
+    letter = text.strip().upper()
+    if letter not in ("A", "B", "C"):
+        raise click.BadParameter(f"{text!r} is not one of A, B, C")
+    return letter
 
 
 def repeat_count(text: str) -> int | Literal["auto"]:
@@ -51,3 +74,27 @@ def share(text: str) -> float:
     if 0 < part < 1:
         return part
     raise click.BadParameter(f"{text!r} is not between 0 and 1; valid is a percentage (1%) or a fraction (0.01)")
+
+
+def snapshot_name(text: str) -> str:
+    """A name as a snapshot's record takes it.
+
+    Raises:
+        click.BadParameter: it is none; the message says what is valid.
+    """
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
+        return text
+    raise click.BadParameter(f"{text!r} is no name; valid are up to 64 letters, digits, dots, dashes and underscores")
+
+
+def day_or_month(text: str) -> str:
+    """A day or a month of the calendar, as it is written.
+
+    Raises:
+        click.BadParameter: it is neither; the message says what is valid.
+    """
+    for form, length in (("%Y-%m-%d", 10), ("%Y-%m", 7)):
+        with suppress(ValueError):
+            if len(text) == length and datetime.strptime(text, form):  # noqa: DTZ007 - a date has no zone
+                return text
+    raise click.BadParameter(f"{text!r} is no date; valid is a day (2026-11-24) or a month (2026-11)")

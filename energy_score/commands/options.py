@@ -7,21 +7,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from energy_score.commands.option_types import LONGEST_S, NumberRange, repeat_count, share
+from energy_score.commands.option_types import LONGEST_S, NumberRange, WholeNumber, model_class, repeat_count, share
+from energy_score.contract.grid import GRID_FACTORS
 
 if TYPE_CHECKING:
     from energy_score.batch.plan import Selection
     from energy_score.executors.executor import Executor
     from parameter_handler import RunOptions
 
+# What every generator takes, of numpy, torch and servers.
+_LARGEST_SEED = 2**32 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SELECTION = (
     click.option("--csv", type=click.Path(path_type=Path), default=Path("models.csv"), show_default=True,
                  metavar="FILE", help="The models spreadsheet."),
     click.option("--model-name", metavar="S", help="Rows whose model id contains S (any case)."),
-    click.option("--class", "model_class", metavar="A|B|C", type=click.Choice(["A", "B", "C"], case_sensitive=False),
-                 help="Rows of this class."),
+    click.option("--class", "model_class", metavar="A|B|C", type=model_class, help="Rows of this class."),
     click.option("--task", metavar="S", help="Rows whose task contains S (text_gen, image_gen, …)."),
     click.option("--reasoning-state", metavar="S",
                  help="Rows whose reasoning state contains S: High finds On (High), On finds it too."),
@@ -38,9 +40,9 @@ _LOAD = (
     click.option("--server-command", metavar="COMMAND",
                  help="What --managed starts; {model}, {name}, {revision}, {port}, {dtype}, {seed} and {gpu_count} are "
                  "filled in.  [default: vllm serve, without prefix caching]"),
-    click.option("--concurrency", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    click.option("--concurrency", type=WholeNumber(min=1), default=1, show_default=True, metavar="N",
                  help="Queries under way at a time, at an endpoint; more than 1 is not comparable."),
-    click.option("--request-timeout", "request_timeout_s", type=NumberRange(min=0.1, max=LONGEST_S), default=600.0,
+    click.option("--request-timeout", "request_timeout_s", type=NumberRange(min=0.1, max=LONGEST_S), default=600,
                  show_default=True, metavar="SECONDS", help="An endpoint that says nothing for so long fails a query."),
     click.option("--meter-gpu", "meter_gpus", metavar="GPU[,GPU]",
                  help="The server's GPUs by UUID or index.  [default: those its processes hold]"),
@@ -57,20 +59,21 @@ _MEASUREMENT = (
                  help="Half-width of that interval, as a share of the mean (1% or 0.01), at which --repeats auto stops."
                  "  [default: 1%]"),
     click.option("--meter", default="auto", show_default=True, metavar="NAME",
-                 help="Energy meter: auto, nvml, rapl, estimate, none, replay:FILE."),
-    click.option("--seed", type=int, default=42, show_default=True, help="Seed of every random generator."),
-    click.option("--warmup", "warmup_query_count", type=click.IntRange(min=0), default=10, show_default=True,
+                 help="Energy meter: auto, nvml, nvml-power, rapl, estimate, none, replay:FILE."),
+    click.option("--seed", type=WholeNumber(min=0, max=_LARGEST_SEED), default=42, show_default=True, metavar="N",
+                 help="Seed of every random generator."),
+    click.option("--warmup", "warmup_query_count", type=WholeNumber(min=0), default=10, show_default=True,
                  metavar="N", help="Queries before the first measured one."),
     click.option("--region", default="world", show_default=True, metavar="NAME",
-                 help="Electricity grid of the CO2 estimate."),
+                 help=f"Electricity grid of the CO2 estimate: {', '.join(GRID_FACTORS)}."),
     click.option("--save-text", is_flag=True, help="Keep rendered prompts and answers in texts.jsonl."),
 )  # fmt: skip
 
 _RUN = (
-    click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
-                 show_default="./batch_results", metavar="DIR", help="Where everything of the batch is written."),
+    click.option("--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
+                 show_default=True, metavar="DIR", help="Where everything of the batch is written."),
     *_LOAD,
-    click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
+    click.option("--num-prompts", "-n", "--num-samples", "query_count", type=WholeNumber(min=1), metavar="N",
                  help="Queries per run.  [default: all of the data set]"),
     click.option("--prompts-file", type=click.Path(path_type=Path), metavar="FILE",
                  help="Queries from a CSV, JSON, JSONL, Parquet or text file, or a folder of images or audio."
@@ -79,9 +82,9 @@ _RUN = (
     click.option("--text-column", metavar="NAME", help="The column that holds the prompts."),
     click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
                  help="Precision of the weights.  [default: the task's]"),
-    click.option("--new-tokens-off", type=click.IntRange(min=1), metavar="N",
+    click.option("--new-tokens-off", type=WholeNumber(min=1), metavar="N",
                  help="Exact number of new tokens with reasoning off.  [default: the task's; 10 for text generation]"),
-    click.option("--max-new-tokens-on", type=click.IntRange(min=1), default=8192, show_default=True, metavar="N",
+    click.option("--max-new-tokens-on", type=WholeNumber(min=1), default=8192, show_default=True, metavar="N",
                  help="Most new tokens with reasoning on."),
     click.option("--no-weights", is_flag=True, help="Random weights from the configuration alone; never rateable."),
     *_MEASUREMENT,
@@ -94,31 +97,32 @@ def default_executor(backend: str) -> str:
     return "local" if without or backend == "vllm" else "docker"
 
 
-_EXECUTOR_DEFAULT = "docker; local with USE_DOCKER=false or --backend vllm"
+_EXECUTOR_DEFAULT = "  [default: docker; local with USE_DOCKER=false or --backend vllm]"
 _HERE = (
-    click.option("--executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
-                 help="Where runs happen: one container per run, or a child process of this program."),
+    click.option("--executor", type=click.Choice(["docker", "local"]),
+                 help="Where runs happen: one container per run, or a child process of this program."
+                 f"{_EXECUTOR_DEFAULT}"),
 )  # fmt: skip
 _HERE_OR_CLUSTER = (
-    click.option("--executor", type=click.Choice(["docker", "local", "slurm", "ray"]), show_default=_EXECUTOR_DEFAULT,
+    click.option("--executor", type=click.Choice(["docker", "local", "slurm", "ray"]),
                  help="Where runs happen: one container per run, a child process of this program, or a cluster's node."
-                 ),
+                 f"{_EXECUTOR_DEFAULT}"),
     click.option("--slurm-arg", "slurm_arguments", multiple=True, metavar="ARG",
                  help="A further word for sbatch, as --slurm-arg=-pgpu for a partition; may be repeated."),
     click.option("--ray-address", metavar="HOST:PORT", envvar="RAY_ADDRESS", show_envvar=True,
                  help="The Ray cluster.  [default: the one this machine belongs to]"),
-    click.option("--node-executor", type=click.Choice(["docker", "local"]), show_default=_EXECUTOR_DEFAULT,
-                 help="How a cluster's node carries out a run."),
-    click.option("--node-gpus", type=click.IntRange(min=1), metavar="N",
+    click.option("--node-executor", type=click.Choice(["docker", "local"]),
+                 help=f"How a cluster's node carries out a run.{_EXECUTOR_DEFAULT}"),
+    click.option("--node-gpus", type=WholeNumber(min=1), metavar="N",
                  help="The GPUs of one node: what a class C row gets whose weights' size is not known."),
 )  # fmt: skip
 _LIMITS = (
     click.option("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
                  show_envvar=True, help="The image of the docker executor; ./build.sh makes it."),
     click.option("--memory", metavar="SIZE", help="Memory limit of each container (48g).  [default: none]"),
-    click.option("--timeout", "timeout_s", type=NumberRange(min=1, max=LONGEST_S), default=86400.0, show_default=True,
+    click.option("--timeout", "timeout_s", type=NumberRange(min=1, max=LONGEST_S), default=86400, show_default=True,
                  metavar="SECONDS", help="A run is stopped after this long."),
-    click.option("--gpu-wait", "gpu_wait_s", type=NumberRange(min=0, max=LONGEST_S), default=600.0, show_default=True,
+    click.option("--gpu-wait", "gpu_wait_s", type=NumberRange(min=0, max=LONGEST_S), default=600, show_default=True,
                  metavar="SECONDS", help="A run waits so long for a GPU that a foreign process is on, then fails."),
 )  # fmt: skip
 
@@ -128,11 +132,11 @@ _PREFLIGHT = (
                  help="Run rows that cannot succeed as well; without it the Hub is asked about each model first."),
 )  # fmt: skip
 _BATCH = (
-    click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, metavar="N",
+    click.option("--jobs", type=WholeNumber(min=1), default=1, show_default=True, metavar="N",
                  help="Runs under way at a time, each with GPUs of its own."),
     click.option("--gpus", metavar="GPU[,GPU]",
                  help="The GPUs that the batch may use, by UUID or index.  [default: the visible ones]"),
-    click.option("--retry", "retries", type=click.IntRange(min=0), default=0, show_default=True, metavar="N",
+    click.option("--retry", "retries", type=WholeNumber(min=0), default=0, show_default=True, metavar="N",
                  help="Further attempts at a run that something from outside ended, never at a wrong order."),
     click.option("--rerun", metavar="failed|all|PATTERN",
                  help="Only these runs, done or not: PATTERN is a part of a run's name or model id."),
@@ -145,8 +149,8 @@ _BATCH = (
 _DRY_RUN = (click.option("--dry-run", is_flag=True, help="Resolve every selected row, show what would run, and stop."),)
 
 _RESULTS = (
-    click.option("--results", type=click.Path(path_type=Path), default=Path("batch_results"),
-                 show_default="./batch_results", metavar="DIR|FILE",
+    click.option("--results", type=click.Path(path_type=Path), default="./batch_results",
+                 show_default=True, metavar="DIR|FILE",
                  help="A batch's output directory, or a master_results.csv."),
 )  # fmt: skip
 

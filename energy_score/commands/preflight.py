@@ -72,8 +72,8 @@ class Judged:
 @click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
 @click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
               help="Precision of the weights.  [default: the task's]")  # fmt: skip
-@click.option("--output-dir", type=click.Path(path_type=Path), default=Path("batch_results"), metavar="DIR",
-              show_default="./batch_results", help="Where results lie that say what was scored already.")  # fmt: skip
+@click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", metavar="DIR",
+              show_default=True, help="Where results lie that say what was scored already.")  # fmt: skip
 @click.option("--all", "show_all", is_flag=True, help="Show the rules that pass for several rows too.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object for each row with its findings.")
 @click.pass_context

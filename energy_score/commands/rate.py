@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from energy_score.batch.table import print_table
+from energy_score.commands.option_types import day_or_month, snapshot_name
 from energy_score.commands.options import against_option, results_option
-from energy_score.contract.errors import ExitCode
+from energy_score.contract.errors import ExitCode, RecordError, UsageError
 from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
@@ -45,23 +46,20 @@ def rate(context: click.Context, results: Path, against: str, *, as_json: bool) 
 
 @click.command("snapshot")
 @results_option
-@click.option("--name", required=True, metavar="NAME", help="The snapshot's name, as 2026-11-lab.")
-@click.option("--issued", metavar="DATE", help="Day or month of issue.  [default: today]")
+@click.option("--name", required=True, type=snapshot_name, metavar="NAME", help="The snapshot's name, as 2026-11-lab.")
+@click.option("--issued", type=day_or_month, metavar="DATE", help="Day or month of issue.  [default: today]")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
     """Keep the rateable runs as a cohort in FILE, with their stars; an issued snapshot is never changed."""
-    from pydantic import ValidationError  # noqa: PLC0415 - not on the way to --help
-
-    from energy_score.reports.ratings.rating import snapshot_of  # noqa: PLC0415
+    from energy_score.reports.ratings.rating import snapshot_of  # noqa: PLC0415 - not on the way to --help
     from energy_score.reports.results import read_results  # noqa: PLC0415
 
     issued = issued or f"{datetime.now(UTC):%Y-%m-%d}"
+    made = snapshot_of(read_results(results).rows, name=name, issued=issued, source=f"own runs in {results.name}")
     try:
-        made = snapshot_of(read_results(results).rows, name=name, issued=issued, source=f"own runs in {results.name}")
-    except ValidationError as error:
-        faults = [f"--{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False)]
-        raise click.UsageError("; ".join(faults)) from error
-    made.write_once(file)
+        made.write_once(file)
+    except RecordError as error:
+        raise UsageError(str(error)) from error
     sizes = ", ".join(f"{cohort.label}: {len(cohort.members)}" for cohort in made.cohorts)
     click.echo(f"{file}: snapshot {name} of {issued} ({sizes})")
 

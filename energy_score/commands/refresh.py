@@ -10,6 +10,7 @@ from energy_score.commands.options import (
     batch_executor_options,
     batch_options,
     dry_run_option,
+    is_cluster,
     run_options,
     run_options_from,
     selection_from,
@@ -27,8 +28,8 @@ from energy_score.contract.errors import ExitCode
 @click.option(
     "--site",
     type=click.Path(path_type=Path),
-    default=Path("site"),
-    show_default="./site",
+    default="./site",
+    show_default=True,
     metavar="DIR",
     help="Where the site lies: a link to its newest version.",
 )
@@ -60,10 +61,16 @@ def command(
     from energy_score.commands.list_runs import show_plan  # noqa: PLC0415
     from energy_score.reports.leaderboard.push import push  # noqa: PLC0415
     from energy_score.reports.leaderboard.update import update_site  # noqa: PLC0415
+    from energy_score.reports.leaderboard.versions import require_place  # noqa: PLC0415
+    from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
 
     if dry_run:
+        is_cluster(parameters)
         show_plan(selection_from(parameters), run_options_from(parameters), as_json=False)
         return
+    # What is wrong with the site is told before the night, and not after it.
+    rated((), against=against)
+    require_place(site)
     code = run_batch(parameters | {"as_json": False})
     if code is not ExitCode.OK and not (allow_failed and code is ExitCode.SOME_RUNS_FAILED):
         click.echo(f"{site}: left as it is: not every run is done (--allow-failed publishes all the same)", err=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from energy_score import version_line
+from energy_score.commands.option_types import WholeNumber
 from energy_score.commands.options import (
     executor_from,
     executor_options,
@@ -50,11 +51,11 @@ def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value:
 @click.command("run")
 @click.option("--config-name", "-cn", default="text_generation", show_default=True, metavar="NAME",
               help="The task's configuration: text_generation, summarization, asr, …")  # fmt: skip
-@click.option("--num-prompts", "-n", "--num-samples", "query_count", type=click.IntRange(min=1), metavar="N",
+@click.option("--num-prompts", "-n", "--num-samples", "query_count", type=WholeNumber(min=1), metavar="N",
               help="Queries, as scenario.num_samples.  [default: 10; in the image all of the data set]")  # fmt: skip
 @load_options
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default=Path("results"), metavar="DIR",
-              show_default="./results", envvar="RESULTS_DIR", show_envvar=True,
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default="./results", metavar="DIR",
+              show_default=True, envvar="RESULTS_DIR", show_envvar=True,
               help="Where the run's files are written; an earlier run's go to aside/ in it.")  # fmt: skip
 @measurement_options
 @executor_options

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from energy_score.batch.overview import Overview
 
 _OUTPUT = click.option(
-    "--output-dir", type=click.Path(path_type=Path, file_okay=False), default=Path("batch_results"),
-    show_default="./batch_results", metavar="DIR", help="The output directory of the batch.",
+    "--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
+    show_default=True, metavar="DIR", help="The output directory of the batch.",
 )  # fmt: skip
 _REFRESH_S = 1.0
 

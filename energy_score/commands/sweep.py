@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from energy_score.commands import option_types
 from energy_score.commands.options import (
     batch_executor_options,
     batch_options,
     dry_run_option,
+    is_cluster,
     run_options,
     run_options_from,
 )
@@ -48,14 +50,15 @@ def states_of(model: str) -> list[str]:
 @click.option(
     "--class",
     "model_class",
-    type=click.Choice(["A", "B", "C"], case_sensitive=False),
+    type=option_types.model_class,
     default="A",
     show_default=True,
+    metavar="A|B|C",
     help="The model's class: it decides how many GPUs a run gets.",
 )
 @click.option(
     "--fixed-tokens",
-    type=click.IntRange(min=1),
+    type=option_types.WholeNumber(min=1),
     default=256,
     show_default=True,
     metavar="N",
@@ -88,10 +91,11 @@ def command(
     from energy_score.reports.table import write  # noqa: PLC0415
 
     if dry_run:
-        _show(model, model_class.upper(), parameters)
+        is_cluster(parameters)
+        _show(model, model_class, parameters)
         return
     directory: Path = parameters["output_dir"]
-    sheet = write_sheet(directory, model, model_class.upper())
+    sheet = write_sheet(directory, model, model_class)
     batch = {"csv": sheet, "model_name": None, "model_class": None, "task": None, "reasoning_state": None,
              "exact": False, "as_json": False}  # fmt: skip
     code = ExitCode.OK

@@ -8,6 +8,7 @@ from energy_score.batch.plan import make_plan
 from energy_score.commands.options import run_options, run_options_from, selection_from, selection_options
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
+from energy_score.contract.plain_text import counted
 
 
 @click.command("validate")
@@ -27,5 +28,5 @@ def command(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN4
     refusals = [planned.refusal for planned in plan if planned.refusal]
     for refusal in refusals:
         click.echo(f"refused: {safe_line(refusal)}", err=True)
-    click.echo(f"{selection.csv}: {len(plan)} rows, no fault, {len(refusals)} would be refused")
+    click.echo(f"{selection.csv}: {counted(len(plan), 'row')}, no fault, {len(refusals)} would be refused")
     context.exit(ExitCode.SOME_RUNS_FAILED if refusals else ExitCode.OK)

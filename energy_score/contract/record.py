@@ -86,7 +86,11 @@ def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
 
 def write_bytes_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
     """As ``write_atomically``, for bytes."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
+    except OSError as error:
+        error.filename = str(path)  # which the caller knows, and not the temporary one
+        raise
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as stream:

@@ -19,6 +19,8 @@ MEDIA_SUFFIXES = {
 }
 # A local file with one of these columns needs no --text-column; the task's own column comes first.
 _USUAL_TEXT_COLUMNS = ("text", "prompt", "question", "input", "instruction")
+# Of a batch, and of one model.
+_NAMING = "--text-column, or scenario.text_column_name"
 
 Table = Sequence[Mapping[str, Any]]
 
@@ -58,7 +60,7 @@ def names_in_source(present: Sequence[str], ref: DatasetRef, *, where: str) -> d
             possible = [ref.text_column] if ref.text_column else [column, *usual, *only_one]
         name = next((name for name in possible if name in present), None)
         if name is None:
-            way_out = "; name one with --text-column" if len(ref.columns) == 1 else ""
+            way_out = f"; name one with {_NAMING}" if len(ref.columns) == 1 else ""
             raise DatasetError(f"{where}: no column {possible[0]!r} among {list(present)}{way_out}")
         names[column] = name
     return names

@@ -94,7 +94,7 @@ def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
     except Exception as error:  # datasets raises many kinds; each means that the prompts cannot be had
         raise DatasetError(
             f"data set {ref.name}: cannot be loaded: {' '.join(str(error).split())}; "
-            f"without the Hub, give prompts with --prompts-file ({FORMATS})"
+            f"without the Hub, give prompts with --prompts-file, or to one model with scenario.dataset_name ({FORMATS})"
         ) from error
     for name, feature in table.features.items():
         if type(feature).__name__ in ("Image", "Audio"):  # the library would need torchcodec to decode sound

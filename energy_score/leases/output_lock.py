@@ -9,6 +9,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.leases.file_lock import FileLock
 
 FILE_NAME = ".lock"
+_OF_A_BATCH = "--output-dir"
 
 
 @contextmanager
@@ -31,9 +32,9 @@ def locked_output(directory: Path, *, option: str) -> Iterator[None]:
     if not acquired:
         holder = lock.holder()
         lock.release()
+        look = f"look at it with 'status {option} {directory}', " if option == _OF_A_BATCH else ""
         raise EnvironmentNotReadyError(
-            f"{directory}: {holder} works there; wait for its end, look at it with 'status --output-dir {directory}', "
-            f"or choose another {option}"
+            f"{directory}: {holder} works there; wait for its end, {look}or choose another {option}"
         )
     lock.sign()
     try:

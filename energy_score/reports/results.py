@@ -55,22 +55,22 @@ def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    columns = tuple(reader.fieldnames or ())
+        reader = csv.DictReader(io.StringIO(text, newline=""))
+        columns, records = tuple(reader.fieldnames or ()), [(reader.line_num, record) for record in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path}: cannot be read: {error}; valid is a master_results.csv") from error
     missing = [name for name in DOCUMENTED_COLUMNS if name not in columns]
     unknown = [name for name in columns if name not in ResultRow.model_fields]
     if missing or unknown:
         faults = [f"no column {name}" for name in missing] + [f"unknown column {name!r}" for name in unknown]
         raise UsageError(f"{path}: not a results table of this version: {'; '.join(faults)}")
     rows, faults = [], []
-    for record in reader:
+    for line, record in records:
         try:
             rows.append(ResultRow.model_validate({name: _value(name, record[name]) for name in columns}))
         except ValidationError as error:
             faults += [
-                f"{path}:{reader.line_num}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}, not {fault['input']!r}"
+                f"{path}:{line}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}, not {fault['input']!r}"
                 for fault in error.errors(include_url=False)
             ]
     if faults:

@@ -1,7 +1,7 @@
 """One planned run, its files directly in the results directory: what was there aside, then execute, then show."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -46,29 +46,26 @@ def run(
     """
     ledger = SingleRunLedger(results)
     ledger.open()
-    try:
-        with locked_output(results, option=ledger.option):
-            _set_aside(ledger, planned.name)
-            _warn_of_no_token(order)
-            show_gpus(order)
-            executor = open_executor()
-            spec = spec.model_copy(update={"image": executor.image})
-            attempt = Attempt(
-                ledger=ledger, executor=executor, progress=open_progress(as_json=as_json), timeout_s=timeout_s
-            )
-            if preflight:
-                found = preflighted(
-                    [planned], is_to_do=lambda _: True, sheet_name="",
-                    here=surroundings_here(executor=executor.name, gpus=visible_gpus()),
-                )  # fmt: skip
-                for note in found.notes:
-                    attempt.progress.note(note)
-                if found.plan[0].refusal is not None:
-                    return _refused(attempt, found.plan[0], as_json=as_json)
-            with _leased(spec, gpu_wait_s) as gpu_uuids:
-                return _attempted(attempt, replace(planned, spec=spec), spec, gpu_uuids, as_json=as_json)
-    finally:
-        ledger.close()
+    with locked_output(results, option=ledger.option), closing(ledger):
+        _set_aside(ledger, planned.name)
+        _warn_of_no_token(order)
+        show_gpus(order)
+        executor = open_executor()
+        spec = spec.model_copy(update={"image": executor.image})
+        attempt = Attempt(
+            ledger=ledger, executor=executor, progress=open_progress(as_json=as_json), timeout_s=timeout_s
+        )
+        if preflight:
+            found = preflighted(
+                [planned], is_to_do=lambda _: True, sheet_name="",
+                here=surroundings_here(executor=executor.name, gpus=visible_gpus()),
+            )  # fmt: skip
+            for note in found.notes:
+                attempt.progress.note(note)
+            if found.plan[0].refusal is not None:
+                return _refused(attempt, found.plan[0], as_json=as_json)
+        with _leased(spec, gpu_wait_s) as gpu_uuids:
+            return _attempted(attempt, replace(planned, spec=spec), spec, gpu_uuids, as_json=as_json)
 
 
 @contextmanager

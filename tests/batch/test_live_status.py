@@ -74,6 +74,16 @@ def test_failures_counts_and_the_rest_of_the_batch_are_told(live: LiveStatus, tm
     assert "2 of 4 runs ended: 1 failed, 1 skipped" in list(lines_of(overview))[1]
 
 
+def test_a_batch_that_left_runs_unbegun_is_told_stopped_and_not_finished(live: LiveStatus, tmp_path: Path) -> None:
+    for name in "abc":
+        live.run_finished(run(name), outcome="skipped", row=None, detail="")
+    live.batch_finished("")
+    assert next(lines_of(Overview.of(tmp_path))).startswith("stopped ")
+    live.run_finished(run("d"), outcome="skipped", row=None, detail="")
+    live.batch_finished("")
+    assert next(lines_of(Overview.of(tmp_path))).startswith("finished ")
+
+
 def test_the_file_is_not_written_more_often_than_once_a_second(
     live: LiveStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

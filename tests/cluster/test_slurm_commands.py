@@ -87,6 +87,14 @@ def test_a_queue_that_cannot_be_asked_is_an_error_and_never_an_empty_queue(
         queued_tasks(["energy-score-1"])
 
 
+def test_a_slurm_without_an_answer_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("sbatch", "squeue", "scancel"):
+        stand_in(tmp_path, name, "echo 'fatal: Could not establish a configuration source' >&2; exit 1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    with pytest.raises(EnvironmentNotReadyError, match=r"squeue: fatal: .*; sinfo must work here: run this on a login"):
+        require_slurm()
+
+
 def test_a_machine_without_slurm_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(

@@ -6,6 +6,7 @@ from click.testing import CliRunner, Result
 
 from energy_score.commands.rate import drift, rate, snapshot
 from energy_score.contract.run_report import RunReport
+from tests.command_line import command
 from tests.record_factory import make_config, make_report, make_run, make_spec, make_statistics
 
 
@@ -65,7 +66,26 @@ def test_a_snapshot_of_own_runs_can_be_rated_against_and_compared(results: Path,
     assert "new a/huge" in change["because"]
 
 
-def test_a_name_that_is_none_is_refused_with_the_rule(results: Path, tmp_path: Path) -> None:
-    done = CliRunner().invoke(snapshot, ["--results", str(results), "--name", "a b", str(tmp_path / "s.json")])
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (["--name", "a b"], "'a b' is no name; valid are up to 64 letters, digits, dots, dashes and underscores"),
+        (["--name", "a", "--issued", "today"], "'today' is no date; valid is a day (2026-11-24) or a month (2026-11)"),
+        (["--name", "a", "--issued", "2026-13"], "'2026-13' is no date"),
+    ],
+)
+def test_a_name_or_date_that_is_none_is_refused_with_the_rule(words: list[str], fault: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(snapshot, [*words, str(tmp_path / "s.json")])
     assert done.exit_code == 2
-    assert "--name: String should match pattern" in done.output
+    assert fault in done.output
+
+
+def test_a_snapshot_that_is_damaged_or_there_already_is_a_usage_error(results: Path, tmp_path: Path) -> None:
+    file = tmp_path / "s.json"
+    assert command("snapshot", "--results", str(results), "--name", "lab-1", str(file)).exit_code == 0
+    again = command("snapshot", "--results", str(results), "--name", "lab-2", str(file))
+    file.write_text(file.read_text(encoding="utf-8").replace("a/small", "a/tiny"), encoding="utf-8")
+    changed = command("drift", "2025-02", str(file))
+    assert (again.exit_code, changed.exit_code) == (2, 2)
+    assert "an issued one is never changed" in again.stderr
+    assert "the file was changed" in changed.stderr

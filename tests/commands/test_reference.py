@@ -4,6 +4,7 @@ import click
 
 from batch_runner import cli
 from energy_score.commands.reference import PAGE, reference
+from energy_score.contract.run_spec import METER_NAMES
 
 
 def test_the_page_is_what_the_program_says_of_itself() -> None:
@@ -19,3 +20,20 @@ def test_every_command_is_there_with_every_visible_option() -> None:
         assert section
         options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
         assert [option.opts[0] for option in options if option.opts[0] not in section] == []
+
+
+def test_every_option_says_what_it_is_and_its_default_as_it_is_typed() -> None:
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `-"):
+            _, _, meaning = line.partition("` | ")
+            assert not meaning.startswith("[default"), f"no word on what it is: {line}"
+            assert "default: (" not in line, line
+
+
+def test_the_help_names_every_meter() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    meaning = next(line for line in lines if line.startswith("| `--meter NAME`"))
+    assert {name for name in METER_NAMES if name not in meaning.replace(":", ",").replace(".", ",").split(", ")} <= {
+        "replay"
+    }
+    assert "replay:FILE" in meaning

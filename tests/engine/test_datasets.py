@@ -54,7 +54,8 @@ def test_a_text_file_gives_one_prompt_a_line_and_no_blank_ones(tmp_path: Path) -
 def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "text,body\na,b\n")
     assert texts_of(path, text_column="body") == ("b",)
-    with pytest.raises(DatasetError, match=r"no column 'title' among \['text', 'body'\].*--text-column"):
+    way_out = r"name one with --text-column, or scenario\.text_column_name"
+    with pytest.raises(DatasetError, match=rf"no column 'title' among \['text', 'body'\]; {way_out}"):
         texts_of(path, text_column="title")
 
 
@@ -115,7 +116,7 @@ def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypat
 
 
 def test_a_data_set_that_cannot_be_had_names_the_way_out() -> None:
-    with pytest.raises(DatasetError, match="--prompts-file"):
+    with pytest.raises(DatasetError, match=r"--prompts-file, or to one model with scenario\.dataset_name"):
         load_queries(DatasetRef(name="nobody/nothing", columns=("text",)), query_count=None)
 
 

@@ -53,3 +53,10 @@ def test_what_is_no_results_table_is_refused_by_name(tmp_path: Path) -> None:
         read_results(path)
     with pytest.raises(UsageError, match="no results there"):
         read_results(tmp_path / "absent")
+
+
+def test_a_cell_of_no_end_is_a_fault_of_the_table(tmp_path: Path) -> None:
+    path = tmp_path / "endless.csv"
+    path.write_text(f"{','.join(DOCUMENTED_COLUMNS)}\n{'x' * 200_000}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"endless.csv: cannot be read: field larger than field limit"):
+        read_results(path)

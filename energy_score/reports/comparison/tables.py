@@ -36,7 +36,7 @@ def changes_table(changes: Sequence[Change], *, threshold: float) -> Table:
         title="then and now, Wh per 1,000 queries",
         header=("model", "state", "task", "then", "now", "outcome", "because"),
         rows=tuple(_change_cells(change) for change in ordered),
-        notes=(f"a regression is an increase of more than {threshold:.3g} that the repeats' scatter does not explain",),
+        notes=(f"a regression is an increase over {100 * threshold:.3g} % that the repeats' scatter does not explain",),
         objects=tuple(_change_object(change) for change in ordered),
     )
 

@@ -137,7 +137,9 @@ def _write_data(folder: Path, records: Sequence[dict[str, Any]]) -> None:
     columns = list(Entry.model_fields)
     (folder / "leaderboard.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     (folder / "leaderboard.csv").write_text(table_text(columns, (one.values() for one in records)), encoding="utf-8")
-    pd.DataFrame(records, columns=columns).convert_dtypes().to_parquet(folder / "leaderboard.parquet", index=False)
+    table = pd.DataFrame(records, columns=columns).convert_dtypes()
+    with (folder / "leaderboard.parquet").open("wb") as stream:  # pyarrow takes no path that is not UTF-8
+        table.to_parquet(stream, index=False)
 
 
 def _table_library() -> str:

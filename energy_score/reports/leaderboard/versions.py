@@ -27,10 +27,8 @@ def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: 
     Raises:
         UsageError: ``site`` is there and is none of ours.
     """
-    if site.exists() and not site.is_symlink():
-        raise UsageError(f"{site}: is there and is not a link to a site of ours; valid is a new name, or one of ours")
+    require_place(site)
     versions = versions_folder(site)
-    versions.mkdir(parents=True, exist_ok=True)
     for left in versions.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(left, ignore_errors=True)
     name = _free_name(versions, now or datetime.now(UTC))
@@ -49,6 +47,18 @@ def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: 
         raise
     _point(site, versions / name)
     return versions / name
+
+
+def require_place(site: Path) -> None:
+    """Return if a site may become ``site``, with a folder for its versions.
+
+    Raises:
+        UsageError: ``site`` is there and is none of ours.
+        OSError: the folder cannot be made.
+    """
+    if site.exists() and not site.is_symlink():
+        raise UsageError(f"{site}: is there and is not a link to a site of ours; valid is a new name, or one of ours")
+    versions_folder(site).mkdir(parents=True, exist_ok=True)
 
 
 def versions_folder(site: Path) -> Path:

@@ -13,7 +13,6 @@ def rated(rows: Sequence[ResultRow], *, against: str) -> list[Rating]:
     """The rating of each row ``against`` a snapshot (its name or file), or ``own``: these runs alone.
 
     Raises:
-        UsageError: there is no such snapshot.
-        RecordError: the snapshot's file is damaged.
+        UsageError: there is no such snapshot, or its file is damaged.
     """
     return rate_among(rows) if against == OWN else rate_against(rows, open_snapshot(against))

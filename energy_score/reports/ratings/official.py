@@ -5,7 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from energy_score.contract.cohort_snapshot import CohortSnapshot
-from energy_score.contract.errors import UsageError
+from energy_score.contract.errors import RecordError, UsageError
 
 _FOLDER = resources.files("energy_score.reports.ratings") / "snapshots"
 
@@ -24,8 +24,8 @@ def open_snapshot(name_or_file: str) -> CohortSnapshot:
     """The published snapshot of that name, or the one in that file.
 
     Raises:
-        UsageError: neither is there; the message names the known ones.
-        RecordError: the file is damaged, or was changed after it was issued.
+        UsageError: neither is there, and the message names the known ones; or the file is damaged, or was changed after
+            it was issued.
     """
     if name_or_file in official_names():
         with official_file(name_or_file) as path:
@@ -35,4 +35,7 @@ def open_snapshot(name_or_file: str) -> CohortSnapshot:
         raise UsageError(
             f"snapshot {name_or_file!r}: no such file, and not one of the published {', '.join(official_names())}"
         )
-    return CohortSnapshot.read(path)
+    try:
+        return CohortSnapshot.read(path)
+    except RecordError as error:
+        raise UsageError(str(error)) from error
