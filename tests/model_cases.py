@@ -68,6 +68,14 @@ SHARDS = {
 }
 
 
+EARLIER_SHARDS = {f"model-{number:05}-of-00002.safetensors": head(old=("BF16", [BILLION])) for number in (1, 2)}
+INDEX = "model.safetensors.index.json"
+
+
+def index_of(shards: Mapping[str, object]) -> bytes:
+    return as_json({"metadata": {}, "weight_map": {f"w{at}": name for at, name in enumerate(shards)}})
+
+
 @dataclass(frozen=True)
 class Case:
     """A repository, how it is asked about, and what must be found: the rules that do not pass, with their status.
@@ -105,6 +113,8 @@ CASES: dict[str, Case] = {
     "private-with-access": Case(replace(GOOD, private=True), {"exists": "fail"}, token=True),
     "private-without": Case(replace(GOOD, private=True), {"exists": "fail"}, ("exists",)),
     "sharded": Case(model(weights=SHARDS)),
+    # Parts of an earlier upload lie beside those that are loaded.
+    "shards-by-index": Case(model(weights=SHARDS | EARLIER_SHARDS, files={INDEX: index_of(SHARDS)})),
     "shard-missing": Case(
         model(weights={name: shard for name, shard in SHARDS.items() if "00002" not in name}),
         {"weights": "fail"},

@@ -1,6 +1,6 @@
 """What was read of one model: the Hub's answer or a folder's files, and nothing judged yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -119,11 +119,16 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
             refused, index_fault = error.is_refused, None if error.is_refused else f"unknown: {error}"
         except ValueError as error:
             index_fault = f"{index_file} cannot be read: {error}"
+
+    def shards_of(name: str) -> Collection[str] | None:
+        parts = (_tolerant_json_of(None if refused else text_of(name)) or {}).get("weight_map")
+        return {part for part in parts.values() if isinstance(part, str)} if isinstance(parts, dict) else None
+
     # The card of a gated model may be readable where nothing else is.
     card = text_of(CARD) if CARD in files else ""
     return {
         "files": files,
-        "weights": weight_files_of(files, index_file=index_file),
+        "weights": weight_files_of(files, index_file=index_file, shards_of=shards_of),
         "index": index,
         "index_fault": index_fault,
         "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),

@@ -169,6 +169,40 @@ def test_the_weights_are_those_that_the_library_of_the_task_loads(
     assert (found_files.kind, len(found_files.names), found_files.missing) == (kind, names, ())
 
 
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        ([f"model-{at:05}-of-000163.safetensors" for at in range(1, 164)], []),  # as DeepSeek-R1
+        ([f"model-{at}-of-61.safetensors" for at in range(1, 62)], []),  # as Kimi-K2
+        ([f"model-{at:05}-of-00003.safetensors" for at in range(3)], []),  # as MiniMax-M1, counted from 0
+        ([f"model-{at:05}-of-00002.safetensors" for at in range(3)], []),  # as gpt-oss, one more than it says
+        (["model-1-of-11.safetensors", *(f"model-{at}-of-11.safetensors" for at in range(3, 12))],
+         ["model-2-of-11.safetensors"]),
+    ],
+)  # fmt: skip
+def test_shards_are_numbered_in_whatever_way(names: list[str], missing: list[str]) -> None:
+    found_files = weight_files_of([*names, "model.safetensors.index.json"], index_file="config.json")
+    if not missing:
+        assert found_files == WeightFiles("safetensors", tuple(sorted(names)))
+    without_index = weight_files_of(names, index_file="config.json")
+    assert (without_index.kind, without_index.missing) == ("safetensors", tuple(missing))
+
+
+def test_where_names_tell_no_one_series_the_index_says_what_is_loaded() -> None:
+    files = ["model.safetensors.index.json", "a.safetensors", "b.safetensors", "pytorch_model.bin"]
+    series = [f"model-{at:05}-of-{count:05}.safetensors" for count in (2, 3) for at in range(1, count + 1)]
+
+    def indexed(*names: str) -> WeightFiles:
+        return weight_files_of([*files, *series], index_file="config.json", shards_of=lambda _: names or None)
+
+    assert indexed("a.safetensors", "b.safetensors").names == ("a.safetensors", "b.safetensors")
+    assert indexed(*series[:2]) == WeightFiles("safetensors", tuple(series[:2]))
+    assert indexed("b.safetensors", "c.safetensors").missing == ("c.safetensors",)
+    assert indexed().kind == "unknown"
+    unread = found("weights", question(facts={"weights": indexed(), "tensors": None}))
+    assert (unread.status, unread.bars_run) == ("warn", False)
+
+
 def test_the_telling_finding_stands_first_in_a_refusal() -> None:
     findings = [
         Finding("config", "fail", "none", "add it", bars_run=True), Finding("card", "fail", "short", "write"),

@@ -27,6 +27,9 @@ def weights(question: Question) -> Finding:
     if found.missing:
         text = f"{len(found.missing)} of its files are missing, {found.missing[0]} the first"
         return Finding("weights", "fail", text, "upload them: no run can load a part", bars_run=bars_run)
+    if found.kind == "unknown":
+        text = "unknown: the index that names its files could not be read"
+        return Finding("weights", "warn", text, "look at the model's page, or ask again")
     if found.kind == "safetensors":
         if facts.tensors_fault and facts.where != "hub":
             return Finding("weights", "fail", facts.tensors_fault, "save the weights anew", bars_run=bars_run)
