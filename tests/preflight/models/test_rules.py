@@ -11,7 +11,7 @@ from energy_score.preflight.models.facts import ModelFacts
 from energy_score.preflight.models.finding import Finding, refusal_of
 from energy_score.preflight.models.judgement import RULES, findings_of
 from energy_score.preflight.models.rules.rule import Question
-from energy_score.preflight.models.surroundings import ELSEWHERE, Surroundings
+from energy_score.preflight.models.surroundings import ELSEWHERE, Surroundings, known_model_types
 from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
 from energy_score.weights.safetensors_header import Tensor
 from tests.record_factory import H100, make_config, make_spec
@@ -93,6 +93,12 @@ def test_code_of_the_repository_runs_only_where_the_row_says_so_and_is_never_rat
     assert [(one.status, one.bars_run) for one in (refused, allowed, untold)] == [
         ("fail", True), ("fail", False), ("warn", False),
     ]  # fmt: skip
+
+
+def test_the_known_types_are_those_of_both_tables_of_transformers() -> None:
+    known = known_model_types() or frozenset()
+    assert {"llama", "parakeet_tdt", "gpt-sw3"} <= known  # of the pairs, and of the entries added to them
+    assert "CONFIG_MAPPING" not in known
 
 
 def test_a_switch_without_a_template_bars_the_run_and_harmony_needs_none() -> None:
