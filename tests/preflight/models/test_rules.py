@@ -101,6 +101,12 @@ def test_the_known_types_are_those_of_both_tables_of_transformers() -> None:
     assert "CONFIG_MAPPING" not in known
 
 
+def test_a_model_of_timm_names_no_type_and_can_be_run() -> None:
+    of_timm = found("config", question(facts={"index": {"architecture": "resnet50", "pretrained_cfg": {}}}))
+    assert (of_timm.status, of_timm.bars_run) == ("warn", False)
+    assert found("config", question(facts={"index": {"architecture": "resnet50"}})).bars_run
+
+
 def test_a_switch_without_a_template_bars_the_run_and_harmony_needs_none() -> None:
     switch = PromptPlan(chat_template_kwargs={"enable_thinking": False})
     harmony = switch.model_copy(update={"template_fallback": "harmony"})

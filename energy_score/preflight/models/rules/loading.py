@@ -13,6 +13,8 @@ _OPT_IN = "Trust Remote Code"
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json", "modules.json", TOKENIZER_CONFIG)
 _VOCABULARY_ENDINGS = (".model", ".tiktoken", ".spm", ".bpe")
 _PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+# What transformers knows a config of timm by, which names no model_type.
+_OF_TIMM = "pretrained_cfg"
 _MEDIA_TASKS = ("image_classification", "object_detection", "image_captioning", "asr")
 
 
@@ -33,6 +35,9 @@ def config(question: Question) -> Finding:
 def _model_type(index: Mapping[str, Any], known: frozenset[str] | None) -> Finding:
     """Whether the named type is one of those that are ``known`` to the run, None where nobody can tell."""
     model_type = index.get("model_type")
+    if model_type is None and _OF_TIMM in index:
+        remedy = "its runs load it where the package timm is installed"
+        return Finding("config", "warn", "a model of timm; unknown whether the run has that package", remedy)
     if not isinstance(model_type, str):
         return Finding("config", "fail", "names no model_type", "complete its config.json", bars_run=known is not None)
     if known is None:
