@@ -1,12 +1,8 @@
 """Many models read side by side, within one limit of time and with few requests at a time."""
 
 import importlib.util
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from energy_score.preflight import services
@@ -14,6 +10,7 @@ from energy_score.preflight.check import gather
 from energy_score.preflight.models.facts import Model, ModelFacts
 from energy_score.preflight.models.folder import read_cache, read_folder
 from energy_score.preflight.models.hub import HubReader
+from energy_score.preflight.models.side_by_side import started
 
 _AT_A_TIME = 8
 # The Hub's library, and what carries its requests, whose errors are told apart.
@@ -44,33 +41,15 @@ def read_models(models: Iterable[Model], *, hub: str | None, limit_s: float) -> 
             return read_folder(Path(model.path), index_file=model.index_file)
         return read_cache(model, reason=hub or "") if reader is None else reader.read(model)
 
-    answers = _started(wanted, read)
+    answers = started(wanted, read, at_a_time=_AT_A_TIME)
     end_s = time.monotonic() + limit_s
     facts = {}
     for model, answer in answers.items():
         try:
             facts[model] = answer.result(timeout=max(0.0, end_s - time.monotonic()))
         except TimeoutError:
-            facts[model] = read_cache(model, reason=f"no answer within {limit_s:g} s")
+            silence = f"no answer within {limit_s:g} s"
+            if reader is not None:
+                reader.give_up(silence)
+            facts[model] = read_cache(model, reason=silence)
     return facts
-
-
-def _started(wanted: Iterable[Model], read: Callable[[Model], ModelFacts]) -> dict[Model, Future[ModelFacts]]:
-    """The answers to come, by threads that do not hold up the end of the program: a server may never answer."""
-    answers: dict[Model, Future[ModelFacts]] = {model: Future() for model in wanted}
-    jobs: queue.SimpleQueue[Model] = queue.SimpleQueue()
-    for model in answers:
-        jobs.put(model)
-
-    def work() -> None:
-        with suppress(queue.Empty):
-            while True:
-                model = jobs.get_nowait()
-                try:
-                    answers[model].set_result(read(model))
-                except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
-                    answers[model].set_exception(error)
-
-    for _ in range(min(_AT_A_TIME, len(answers))):
-        threading.Thread(target=work, daemon=True).start()
-    return answers

@@ -1,6 +1,7 @@
 """Facts about a Hub that gives no answer: it costs little, refuses nothing, and the cache is looked at instead."""
 
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from energy_score.commands.preflight import command
 from energy_score.preflight.models.facts import Model
 from energy_score.preflight.models.reading import hub_absence, read_models
 from tests.model_cases import CASES, GOOD, SMALL, hub_models
-from tests.model_hub import COMMIT, model_hub
+from tests.model_hub import COMMIT, Answer, ModelHub, model_hub
 from tests.preflight.models.conftest import ask
 from tests.stand_in_server import silent, unused_port
 
@@ -50,6 +51,47 @@ def test_all_models_together_have_one_limit(tmp_path: Path, monkeypatch: pytest.
         ask(monkeypatch, hub.address, tmp_path)
         [facts] = read_models([model("slow")], hub=None, limit_s=0.1).values()
     assert facts.detail == "no answer within 0.1 s"
+
+
+def hold_files(patch: pytest.MonkeyPatch, ending: str) -> threading.Event:
+    """Until the event that is returned, files of that ending are not answered."""
+    whole, go_on = ModelHub.answer, threading.Event()
+
+    def answer(self: ModelHub, target: str, token: str | None) -> Answer:
+        if "/resolve/" in target and target.endswith(ending):
+            go_on.wait(10)
+        return whole(self, target, token)
+
+    patch.setattr(ModelHub, "answer", answer)
+    return go_on
+
+
+def test_after_one_file_that_did_not_come_no_other_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = hold_files(monkeypatch, "config.json")
+    with model_hub({"lab/good": GOOD}) as hub:
+        ask(monkeypatch, hub.address, tmp_path)
+        [facts] = read_models([model("good")], hub=None, limit_s=5).values()
+        go_on.set()
+    assert [request for request in hub.requests if "/resolve/" in request] == [
+        f"GET /lab/good/resolve/{COMMIT}/config.json"
+    ]
+    assert (facts.index_fault or "").startswith("unknown: the Hub gives no answer")
+
+
+def test_a_head_that_does_not_come_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = hold_files(monkeypatch, ".safetensors")
+    with model_hub({"lab/good": GOOD}) as hub:
+        before = set(threading.enumerate())
+        ask(monkeypatch, hub.address, tmp_path)
+        monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "20")
+        [facts] = read_models([model("good")], hub=None, limit_s=0.5).values()
+        # The end of the program waits for threads that are no daemons, and for all of concurrent.futures.
+        left = [thread for thread in threading.enumerate() if thread not in before]
+        go_on.set()
+    assert facts.detail == "no answer within 0.5 s"
+    assert [thread for thread in left if not thread.daemon or "ThreadPoolExecutor" in thread.name] == []
 
 
 @pytest.mark.parametrize("kind", ["refused", "offline", "no package"])

@@ -1,0 +1,129 @@
+"""What the Hub is asked, through huggingface_hub, which reads HF_ENDPOINT and HF_TOKEN; and what it says instead."""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from energy_score.preflight.models.facts import Absence
+from energy_score.preflight.models.side_by_side import started
+from energy_score.weights.safetensors_header import Tensor
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelInfo
+
+_TIMEOUT_S = 5.0
+_HEADERS_AT_A_TIME = 4
+# What making something of an answer raises where it is not what the Hub writes.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+
+Answer = TypeVar("Answer")
+
+
+class AbsentError(Exception):
+    """There is no answer; ``absence`` is what that means of the model."""
+
+    def __init__(self, absence: Absence, said: str, *, is_gated: bool = False) -> None:
+        super().__init__(said)
+        self.absence = absence
+        self.is_gated = is_gated
+
+
+class HubRequests:
+    """Asks the Hub; once that has not answered in time (``silence``), it is not asked again."""
+
+    def __init__(self) -> None:
+        from huggingface_hub import HfApi  # noqa: PLC0415 - only models of the Hub need it
+
+        # Not the library's own constant: that was read when it was imported.
+        self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), library_name="ai-energy-score-batch-runner")
+        # The Hub libraries' own setting of how long an answer may take.
+        self._timeout_s = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _TIMEOUT_S)
+        self.silence: str | None = None
+
+    def info(self, model_id: str, revision: str | None) -> "ModelInfo":
+        """The repository's own entry, with its files; AbsentError where there is none."""
+        return self._asked(lambda: self._api.model_info(
+            model_id, revision=revision, files_metadata=True, timeout=self._timeout_s
+        ))  # fmt: skip
+
+    def text(self, model_id: str, name: str, commit: str) -> str:
+        """The text of a small file; AbsentError where it is not given."""
+        return self._asked(lambda: self._text(model_id, name, commit))
+
+    def tensors(self, model_id: str, names: tuple[str, ...], commit: str) -> tuple[tuple[Tensor, ...] | None, str]:
+        """The tensors of all the weights, or why they are not known, read from the files' headers by byte ranges."""
+        faults: list[AbsentError] = []
+
+        def tensors_of(name: str) -> list[Tensor]:
+            if faults:
+                return []
+            try:
+                return self._asked(lambda: self._tensors(model_id, name, commit))
+            except AbsentError as error:
+                faults.append(error)
+                return []
+
+        answers = started(names, tensors_of, at_a_time=_HEADERS_AT_A_TIME)
+        tensors = tuple(tensor for answer in answers.values() for tensor in answer.result())
+        return (None, str(faults[0])) if faults else (tensors, "")
+
+    def _text(self, model_id: str, name: str, commit: str) -> str:
+        from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status  # noqa: PLC0415 - as above
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        url = hf_hub_url(model_id, name, revision=commit, endpoint=self._api.endpoint)
+        response = get_session().get(url, headers=build_hf_headers(), timeout=self._timeout_s)
+        hf_raise_for_status(response)
+        return str(response.text)
+
+    def _tensors(self, model_id: str, name: str, commit: str) -> list[Tensor]:
+        found = self._api.parse_safetensors_file_metadata(model_id, name, revision=commit, timeout=self._timeout_s)
+        return [
+            Tensor(key, tensor.dtype, tensor.parameter_count, tensor.data_offsets[1] - tensor.data_offsets[0])
+            for key, tensor in found.tensors.items()
+        ]
+
+    def _asked(self, question: Callable[[], Answer]) -> Answer:
+        """The answer to ``question``; AbsentError where there is none, with what the Hub said."""
+        if self.silence is not None:
+            raise AbsentError("unknown", self.silence)
+        import httpx2  # noqa: PLC0415 - as above
+
+        try:
+            return _told(question)
+        except (httpx2.TransportError, OSError) as error:
+            self.silence = f"the Hub gives no answer ({said(error)})"
+            raise AbsentError("unknown", self.silence) from error
+
+
+def _told(question: Callable[[], Answer]) -> Answer:
+    """The answer to ``question``; AbsentError for what the Hub says instead of one."""
+    import httpx2  # noqa: PLC0415 - as above
+    from huggingface_hub import errors  # noqa: PLC0415
+
+    try:
+        return question()
+    except errors.GatedRepoError as error:  # before the error that it is a kind of
+        raise AbsentError("missing", said(error), is_gated=True) from error
+    except errors.RevisionNotFoundError as error:
+        raise AbsentError("revision", said(error)) from error
+    except errors.DisabledRepoError as error:
+        raise AbsentError("disabled", said(error)) from error
+    except errors.HFValidationError as error:
+        raise AbsentError("missing", f"it is no id of the Hub: {said(error)}") from error
+    except errors.RepositoryNotFoundError as error:
+        raise AbsentError("missing", f"the Hub answered {error.response.status_code}") from error
+    except errors.HfHubHTTPError as error:
+        raise AbsentError("unknown", f"the Hub answered {error.response.status_code}") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise AbsentError("unknown", "offline, as HF_HUB_OFFLINE asks") from error
+    except httpx2.TransportError:
+        raise
+    except (httpx2.HTTPError, errors.SafetensorsParsingError, *UNREADABLE) as error:
+        raise AbsentError("unknown", f"the Hub's answer cannot be read ({said(error)})") from error
+
+
+def said(error: BaseException) -> str:
+    """The first line of what ``error`` says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
