@@ -52,4 +52,6 @@ def _tensor(name: str, entry: Mapping[str, Any]) -> Tensor:
     (first, last), shape, dtype = entry["data_offsets"], entry["shape"], entry["dtype"]
     if not isinstance(dtype, str) or any(type(number) is not int for number in (first, last, *shape)):
         raise ValueError(name)
+    if min(first, last - first, *shape) < 0:
+        raise ValueError(f"{name} with a negative size")
     return Tensor(name, dtype, prod(shape), last - first)

@@ -28,7 +28,7 @@ class UnreadableError(Exception):
 
 
 Read = Callable[[str], str]
-_TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
+TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     refused = False
 
     def bounded(name: str) -> str:
-        if (files[name] or 0) > _TEXT_MAX_BYTES:
+        if (files[name] or 0) > TEXT_MAX_BYTES:
             raise UnreadableError(f"{name} has {files[name]} bytes")
         return read(name)
 

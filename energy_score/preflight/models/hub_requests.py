@@ -1,12 +1,13 @@
 """What the Hub is asked, through huggingface_hub, which reads HF_ENDPOINT and HF_TOKEN; and what it says instead."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from energy_score.preflight.models.facts import Absence
+from energy_score.contract.foreign_json import parsed
+from energy_score.preflight.models.facts import TEXT_MAX_BYTES, Absence
 from energy_score.preflight.models.side_by_side import started
-from energy_score.weights.safetensors_header import Tensor
+from energy_score.weights.safetensors_header import Tensor, tensors_of
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 _TIMEOUT_S = 5.0
 _HEADERS_AT_A_TIME = 4
 # What making something of an answer raises where it is not what the Hub writes.
-UNREADABLE = (ValueError, LookupError, TypeError, AttributeError)
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+# What most heads are shorter than, and the most that is read of one. Source: huggingface_hub, its own reading of heads.
+_FIRST_BYTES = 100_001
+_HEAD_MAX_BYTES = 25_000_000
 
 Answer = TypeVar("Answer")
 
@@ -54,34 +58,52 @@ class HubRequests:
         """The tensors of all the weights, or why they are not known, read from the files' headers by byte ranges."""
         faults: list[AbsentError] = []
 
-        def tensors_of(name: str) -> list[Tensor]:
+        def read(name: str) -> tuple[Tensor, ...]:
             if faults:
-                return []
+                return ()
             try:
                 return self._asked(lambda: self._tensors(model_id, name, commit))
             except AbsentError as error:
                 faults.append(error)
-                return []
+                return ()
 
-        answers = started(names, tensors_of, at_a_time=_HEADERS_AT_A_TIME)
+        answers = started(names, read, at_a_time=_HEADERS_AT_A_TIME)
         tensors = tuple(tensor for answer in answers.values() for tensor in answer.result())
         return (None, str(faults[0])) if faults else (tensors, "")
 
     def _text(self, model_id: str, name: str, commit: str) -> str:
+        content = self._beginning(model_id, name, commit, TEXT_MAX_BYTES + 1, headers={})
+        if len(content) > TEXT_MAX_BYTES:
+            raise ValueError(f"{name} has more than {TEXT_MAX_BYTES} bytes")
+        return content.decode("utf-8", errors="replace")
+
+    def _tensors(self, model_id: str, name: str, commit: str) -> tuple[Tensor, ...]:
+        def head_of(count: int) -> bytes:
+            return self._beginning(model_id, name, commit, count, headers={"Range": f"bytes=0-{count - 1}"})
+
+        beginning = head_of(_FIRST_BYTES)
+        end = 8 + int.from_bytes(beginning[:8], "little")
+        if end > _HEAD_MAX_BYTES:
+            raise ValueError(f"{name}: no safetensors header")
+        if end > len(beginning):
+            beginning = head_of(end)
+        return tensors_of(parsed(beginning[8:end]))
+
+    def _beginning(self, model_id: str, name: str, commit: str, count: int, *, headers: Mapping[str, str]) -> bytes:
+        """The first ``count`` bytes of a file, or all; no more is read, though a server may know no ranges."""
         from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status  # noqa: PLC0415 - as above
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
 
         url = hf_hub_url(model_id, name, revision=commit, endpoint=self._api.endpoint)
-        response = get_session().get(url, headers=build_hf_headers(), timeout=self._timeout_s)
-        hf_raise_for_status(response)
-        return str(response.text)
-
-    def _tensors(self, model_id: str, name: str, commit: str) -> list[Tensor]:
-        found = self._api.parse_safetensors_file_metadata(model_id, name, revision=commit, timeout=self._timeout_s)
-        return [
-            Tensor(key, tensor.dtype, tensor.parameter_count, tensor.data_offsets[1] - tensor.data_offsets[0])
-            for key, tensor in found.tensors.items()
-        ]
+        content = bytearray()
+        sent = {**build_hf_headers(), **headers}
+        with get_session().stream("GET", url, headers=sent, timeout=self._timeout_s) as response:
+            hf_raise_for_status(response)
+            for part in response.iter_bytes():
+                content += part
+                if len(content) >= count:
+                    break
+        return bytes(content[:count])
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
         """The answer to ``question``; AbsentError where there is none, with what the Hub said."""
@@ -119,7 +141,7 @@ def _told(question: Callable[[], Answer]) -> Answer:
         raise AbsentError("unknown", "offline, as HF_HUB_OFFLINE asks") from error
     except httpx2.TransportError:
         raise
-    except (httpx2.HTTPError, errors.SafetensorsParsingError, *UNREADABLE) as error:
+    except (httpx2.HTTPError, *UNREADABLE) as error:
         raise AbsentError("unknown", f"the Hub's answer cannot be read ({said(error)})") from error
 
 
