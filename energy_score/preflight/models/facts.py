@@ -93,12 +93,15 @@ class ModelFacts:
 
 def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
     """The fields of ``ModelFacts`` that any listing of files tells, each text read by ``read``."""
-    refused = False
+    refused, was_read = False, False
 
     def bounded(name: str) -> str:
+        nonlocal was_read
         if (files[name] or 0) > TEXT_MAX_BYTES:
             raise UnreadableError(f"{name} has {files[name]} bytes")
-        return read(name)
+        text = read(name)
+        was_read = was_read or name != CARD
+        return text
 
     def text_of(name: str) -> str | None:
         nonlocal refused
@@ -134,7 +137,8 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
         "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
         "adapter_base": _base_of(_tolerant_json_of(None if refused else text_of(ADAPTER))),
         "card": card,
-        "has_access": not refused,
+        # The listing and the card are given of gated models too.
+        "has_access": False if refused else True if was_read else None,
     }
 
 

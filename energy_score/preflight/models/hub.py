@@ -63,7 +63,7 @@ class HubReader:
         tensors, fault = None, None
         if known["weights"].kind == "safetensors":
             tensors = _counted(info, known["index"]) if names == _standard(names) else None
-            if tensors is None and known["has_access"]:
+            if tensors is None and known["has_access"] is not False:
                 tensors, fault = self._hub.tensors(info.id, names, commit)
         cached = is_model_cached(model.model_id, commit)
         snapshot = cached_snapshot(model.model_id, commit)

@@ -1,21 +1,26 @@
 """Facts about answers that no Hub gives: they are unknown, and cost little."""
 
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from energy_score.preflight.models.facts import Model, ModelFacts
+from energy_score.preflight.models.judgement import RULES
 from energy_score.preflight.models.reading import read_models
+from energy_score.preflight.models.rules.rule import Question
+from energy_score.preflight.models.surroundings import Surroundings
 from tests.model_cases import GOOD
-from tests.model_hub import Answer, ModelHub, model_hub
+from tests.model_hub import Answer, HubModel, ModelHub, model_hub
 from tests.preflight.models.conftest import ask
+from tests.record_factory import make_config, make_spec
 
 NESTED = b"[" * 90_000
 
 
 def facts_where(
-    patch: pytest.MonkeyPatch, home: Path, answers: dict[str, Answer], *, limit_s: float = 5.0
+    patch: pytest.MonkeyPatch, home: Path, answers: dict[str, Answer], *, model: HubModel = GOOD
 ) -> ModelFacts:
     """What is read of a good model where requests of such endings are answered so."""
     usual = ModelHub.answer
@@ -25,9 +30,9 @@ def facts_where(
         return next((given for ending, given in answers.items() if path.endswith(ending)), usual(self, target, token))
 
     patch.setattr(ModelHub, "answer", answer)
-    with model_hub({"lab/good": GOOD}) as hub:
+    with model_hub({"lab/good": model}) as hub:
         ask(patch, hub.address, home)
-        [facts] = read_models([Model("lab/good", None, None, "config.json")], hub=None, limit_s=limit_s).values()
+        [facts] = read_models([Model("lab/good", None, None, "config.json")], hub=None, limit_s=5).values()
     return facts
 
 
@@ -57,3 +62,18 @@ def test_no_more_than_the_head_is_read_where_a_server_knows_no_ranges(
     tracemalloc.stop()
     assert [tensor.element_count for tensor in facts.tensors or ()] == [7 * 10**9]
     assert most_bytes < 2**24
+
+
+def test_access_is_unknown_where_no_file_of_a_gated_model_could_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = facts_where(
+        monkeypatch,
+        tmp_path,
+        {"config.json": Answer(500, b""), ".safetensors": Answer(500, b"")},
+        model=replace(GOOD, gated=True),
+    )
+    found = RULES["access"](Question(facts, make_config(), make_spec(), Surroundings()))
+    assert found is not None
+    assert (found.status, found.bars_run) == ("warn", False)
+    assert "unknown whether this login has access" in found.found

@@ -22,8 +22,10 @@ def config(question: Question) -> Finding:
     """The model says what it is, in words that transformers knows."""
     facts, index_file = question.facts, question.task.index_file
     if facts.index is None:
-        if facts.index_fault is None or facts.index_fault.startswith("unknown"):
-            return Finding("config", "warn", facts.index_fault or "unknown: no access", "see the rule access")
+        if facts.index_fault is None:
+            return Finding("config", "warn", "unknown: no access", "see the rule access")
+        if facts.index_fault.startswith("unknown"):
+            return Finding("config", "warn", facts.index_fault, "ask again where the Hub answers")
         is_there = index_file in facts.files
         remedy = "repair it" if is_there else f"every model of {question.task.name} has one: is the task right?"
         return Finding("config", "fail", facts.index_fault, remedy, bars_run=True)

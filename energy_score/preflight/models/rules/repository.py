@@ -73,6 +73,9 @@ def access(question: Question) -> Finding:
         return Finding("access", "fail", "gated, and this login has no access", remedy, bars_run=not facts.cached)
     if facts.is_gated is None:
         return Finding("access", "warn", "unknown: the Hub does not say whether it is gated")
+    if facts.is_gated and facts.has_access is None:
+        remedy = "ask again where the Hub answers"
+        return Finding("access", "warn", "gated; unknown whether this login has access: no file could be read", remedy)
     return Finding("access", "pass", "gated, and this login has access" if facts.is_gated else "not gated")
 
 
