@@ -20,6 +20,9 @@ UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError
 _FIRST_BYTES = 100_001
 _HEAD_MAX_BYTES = 25_000_000
 
+_UNAUTHORISED = 401
+_LOG_IN = "log in anew (hf auth login, or HF_TOKEN)"
+
 Answer = TypeVar("Answer")
 
 
@@ -46,9 +49,12 @@ class HubRequests:
 
     def info(self, model_id: str, revision: str | None) -> "ModelInfo":
         """The repository's own entry, with its files; AbsentError where there is none."""
-        return self._asked(lambda: self._api.model_info(
+        info = self._asked(lambda: self._api.model_info(
             model_id, revision=revision, files_metadata=True, timeout=self._timeout_s
         ))  # fmt: skip
+        if info.disabled is True:  # its entry is still given, but no file any more
+            raise AbsentError("disabled", "the Hub says so")
+        return info
 
     def text(self, model_id: str, name: str, commit: str) -> str:
         """The text of a small file; AbsentError where it is not given."""
@@ -136,7 +142,9 @@ def _told(question: Callable[[], Answer]) -> Answer:
     except errors.RepositoryNotFoundError as error:
         raise AbsentError("missing", f"the Hub answered {error.response.status_code}") from error
     except errors.HfHubHTTPError as error:
-        raise AbsentError("unknown", f"the Hub answered {error.response.status_code}") from error
+        # 401 is left to this branch where the credentials themselves are wrong: the Hub then refuses public models too.
+        why = f": it does not take this login's token; {_LOG_IN}" if error.response.status_code == _UNAUTHORISED else ""
+        raise AbsentError("unknown", f"the Hub answered {error.response.status_code}{why}") from error
     except errors.OfflineModeIsEnabled as error:
         raise AbsentError("unknown", "offline, as HF_HUB_OFFLINE asks") from error
     except httpx2.TransportError:

@@ -11,8 +11,8 @@ from energy_score.preflight.models.judgement import RULES
 from energy_score.preflight.models.reading import read_models
 from energy_score.preflight.models.rules.rule import Question
 from energy_score.preflight.models.surroundings import Surroundings
-from tests.model_cases import GOOD
-from tests.model_hub import Answer, HubModel, ModelHub, model_hub
+from tests.model_cases import GOOD, as_json
+from tests.model_hub import COMMIT, Answer, HubModel, ModelHub, model_hub
 from tests.preflight.models.conftest import ask
 from tests.record_factory import make_config, make_spec
 
@@ -47,7 +47,8 @@ def test_an_answer_that_is_nested_too_deeply_is_none(tmp_path: Path, monkeypatch
 def test_a_head_that_is_none_is_unknown(header: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     head = Answer(200, len(header).to_bytes(8, "little") + header)
     facts = facts_where(monkeypatch, tmp_path, {".safetensors": head})
-    assert facts.absence is facts.tensors is None
+    assert facts.absence is None
+    assert facts.tensors is None
     assert "cannot be read" in (facts.tensors_fault or "")
 
 
@@ -77,3 +78,16 @@ def test_access_is_unknown_where_no_file_of_a_gated_model_could_be_read(
     assert found is not None
     assert (found.status, found.bars_run) == ("warn", False)
     assert "unknown whether this login has access" in found.found
+
+
+def test_a_token_that_the_hub_does_not_take_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrong = Answer(401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"})
+    facts = facts_where(monkeypatch, tmp_path, {"/api/models/lab/good": wrong})
+    assert facts.absence == "unknown"
+    assert "does not take this login's token; log in anew" in facts.detail
+
+
+def test_a_disabled_repository_still_has_an_entry_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"id": "lab/good", "sha": COMMIT, "disabled": True, "siblings": [{"rfilename": "config.json", "size": 2}]}
+    facts = facts_where(monkeypatch, tmp_path, {"/api/models/lab/good": Answer(200, as_json(entry))})
+    assert facts.absence == "disabled"
