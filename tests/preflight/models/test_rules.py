@@ -149,6 +149,29 @@ def test_where_runs_happen_elsewhere_nothing_about_this_machine_bars_them() -> N
     assert "an adapter of lab/base" in (refusal_of(findings_of(adapter)) or "")
 
 
+@pytest.mark.parametrize(
+    ("head", "status", "told"),
+    [
+        ("license: mit", "pass", "mit"),
+        ("license:\n- mit\n- apache-2.0", "pass", "mit, apache-2.0"),
+        ("license: other\nlicense_name: own\nlicense_link: LICENSE", "pass", "own (LICENSE)"),
+        ("license: {a: b}", "fail", "none"),
+        ("license: no", "fail", "none"),
+        ("", "fail", "none"),
+        # Aliases of aliases: 8 GB of text, were they written out.
+        ("\n".join(["a0: &a0 [x, x]", *(f"a{at + 1}: &a{at + 1} [{', '.join([f'*a{at}'] * 10)}]" for at in range(9)),
+                    "license: *a9"]), "fail", "none"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", "\n \n"])
+def test_the_licence_is_read_as_the_hub_reads_it(head: str, status: str, told: str, before: str) -> None:
+    card = f"{before}---\n{head}\n---\nA model.".replace("---\n\n---", "---\n---")
+    licence = found("licence", question(facts={"card": card}))
+    assert licence.status == status
+    assert licence.found.startswith(told)
+    assert found("card", question(facts={"card": card})).found == "8 characters"
+
+
 def test_random_weights_need_none_of_the_models_own() -> None:
     bare = {"weights": WeightFiles(), "tensors": None}
     assert found("weights", question(facts=bare)).bars_run
