@@ -16,7 +16,8 @@ Absence = Literal["missing", "revision", "disabled", "unknown"]
 CARD = "README.md"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 ADAPTER = "adapter_config.json"
-_TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
+# Those that a tokenizer reads; chat_template.json is a processor's alone.
+_TEMPLATE_FILES = ("chat_template.jinja", "additional_chat_templates/default.jinja")
 
 
 class UnreadableError(Exception):

@@ -172,6 +172,16 @@ def test_the_licence_is_read_as_the_hub_reads_it(head: str, status: str, told: s
     assert found("card", question(facts={"card": card})).found == "8 characters"
 
 
+@pytest.mark.parametrize(
+    ("file", "status"),
+    [("chat_template.jinja", "pass"), ("additional_chat_templates/default.jinja", "pass"),
+     ("chat_template.json", "warn")],
+)  # fmt: skip
+def test_a_template_is_one_that_the_tokenizer_reads(file: str, status: str) -> None:
+    facts = {"files": {"tokenizer_config.json": 2, file: 2}, "tokenizer_config": {}}
+    assert found("chat_template", question(facts=facts)).status == status
+
+
 def test_random_weights_need_none_of_the_models_own() -> None:
     bare = {"weights": WeightFiles(), "tensors": None}
     assert found("weights", question(facts=bare)).bars_run
