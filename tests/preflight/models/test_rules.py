@@ -95,6 +95,17 @@ def test_code_of_the_repository_runs_only_where_the_row_says_so_and_is_never_rat
     ]  # fmt: skip
 
 
+def test_whether_the_code_of_a_tokenizer_is_needed_is_unknown() -> None:
+    own: dict[str, Any] = {"tokenizer_config": {"auto_map": {"AutoTokenizer": ["tokenization_x.X", None]}}}
+    known = found("remote_code", question(facts=own))
+    both = found("remote_code", question(facts=own | {"index": {"model_type": "llama", "auto_map": {}}}))
+    allowed = found("remote_code", question(facts=own, trust_remote_code=True))
+    unknown_type = found("remote_code", question(facts=own | {"index": {"model_type": ["x"], "auto_map": {}}}))
+    assert [(one.status, one.bars_run) for one in (known, both, allowed, unknown_type)] == [
+        ("warn", False), ("warn", False), ("fail", False), ("fail", True),
+    ]  # fmt: skip
+
+
 def test_the_known_types_are_those_of_both_tables_of_transformers() -> None:
     known = known_model_types() or frozenset()
     assert {"llama", "parakeet_tdt", "gpt-sw3"} <= known  # of the pairs, and of the entries added to them

@@ -56,15 +56,19 @@ def remote_code(question: Question) -> Finding | None:
     facts, known = question.facts, question.here.model_types
     if facts.index is None:
         return None
-    if "auto_map" not in facts.index:
+    of_model, of_tokenizer = ("auto_map" in (part or {}) for part in (facts.index, facts.tokenizer_config))
+    if not of_model and not of_tokenizer:
         return Finding("remote_code", "pass", "none")
     if question.spec.trust_remote_code:
         found = f"the repository's own code runs, as the column {_OPT_IN} allows"
         return Finding("remote_code", "fail", found, "only models that load without it are rated")
-    if known is None:
+    is_known = None if known is None else not of_model or str(facts.index.get("model_type")) in known
+    if is_known is None or (is_known and of_tokenizer):
+        whose = "" if of_model else " for its tokenizer"
         remedy = f"if the run cannot load it: {_OPT_IN} = yes, for code that you have read"
-        return Finding("remote_code", "warn", "it brings code of its own; unknown whether that is needed", remedy)
-    if facts.index.get("model_type") in known:
+        found = f"it brings code of its own{whose}; unknown whether that is needed"
+        return Finding("remote_code", "warn", found, remedy)
+    if is_known:
         return Finding("remote_code", "pass", "it brings code of its own, which is neither needed nor run")
     found = f"it needs the repository's own code, and the column {_OPT_IN} does not say yes"
     remedy = f"{_OPT_IN} = yes, for code that you have read; such a model is not rated"
