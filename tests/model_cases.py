@@ -107,6 +107,7 @@ CASES: dict[str, Case] = {
             "access": "fail",
             "config": "warn",
             "chat_template": "warn",
+            "memory": "warn",
         },
         ("access",),
     ),
@@ -226,8 +227,10 @@ CASES: dict[str, Case] = {
     "too-large": Case(model(billions=101), {"size_limit": "fail"}, model_class="C"),
     "class-mismatch": Case(model(billions=30), {"class": "fail", "memory": "warn"}),
     "disk-too-small": Case(model(sizes={"model.safetensors": 10**17}), {"disk": "fail"}, ("disk",)),
-    "broken-config": Case(model(files={"config.json": b'{"model_type": '}), {"config": "fail"}, ("config",)),
-    "config-no-object": Case(model(files={"config.json": b"[]"}), {"config": "fail"}, ("config",)),
+    "broken-config": Case(
+        model(files={"config.json": b'{"model_type": '}), {"config": "fail", "memory": "warn"}, ("config",)
+    ),
+    "config-no-object": Case(model(files={"config.json": b"[]"}), {"config": "fail", "memory": "warn"}, ("config",)),
     "broken-head": Case(
         model(weights={"model.safetensors": (b"\xff" * 16, 16)}),
         {"parameters": "warn", "size_limit": "warn", "class": "warn", "memory": "warn"},

@@ -20,6 +20,9 @@ CONSUMER = Gpu(uuid="GPU-1", name="NVIDIA GeForce RTX 4090", memory_mib=24564)
 BF16 = GenerationSettings(max_new_tokens=10, min_new_tokens=10, dtype="bfloat16", seed=42)
 
 
+SMALL_CACHE = {"num_hidden_layers": 1, "num_attention_heads": 1, "hidden_size": 1}
+
+
 def question(
     *, billions: float = 7, facts: dict[str, Any] | None = None, here: Surroundings | None = None, **spec: Any
 ) -> Question:
@@ -27,7 +30,8 @@ def question(
     known = ModelFacts(
         where="hub", model_id="lab/m", commit="c" * 40, is_private=False, is_gated=False, has_access=True,
         files={"config.json": 1, "tokenizer.json": 1, "model.safetensors": 2 * count},
-        weights=WeightFiles("safetensors", ("model.safetensors",)), index={"model_type": "llama"}, card="",
+        weights=WeightFiles("safetensors", ("model.safetensors",)), card="",
+        index={"model_type": "llama", **SMALL_CACHE},
         tensors=(Tensor("w", "BF16", count, 2 * count),), download_bytes=1,
     )  # fmt: skip
     plain = {"model_id": "lab/m", "model_class": "A", "generation": BF16, "prompt_plan": PromptPlan()}
@@ -73,6 +77,13 @@ def test_the_cache_of_a_long_answer_counts_and_is_cut_at_the_context() -> None:
     assert "14 GB of weights and 1.07 GB of cache" in text  # 2 x 32 layers x 8 heads x 128 x 8,192 tokens x 2 bytes
     short = config | {"max_position_embeddings": 1024}
     assert "134 MB of cache" in found("memory", question(facts={"index": short}, generation=thinking)).found
+
+
+def test_a_cache_of_unknown_size_is_no_pass() -> None:
+    finding = found("memory", question(facts={"index": {"model_type": "mamba", "num_hidden_layers": 64}}))
+    assert (finding.status, "a cache of unknown size" in finding.found) == ("warn", True)
+    none = BF16.model_copy(update={"max_new_tokens": None, "min_new_tokens": None})
+    assert found("memory", question(facts={"index": {"model_type": "vit"}}, generation=none)).status == "pass"
 
 
 def test_float32_weights_are_counted_as_they_are_ordered() -> None:
