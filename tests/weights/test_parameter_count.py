@@ -26,6 +26,14 @@ from energy_score.weights.safetensors_header import Tensor, read_tensors
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8}}}},
             ("compressed-tensors", 8),
         ),
+        # Parts of different width: packed ones do not tell which they are of.
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"a": {"weights": {"num_bits": 4}}, "b": {"weights": {"num_bits": 8}}},
+            },
+            ("compressed-tensors", None),
+        ),
         ({"quant_method": "aqlm", "num_codebooks": 1}, ("aqlm", None)),
         ({"bits": True}, ("unknown method", None)),
     ],
@@ -52,6 +60,12 @@ def test_what_only_helps_to_unpack_is_no_parameter() -> None:
     assert parameter_count_of(tensors, Quantization("gptq", 4)) == 8007
     assert parameter_count_of(tensors, Quantization("gptq", 8)) == 4007
     assert parameter_count_of(tensors, Quantization("gptq", 3)) == 10673
+
+
+def test_the_scales_of_hqq_are_told_by_the_method() -> None:
+    tensors = [Tensor("l.W_q", "U8", 1000, 1000), Tensor("l.scale", "F16", 30, 60), Tensor("l.zero", "F16", 30, 60)]
+    assert parameter_count_of(tensors, Quantization("hqq", 4)) == 2000
+    assert parameter_count_of(tensors, Quantization("other", 4)) == 2060
 
 
 def test_packed_weights_of_unknown_bits_have_an_unknown_number() -> None:

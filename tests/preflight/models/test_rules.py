@@ -255,6 +255,11 @@ def test_shards_are_numbered_in_whatever_way(names: list[str], missing: list[str
     assert (without_index.kind, without_index.missing) == ("safetensors", tuple(missing))
 
 
+def test_packed_weights_of_unknown_bits_are_said_to_be_packed() -> None:
+    facts = {"index": {"quantization_config": {"quant_method": "bitnet"}}, "tensors": (Tensor("w", "U8", 1, 1),)}
+    assert found("parameters", question(facts=facts)).found == "unknown: the weights are packed (bitnet, unknown bits)"
+
+
 def test_where_names_tell_no_one_series_the_index_says_what_is_loaded() -> None:
     files = ["model.safetensors.index.json", "a.safetensors", "b.safetensors", "pytorch_model.bin"]
     series = [f"model-{at:05}-of-{count:05}.safetensors" for count in (2, 3) for at in range(1, count + 1)]

@@ -55,7 +55,9 @@ def parameters(question: Question) -> Finding:
     """The number of parameters is known from the safetensors' own metadata."""
     count = _count(question)
     if count is None:
-        reason = question.facts.tensors_fault or "the weights have no safetensors metadata that tells it"
+        facts = question.facts
+        packed = f"the weights are packed ({facts.quantization})" if facts.tensors is not None else None
+        reason = packed or facts.tensors_fault or "the weights have no safetensors metadata that tells it"
         return Finding("parameters", "warn", f"unknown: {reason}", "rules about size cannot be judged")
     return Finding("parameters", "pass", parameters_text(count))
 
