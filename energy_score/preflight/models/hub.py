@@ -4,10 +4,9 @@ No weights are downloaded, and nothing is written.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from energy_score.executors.hub_cache import cached_snapshot, is_model_cached
+from energy_score.executors.hub_cache import cached_blobs, cached_snapshot, is_model_cached
 from energy_score.preflight.models.facts import Model, ModelFacts, UnreadableError, facts_of_files
 from energy_score.preflight.models.folder import read_cache
 from energy_score.preflight.models.hub_requests import UNREADABLE, AbsentError, HubRequests, said
@@ -66,11 +65,11 @@ class HubReader:
             if tensors is None and known["has_access"] is not False:
                 tensors, fault = self._hub.tensors(info.id, names, commit)
         cached = is_model_cached(model.model_id, commit)
-        snapshot = cached_snapshot(model.model_id, commit)
+        there = set() if cached else _cached_files(model.model_id, commit, info)
         return ModelFacts(
             where="hub", model_id=info.id, commit=info.sha, is_private=info.private,
             is_gated=None if info.gated is None else bool(info.gated), tensors=tensors, tensors_fault=fault,
-            cached=cached, download_bytes=0 if cached else _download_bytes(snapshot, files, names), **known,
+            cached=cached, download_bytes=0 if cached else _download_bytes(files, names, there), **known,
         )  # fmt: skip
 
 
@@ -109,12 +108,19 @@ def _counted(info: "ModelInfo", index: Mapping[str, Any] | None) -> tuple[Tensor
     return tuple(Tensor("", dtype, count, count * _BYTES_OF_TYPE[dtype]) for dtype, count in counts.items())
 
 
-def _download_bytes(snapshot: Path | None, files: Mapping[str, int | None], weights: tuple[str, ...]) -> int | None:
+def _download_bytes(files: Mapping[str, int | None], weights: tuple[str, ...], there: set[str]) -> int | None:
     """What a run would download; None where a file's size is not known."""
     small = {name for name in files if name.endswith(_SMALL_ENDINGS) and "/" not in name}
-    sizes = [files[name] for name in {*weights, *small} if not _is_there(snapshot, name)]
+    sizes = [files[name] for name in {*weights, *small} - there]
     return None if any(size is None for size in sizes) else sum(size for size in sizes if size is not None)
 
 
-def _is_there(snapshot: Path | None, name: str) -> bool:
-    return snapshot is not None and (snapshot / name).exists()
+def _cached_files(model_id: str, commit: str, info: "ModelInfo") -> set[str]:
+    """The files that a run would not download: of this commit, or the same in another one (a new card moves main)."""
+    snapshot, blobs = cached_snapshot(model_id, commit), cached_blobs(model_id)
+    return {
+        file.rfilename
+        for file in info.siblings or ()
+        if (snapshot is not None and (snapshot / file.rfilename).exists())
+        or (file.lfs is not None and (blobs / str(file.lfs.sha256)).exists())
+    }

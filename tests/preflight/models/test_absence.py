@@ -1,5 +1,6 @@
 """Facts about a Hub that gives no answer: it costs little, refuses nothing, and the cache is looked at instead."""
 
+import hashlib
 import sys
 import threading
 import time
@@ -143,3 +144,18 @@ def test_what_is_in_the_cache_is_not_downloaded_again(tmp_path: Path, monkeypatc
         [facts] = read_models([model("disk-too-small")], hub=None, limit_s=5).values()
     assert before > 10**17
     assert facts.download_bytes == 0
+
+
+def test_what_the_cache_holds_of_another_commit_is_not_downloaded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = hub_models()
+    weights = models["lab/disk-too-small"].files["model.safetensors"]
+    blobs = tmp_path / "hub" / "models--lab--disk-too-small" / "blobs"
+    blobs.mkdir(parents=True)
+    (blobs / hashlib.sha256(weights).hexdigest()).write_bytes(b"")
+    with model_hub(models) as hub:
+        ask(monkeypatch, hub.address, tmp_path)
+        [facts] = read_models([model("disk-too-small")], hub=None, limit_s=5).values()
+    assert not facts.cached
+    assert 0 < (facts.download_bytes or 0) < 10**6
