@@ -132,7 +132,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     card = text_of(CARD) if CARD in files else ""
     return {
         "files": files,
-        "weights": weight_files_of(files, index_file=index_file, shards_of=shards_of),
+        "weights": weight_files_of(_of_its_parts(files, index, index_file), index_file=index_file, shards_of=shards_of),
         "index": index,
         "index_fault": index_fault,
         "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
@@ -141,6 +141,17 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
         # The listing and the card are given of gated models too.
         "has_access": False if refused else True if was_read else None,
     }
+
+
+def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index_file: str) -> Collection[str]:
+    """The files of a pipeline without those in folders that its index does not name; any other model's all.
+
+    Each part is a pair of library and class, as in ``"unet": ["diffusers", "UNet2DConditionModel"]``.
+    """
+    if index is None or index_file == "config.json":
+        return files
+    parts = {name for name, value in index.items() if isinstance(value, list) and any(value)}
+    return [name for name in files if "/" not in name or name.partition("/")[0] in parts]
 
 
 def _json_of(text: str) -> Mapping[str, Any]:

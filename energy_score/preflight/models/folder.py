@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from energy_score.executors.hub_cache import cached_snapshot, is_model_cached
+from energy_score.executors.hub_cache import cached_snapshot
 from energy_score.preflight.models.facts import Model, ModelFacts, UnreadableError, Where, facts_of_files
 from energy_score.weights.safetensors_header import Tensor, read_tensors
 
@@ -37,7 +37,8 @@ def read_cache(model: Model, *, reason: str) -> ModelFacts:
     if snapshot is None:
         return ModelFacts(where="hub", absence="unknown", detail=reason)
     facts = read_folder(snapshot, index_file=model.index_file, where="cache")
-    is_whole = is_model_cached(model.model_id, model.revision)
+    weights = facts.weights
+    is_whole = facts.index is not None and weights.kind in ("safetensors", "pickle") and not weights.missing
     download_bytes = 0 if is_whole else None
     return replace(facts, commit=snapshot.name, detail=reason, cached=is_whole, download_bytes=download_bytes)
 

@@ -6,7 +6,7 @@ No weights are downloaded, and nothing is written.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from energy_score.executors.hub_cache import cached_blobs, cached_snapshot, is_model_cached
+from energy_score.executors.hub_cache import cached_blobs, cached_snapshot
 from energy_score.preflight.models.facts import Model, ModelFacts, UnreadableError, facts_of_files
 from energy_score.preflight.models.folder import read_cache
 from energy_score.preflight.models.hub_requests import UNREADABLE, AbsentError, HubRequests, said
@@ -44,7 +44,7 @@ class HubReader:
         except AbsentError as error:
             if error.absence == "unknown":
                 return read_cache(model, reason=str(error))
-            cached = is_model_cached(model.model_id, model.revision)
+            cached = read_cache(model, reason=str(error)).cached
             return ModelFacts(where="hub", absence=error.absence, detail=str(error), cached=cached)
 
     def _read(self, model: Model, info: "ModelInfo") -> ModelFacts:
@@ -64,8 +64,10 @@ class HubReader:
             tensors = _counted(info, known["index"]) if names == _standard(names) else None
             if tensors is None and known["has_access"] is not False:
                 tensors, fault = self._hub.tensors(info.id, names, commit)
-        cached = is_model_cached(model.model_id, commit)
-        there = set() if cached else _cached_files(model.model_id, commit, info)
+        snapshot = cached_snapshot(model.model_id, commit)
+        there = {name for name in files if snapshot is not None and (snapshot / name).exists()}
+        cached = bool(names) and {model.index_file, *names} <= there
+        there |= _cached_blobs(model.model_id, info)
         return ModelFacts(
             where="hub", model_id=info.id, commit=info.sha, is_private=info.private,
             is_gated=None if info.gated is None else bool(info.gated), tensors=tensors, tensors_fault=fault,
@@ -115,12 +117,8 @@ def _download_bytes(files: Mapping[str, int | None], weights: tuple[str, ...], t
     return None if any(size is None for size in sizes) else sum(size for size in sizes if size is not None)
 
 
-def _cached_files(model_id: str, commit: str, info: "ModelInfo") -> set[str]:
-    """The files that a run would not download: of this commit, or the same in another one (a new card moves main)."""
-    snapshot, blobs = cached_snapshot(model_id, commit), cached_blobs(model_id)
-    return {
-        file.rfilename
-        for file in info.siblings or ()
-        if (snapshot is not None and (snapshot / file.rfilename).exists())
-        or (file.lfs is not None and (blobs / str(file.lfs.sha256)).exists())
-    }
+def _cached_blobs(model_id: str, info: "ModelInfo") -> set[str]:
+    """The files whose content the cache has of another commit: a new card moves main, and nothing else."""
+    blobs = cached_blobs(model_id)
+    siblings = info.siblings or ()
+    return {file.rfilename for file in siblings if file.lfs is not None and (blobs / str(file.lfs.sha256)).exists()}

@@ -1,0 +1,47 @@
+"""Facts about pipelines of several parts, in the layout of Stable Diffusion XL."""
+
+from pathlib import Path
+
+import pytest
+
+from energy_score.preflight.models.facts import Model
+from energy_score.preflight.models.folder import read_cache, read_folder
+from tests.model_cases import as_json
+from tests.model_hub import COMMIT, head
+
+INDEX = {
+    "_class_name": "StableDiffusionXLPipeline", "_diffusers_version": "0.19.0", "force_zeros": True,
+    "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"],
+    "scheduler": ["diffusers", "EulerDiscreteScheduler"], "safety_checker": [None, None],
+}  # fmt: skip
+WEIGHTS = {
+    "unet/diffusion_pytorch_model.safetensors": 2570, "unet/diffusion_pytorch_model.fp16.safetensors": 2570,
+    "vae/diffusion_pytorch_model.safetensors": 84, "vae_1_0/diffusion_pytorch_model.safetensors": 84,
+    "safety_checker/model.safetensors": 304, "sd_xl_base_1.0.safetensors": 3500,
+}  # fmt: skip
+
+
+def pipeline(folder: Path) -> Path:
+    for name, count in WEIGHTS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(head(w=("F32", [count]))[0])
+    (folder / "model_index.json").write_bytes(as_json(INDEX))
+    return folder
+
+
+def test_only_the_parts_that_its_index_names_are_loaded(tmp_path: Path) -> None:
+    facts = read_folder(pipeline(tmp_path), index_file="model_index.json")
+    assert facts.weights.kind == "safetensors"
+    assert [name.partition("/")[0] for name in facts.weights.names] == ["unet", "vae"]
+    assert sum(tensor.element_count for tensor in facts.tensors or ()) == 2570 + 84
+
+
+def test_a_pipeline_that_the_cache_holds_is_whole_without_a_config_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    snapshot = pipeline(tmp_path / "models--lab--xl" / "snapshots" / COMMIT)
+    model = Model("lab/xl", None, COMMIT, "model_index.json")
+    assert read_cache(model, reason="offline").cached
+    (snapshot / "model_index.json").unlink()
+    assert not read_cache(model, reason="offline").cached
