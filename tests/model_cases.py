@@ -113,11 +113,15 @@ CASES: dict[str, Case] = {
     ),
     "private-with-access": Case(replace(GOOD, private=True), {"exists": "fail"}, token=True),
     "private-without": Case(replace(GOOD, private=True), {"exists": "fail"}, ("exists",)),
-    "sharded": Case(model(weights=SHARDS)),
+    "sharded": Case(model(weights=SHARDS, files={INDEX: index_of(SHARDS)})),
+    "index-missing": Case(model(weights=SHARDS), {"weights": "fail"}, ("weights",)),
     # Parts of an earlier upload lie beside those that are loaded.
     "shards-by-index": Case(model(weights=SHARDS | EARLIER_SHARDS, files={INDEX: index_of(SHARDS)})),
     "shard-missing": Case(
-        model(weights={name: shard for name, shard in SHARDS.items() if "00002" not in name}),
+        model(
+            weights={name: shard for name, shard in SHARDS.items() if "00002" not in name},
+            files={INDEX: index_of(SHARDS)},
+        ),
         {"weights": "fail"},
         ("weights",),
     ),

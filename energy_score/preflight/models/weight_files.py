@@ -20,7 +20,7 @@ _SHARDED = r"(?:-\d{1,6}-of-\d{1,6})?"
 _ENDINGS: tuple[tuple[Kind, str], ...] = (("safetensors", r"\.safetensors"), ("pickle", r"\.bin"))
 # A model's own weights in the order in which transformers looks for them: one file, or the parts that an index names.
 _WHOLE: tuple[tuple[Kind, str], ...] = (("safetensors", "model.safetensors"), ("pickle", "pytorch_model.bin"))
-_INDEX = ".index.json"
+INDEX_ENDING = ".index.json"
 # Weights of other libraries and layouts, which a run does not load.
 _OTHER = (".safetensors", ".bin", ".h5", ".msgpack", ".onnx", ".pth", ".pt", ".ckpt", ".nemo")
 
@@ -32,6 +32,11 @@ class WeightFiles:
     kind: Kind = "none"
     names: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+    @property
+    def are_numbered(self) -> bool:
+        """Whether they are parts of one file, which an index must tell apart."""
+        return self.kind in ("safetensors", "pickle") and any(map(_SHARD.fullmatch, self.names))
 
 
 def weight_files_of(files: Iterable[str], *, index_file: str, shards_of: ShardsOf = lambda _: None) -> WeightFiles:
@@ -62,7 +67,7 @@ def _whole_or_indexed(names: Collection[str], shards_of: ShardsOf) -> WeightFile
     for kind, whole in _WHOLE:
         if whole in names:
             return WeightFiles(kind, (whole,))
-        index = whole + _INDEX
+        index = whole + INDEX_ENDING
         if index in names:
             found = _matching(names, _ROOT + _SHARDED + re.escape(whole[whole.index(".") :]))
             if _is_one_series(found) and not _missing_of(found):

@@ -2,8 +2,10 @@
 
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.plain_text import counted
+from energy_score.preflight.models.facts import ModelFacts
 from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question, parameters_text
+from energy_score.preflight.models.weight_files import INDEX_ENDING
 from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.weights.parameter_count import parameter_count_of
 
@@ -24,9 +26,8 @@ def weights(question: Question) -> Finding:
     """The weights are safetensors, and all of them are there."""
     facts, found = question.facts, question.facts.weights
     bars_run = not question.spec.no_weights
-    if found.missing:
-        text = f"{len(found.missing)} of its files are missing, {found.missing[0]} the first"
-        return Finding("weights", "fail", text, "upload them: no run can load a part", bars_run=bars_run)
+    if (lacking := _lacking(facts)) is not None:
+        return Finding("weights", "fail", lacking, "upload the rest: no run can load a part", bars_run=bars_run)
     if found.kind == "unknown":
         text = "unknown: the index that names its files could not be read"
         return Finding("weights", "warn", text, "look at the model's page, or ask again")
@@ -49,6 +50,16 @@ def weights(question: Question) -> Finding:
         "none": ("there are none", "valid is model.safetensors, or its numbered parts"),
     }[found.kind]
     return Finding("weights", "fail", text, remedy, bars_run=bars_run)
+
+
+def _lacking(facts: ModelFacts) -> str | None:
+    """What the weights lack to be whole, in words; None where nothing does."""
+    found = facts.weights
+    if found.missing:
+        return f"{len(found.missing)} of its files are missing, {found.missing[0]} the first"
+    if found.are_numbered and not any(name.endswith(INDEX_ENDING) for name in facts.files):
+        return f"the index is missing that tells what its {counted(len(found.names), 'part')} hold"
+    return None
 
 
 def parameters(question: Question) -> Finding:
