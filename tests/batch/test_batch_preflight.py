@@ -34,7 +34,10 @@ def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_no
     assert set(refused) == {"missing", "adapter", "own-code", "gated-without"}
     assert all((text or "").startswith("my.csv:2: preflight: ") for text in refused.values())
     assert all("(--no-preflight runs it all the same)" in (text or "") for text in refused.values())
-    assert found.notes == ("preflight: lab/no-card would not be accepted as a submission: card, licence",)
+    assert found.notes == (
+        "preflight: no answer of the Hub about lab/server-error (the Hub answered 500); judged by the cache",
+        "preflight: lab/no-card would not be accepted as a submission: card, licence",
+    )
 
 
 def test_rows_that_are_done_ask_a_server_or_are_another_packages_are_not_looked_at(
