@@ -2,12 +2,15 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from energy_score.commands.preflight import command
+from energy_score.preflight.models.facts import Model
+from energy_score.preflight.models.loading import LoadResult
 from tests.model_cases import CARD, SMALL
 from tests.model_hub import head
 
@@ -53,6 +56,19 @@ def test_a_model_with_a_published_score_is_told(folder: Path) -> None:
     code, told, _ = run("--csv", str(sheet), "--output-dir", str(folder))
     assert code == 3  # offline, as all tests are
     assert "has a score already: 2025-02.json:" in told
+
+
+def test_a_model_of_two_tasks_is_loaded_for_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def results(wanted: Mapping[tuple[Model, str], str | None]) -> dict[tuple[Model, str], LoadResult]:
+        return {asked: LoadResult(fault=f"no {asked[1]}") for asked in wanted}
+
+    monkeypatch.setattr("energy_score.preflight.models.loading.load_results", results)
+    sheet = folder / "sheet.csv"
+    rows = f"{folder},1,A,text_gen,,\n{folder},1,,image_captioning,,\n"
+    sheet.write_text(f"Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template\n{rows}")
+    _, told, _ = run("--csv", str(sheet), "--output-dir", str(folder), "--json")
+    loads = [next(one["found"] for one in row["findings"] if one["rule"] == "loads") for row in json.loads(told)]
+    assert loads == ["no text_gen", "no image_captioning"]
 
 
 @pytest.mark.parametrize(
