@@ -1,5 +1,6 @@
 """Many models read side by side, within one limit of time and with few requests at a time."""
 
+import importlib
 import importlib.util
 import time
 from collections.abc import Iterable
@@ -24,6 +25,10 @@ def hub_absence() -> str | None:
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             return f"the package {package} is not installed: pip install -c constraints.txt -e '.[reports]'"
+    try:
+        importlib.import_module("huggingface_hub.constants")
+    except ValueError as error:  # it reads its settings when it is imported
+        return f"a setting of huggingface_hub cannot be read, HF_HUB_ETAG_TIMEOUT perhaps: {error}"
     (check,) = gather({"hub": services.hub_checks}, limit_s=_PROBE_S)
     return None if check.status == "ok" else check.found
 

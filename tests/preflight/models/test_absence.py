@@ -1,6 +1,8 @@
 """Facts about a Hub that gives no answer: it costs little, refuses nothing, and the cache is looked at instead."""
 
 import hashlib
+import os
+import subprocess
 import sys
 import threading
 import time
@@ -108,6 +110,16 @@ def test_the_command_ends_with_3_and_says_why(kind: str, tmp_path: Path, monkeyp
     assert "the Hub could not be asked: " in done.stderr
     assert expected in done.stderr
     assert "warn  exists  unknown: " in done.stdout
+
+
+def test_a_setting_that_the_hubs_library_cannot_read_is_told() -> None:
+    asked = "from energy_score.preflight.models.reading import hub_absence; print(hub_absence())"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=os.environ | {"HF_HUB_ETAG_TIMEOUT": "5s"}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert "a setting of huggingface_hub cannot be read" in done.stdout, done.stderr
+    assert "'5s'" in done.stdout
 
 
 def test_a_hub_that_accepts_and_never_answers_costs_the_probe_alone(
