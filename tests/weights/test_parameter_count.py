@@ -86,3 +86,10 @@ def test_a_file_with_another_head_is_said_to_be_none(tmp_path: Path, content: by
     (tmp_path / "model.safetensors").write_bytes(content)
     with pytest.raises(ValueError, match=r"."):
         read_tensors(tmp_path / "model.safetensors")
+
+
+def test_a_clone_without_lfs_is_told_what_it_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")
+    with pytest.raises(ValueError, match="git lfs pull"):
+        read_tensors(file)
