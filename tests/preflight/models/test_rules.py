@@ -10,7 +10,7 @@ from energy_score.contract.run_spec import GenerationSettings, GpuRequirement, P
 from energy_score.preflight.models.facts import ModelFacts
 from energy_score.preflight.models.finding import Finding, refusal_of
 from energy_score.preflight.models.judgement import RULES, findings_of
-from energy_score.preflight.models.rules.rule import Question
+from energy_score.preflight.models.rules.rule import Question, gigabytes
 from energy_score.preflight.models.surroundings import ELSEWHERE, Surroundings, known_model_types
 from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
 from energy_score.weights.safetensors_header import Tensor
@@ -273,6 +273,15 @@ def test_where_names_tell_no_one_series_the_index_says_what_is_loaded() -> None:
     assert indexed().kind == "unknown"
     unread = found("weights", question(facts={"weights": indexed(), "tensors": None}))
     assert (unread.status, unread.bars_run) == ("warn", False)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [(0, "0 MB"), (999_400_000, "999 MB"), (999_600_000, "1 GB"), (13.76e9, "13.8 GB"), (999.7e9, "0.9997 TB"),
+     (1.03e12, "1.03 TB")],
+)  # fmt: skip
+def test_bytes_are_told_in_digits(count: float, told: str) -> None:
+    assert gigabytes(count) == told
 
 
 def test_the_telling_finding_stands_first_in_a_refusal() -> None:
