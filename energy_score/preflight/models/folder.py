@@ -1,5 +1,6 @@
 """The facts of a model in a folder: a local one, or the snapshot of one that the Hub's cache holds."""
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +14,11 @@ _DEPTH = ("*", "*/*")
 
 def read_folder(folder: Path, *, index_file: str, where: Where = "folder") -> ModelFacts:
     """The facts of the model in ``folder``; nothing leaves the machine."""
-    files: dict[str, int | None] = {
-        path.relative_to(folder).as_posix(): path.stat().st_size
-        for pattern in _DEPTH
-        for path in folder.glob(pattern)
-        if path.is_file()
-    }
+    files: dict[str, int | None] = {}
+    for path in (path for pattern in _DEPTH for path in folder.glob(pattern)):
+        with suppress(OSError):  # what may not be looked at is none of the model's
+            if path.is_file():
+                files[path.relative_to(folder).as_posix()] = path.stat().st_size
 
     def read(name: str) -> str:
         try:

@@ -1,5 +1,7 @@
 """Facts about pipelines of several parts, in the layout of Stable Diffusion XL."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,21 @@ def test_only_the_parts_that_its_index_names_are_loaded(tmp_path: Path) -> None:
     assert facts.weights.kind == "safetensors"
     assert [name.partition("/")[0] for name in facts.weights.names] == ["unet", "vae"]
     assert sum(tensor.element_count for tensor in facts.tensors or ()) == 2570 + 84
+
+
+def test_what_may_not_be_looked_at_is_no_file_of_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = Path.stat
+
+    def stat(self: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if "vae_1_0" in self.parts and self.suffix:  # as in a folder that may be listed and not entered
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        return usual(self, follow_symlinks=follow_symlinks)
+
+    pipeline(tmp_path)
+    monkeypatch.setattr(Path, "stat", stat)
+    facts = read_folder(tmp_path, index_file="model_index.json")
+    assert {name.partition("/")[0] for name in facts.files} >= {"unet", "vae"}
+    assert not any(name.startswith("vae_1_0/") for name in facts.files)
 
 
 def test_a_pipeline_that_the_cache_holds_is_whole_without_a_config_json(
