@@ -26,10 +26,13 @@ _SMALL_ENDINGS = (".json", ".txt", ".model", ".jinja", ".tiktoken", ".py")
 
 
 class HubReader:
-    """Reads models from the Hub; where that gives no answer, from what the cache holds of them."""
+    """Reads models from the Hub; where that gives no answer, from what the cache holds of them.
 
-    def __init__(self) -> None:
-        self._hub = HubRequests()
+    ``limit_s`` is how long whoever asks will wait for all of them.
+    """
+
+    def __init__(self, *, limit_s: float) -> None:
+        self._hub = HubRequests(heads_limit_s=limit_s / 2)
 
     def give_up(self, reason: str) -> None:
         """Ask no more: what was not answered by now comes too late."""

@@ -1,6 +1,7 @@
 """What the Hub is asked, through huggingface_hub, which reads HF_ENDPOINT and HF_TOKEN; and what it says instead."""
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -38,13 +39,14 @@ class AbsentError(Exception):
 class HubRequests:
     """Asks the Hub; once that has not answered in time (``silence``), it is not asked again."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, heads_limit_s: float) -> None:
         from huggingface_hub import HfApi  # noqa: PLC0415 - only models of the Hub need it
 
         # Not the library's own constant: that was read when it was imported.
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), library_name="ai-energy-score-batch-runner")
         # The Hub libraries' own setting of how long an answer may take.
         self._timeout_s = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _TIMEOUT_S)
+        self._heads_limit_s = heads_limit_s
         self.silence: str | None = None
 
     def info(self, model_id: str, revision: str | None) -> "ModelInfo":
@@ -61,7 +63,10 @@ class HubRequests:
         return self._asked(lambda: self._text(model_id, name, commit))
 
     def tensors(self, model_id: str, names: tuple[str, ...], commit: str) -> tuple[tuple[Tensor, ...] | None, str]:
-        """The tensors of all the weights, or why they are not known, read from the files' headers by byte ranges."""
+        """The tensors of all the weights, or why they are not known, read from the files' headers by byte ranges.
+
+        They may be hundreds, so they have a limit of their own: what else is known of the model must not wait for them.
+        """
         faults: list[AbsentError] = []
 
         def read(name: str) -> tuple[Tensor, ...]:
@@ -74,8 +79,12 @@ class HubRequests:
                 return ()
 
         answers = started(names, read, at_a_time=_HEADERS_AT_A_TIME)
-        tensors = tuple(tensor for answer in answers.values() for tensor in answer.result())
-        return (None, str(faults[0])) if faults else (tensors, "")
+        end_s = time.monotonic() + self._heads_limit_s
+        try:
+            found = [answer.result(timeout=max(0.0, end_s - time.monotonic())) for answer in answers.values()]
+        except TimeoutError:
+            faults.append(AbsentError("unknown", f"no answer within {self._heads_limit_s:g} s about all its weights"))
+        return (None, str(faults[0])) if faults else (tuple(tensor for part in found for tensor in part), "")
 
     def _text(self, model_id: str, name: str, commit: str) -> str:
         content = self._beginning(model_id, name, commit, TEXT_MAX_BYTES + 1, headers={})

@@ -39,7 +39,7 @@ def read_models(models: Iterable[Model], *, hub: str | None, limit_s: float) -> 
     ``hub`` is why the Hub is not asked, None where it is (``hub_absence``).
     """
     wanted = list(dict.fromkeys(models))
-    reader = HubReader() if hub is None and any(model.path is None for model in wanted) else None
+    reader = HubReader(limit_s=limit_s) if hub is None and any(model.path is None for model in wanted) else None
 
     def read(model: Model) -> ModelFacts:
         if model.path is not None:

@@ -89,11 +89,12 @@ def test_a_head_that_does_not_come_holds_up_nobody(tmp_path: Path, monkeypatch: 
         before = set(threading.enumerate())
         ask(monkeypatch, hub.address, tmp_path)
         monkeypatch.setenv("HF_HUB_ETAG_TIMEOUT", "20")
-        [facts] = read_models([model("good")], hub=None, limit_s=0.5).values()
+        [facts] = read_models([model("good")], hub=None, limit_s=1).values()
         # The end of the program waits for threads that are no daemons, and for all of concurrent.futures.
         left = [thread for thread in threading.enumerate() if thread not in before]
         go_on.set()
-    assert facts.detail == "no answer within 0.5 s"
+    assert (facts.index or {})["model_type"] == "llama"  # what else is known is told
+    assert (facts.tensors, facts.tensors_fault) == (None, "no answer within 0.5 s about all its weights")
     assert [thread for thread in left if not thread.daemon or "ThreadPoolExecutor" in thread.name] == []
 
 
