@@ -72,6 +72,11 @@ class ModelFacts:
     download_bytes: int | None = None
 
     @property
+    def is_partial(self) -> bool:
+        """Whether these are of a copy in the cache that lacks some of it: what it lacks, the Hub may have."""
+        return self.where == "cache" and not self.cached
+
+    @property
     def quantization(self) -> Quantization | None:
         """As the config states it."""
         return quantization_of(self.index or {})
@@ -82,7 +87,7 @@ class ModelFacts:
         if any(name in self.files for name in _TEMPLATE_FILES):
             return True
         if TOKENIZER_CONFIG not in self.files:
-            return False
+            return None if self.is_partial else False
         return None if self.tokenizer_config is None else bool(self.tokenizer_config.get("chat_template"))
 
     @property

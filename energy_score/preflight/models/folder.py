@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from energy_score.executors.hub_cache import cached_snapshot
-from energy_score.preflight.models.facts import Model, ModelFacts, UnreadableError, Where, facts_of_files
+from energy_score.preflight.models.facts import CARD, Model, ModelFacts, UnreadableError, Where, facts_of_files
 from energy_score.weights.safetensors_header import Tensor, read_tensors
 
 # A folder of results or checkpoints beside the weights may hold any number of files.
@@ -39,6 +39,8 @@ def read_cache(model: Model, *, reason: str) -> ModelFacts:
     facts = read_folder(snapshot, index_file=model.index_file, where="cache")
     weights = facts.weights
     is_whole = facts.index is not None and weights.kind in ("safetensors", "pickle") and not weights.missing
+    if not is_whole and CARD not in facts.files:
+        facts = replace(facts, card=None)
     download_bytes = 0 if is_whole else None
     return replace(facts, commit=snapshot.name, detail=reason, cached=is_whole, download_bytes=download_bytes)
 

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from energy_score.preflight.models.facts import TOKENIZER_CONFIG
+from energy_score.preflight.models.facts import TOKENIZER_CONFIG, ModelFacts
 from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question
 from energy_score.preflight.models.surroundings import transformers_version
 
+_ASK_AGAIN = "ask again where the Hub answers"
 _OPT_IN = "Trust Remote Code"
 # A vocabulary of any kind, or code that makes one. Source: transformers, the vocabulary files of its tokenizers.
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json", "modules.json", TOKENIZER_CONFIG)
@@ -25,8 +26,10 @@ def config(question: Question) -> Finding:
         if facts.index_fault is None:
             return Finding("config", "warn", "unknown: no access", "see the rule access")
         if facts.index_fault.startswith("unknown"):
-            return Finding("config", "warn", facts.index_fault, "ask again where the Hub answers")
+            return Finding("config", "warn", facts.index_fault, _ASK_AGAIN)
         is_there = index_file in facts.files
+        if facts.is_partial and not is_there:
+            return Finding("config", "warn", f"unknown: the cache holds no {index_file}", _ASK_AGAIN)
         remedy = "repair it" if is_there else f"every model of {question.task.name} has one: is the task right?"
         return Finding("config", "fail", facts.index_fault, remedy, bars_run=True)
     if index_file != "config.json":
@@ -83,16 +86,23 @@ def tokenizer(question: Question) -> Finding | None:
     if spec.processor is not None:
         return Finding("tokenizer", "pass", f"that of {spec.processor}, as ordered")
     if task.name in _MEDIA_TASKS:
-        found = next((name for name in _PREPROCESSORS if name in facts.files), None)
-        if found is not None:
-            return Finding("tokenizer", "pass", found)
-        remedy = "the run falls back on what the model's type has by default, if anything"
-        return Finding("tokenizer", "warn", f"none of {', '.join(_PREPROCESSORS)}", remedy)
+        return _preprocessor(facts)
     found = next((name for name in facts.files if name in _VOCABULARIES or name.endswith(_VOCABULARY_ENDINGS)), None)
     if found is not None:
         return Finding("tokenizer", "pass", found)
+    if facts.is_partial:
+        return Finding("tokenizer", "warn", "unknown: the cache holds none", _ASK_AGAIN)
     remedy = "add the tokenizer's files to the model; run has backend.processor to take another's"
     return Finding("tokenizer", "fail", "no tokenizer among its files", remedy, bars_run=True)
+
+
+def _preprocessor(facts: ModelFacts) -> Finding:
+    """There is what prepares images or sound."""
+    found = next((name for name in _PREPROCESSORS if name in facts.files), None)
+    if found is not None:
+        return Finding("tokenizer", "pass", found)
+    remedy = "the run falls back on what the model's type has by default, if anything"
+    return Finding("tokenizer", "warn", f"none of {', '.join(_PREPROCESSORS)}", remedy)
 
 
 def loads(question: Question) -> Finding | None:

@@ -26,11 +26,12 @@ def weights(question: Question) -> Finding:
     """The weights are safetensors, and all of them are there."""
     facts, found = question.facts, question.facts.weights
     bars_run = not question.spec.no_weights
-    if (lacking := _lacking(facts)) is not None:
+    lacking = _lacking(facts)
+    if (unknown := _unknown(facts, lacking)) is not None:
+        remedy = "repair it" if facts.where == "folder" else "ask again where the Hub answers"
+        return Finding("weights", "warn", f"unknown: {unknown}", remedy)
+    if lacking is not None:
         return Finding("weights", "fail", lacking, "upload the rest: no run can load a part", bars_run=bars_run)
-    if found.kind == "unknown":
-        text = "unknown: the index that names its files could not be read"
-        return Finding("weights", "warn", text, "look at the model's page, or ask again")
     if found.kind == "safetensors":
         if facts.tensors_fault and facts.where != "hub":
             return Finding("weights", "fail", facts.tensors_fault, "save the weights anew", bars_run=bars_run)
@@ -38,6 +39,12 @@ def weights(question: Question) -> Finding:
     if found.kind == "pickle":
         remedy = "convert them to safetensors (model.save_pretrained): pickles can run code when they are loaded"
         return Finding("weights", "fail", f"pickles alone, {found.names[0]} the first", remedy)
+    return _none_that_a_run_loads(facts)._replace(bars_run=bars_run)
+
+
+def _none_that_a_run_loads(facts: ModelFacts) -> Finding:
+    """What there is instead of weights that a run loads, and what to do about it."""
+    found = facts.weights
     base = facts.adapter_base or "a base model that it does not name"
     shown = f" ({', '.join(found.names[:3])})" if found.names else ""
     text, remedy = {
@@ -49,7 +56,7 @@ def weights(question: Question) -> Finding:
         "other": (f"none that a run loads{shown}", "valid is model.safetensors, or its numbered parts"),
         "none": ("there are none", "valid is model.safetensors, or its numbered parts"),
     }[found.kind]
-    return Finding("weights", "fail", text, remedy, bars_run=bars_run)
+    return Finding("weights", "fail", text, remedy)
 
 
 def _lacking(facts: ModelFacts) -> str | None:
@@ -59,6 +66,15 @@ def _lacking(facts: ModelFacts) -> str | None:
         return f"{len(found.missing)} of its files are missing, {found.missing[0]} the first"
     if found.are_numbered and not any(name.endswith(INDEX_ENDING) for name in facts.files):
         return f"the index is missing that tells what its {counted(len(found.names), 'part')} hold"
+    return None
+
+
+def _unknown(facts: ModelFacts, lacking: str | None) -> str | None:
+    """Why nobody can tell of the weights here, in words; None where somebody can."""
+    if facts.weights.kind == "unknown":
+        return "the index that names its files could not be read"
+    if facts.is_partial and (lacking is not None or facts.weights.kind not in ("safetensors", "pickle")):
+        return "the cache does not hold all of them"
     return None
 
 
