@@ -137,7 +137,12 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     card = text_of(CARD) if CARD in files else ""
     return {
         "files": files,
-        "weights": weight_files_of(_of_its_parts(files, index, index_file), index_file=index_file, shards_of=shards_of),
+        "weights": weight_files_of(
+            _of_its_parts(files, index, index_file),
+            index_file=index_file,
+            named=named if isinstance(named := (index or {}).get("transformers_weights"), str) else None,
+            shards_of=shards_of,
+        ),
         "index": index,
         "index_fault": index_fault,
         "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),

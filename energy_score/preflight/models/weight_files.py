@@ -39,13 +39,19 @@ class WeightFiles:
         return self.kind in ("safetensors", "pickle") and any(map(_SHARD.fullmatch, self.names))
 
 
-def weight_files_of(files: Iterable[str], *, index_file: str, shards_of: ShardsOf = lambda _: None) -> WeightFiles:
+def weight_files_of(
+    files: Iterable[str], *, index_file: str, named: str | None = None, shards_of: ShardsOf = lambda _: None
+) -> WeightFiles:
     """The weights among ``files``, safetensors before pickles, as the libraries prefer them.
 
-    Parts may have any names, and those of an earlier upload may lie beside them: ``shards_of`` is asked where the names
-    alone do not tell one whole series. ``unknown`` is the kind of weights whose index cannot be read.
+    ``named`` is the file, or index, that the config itself names (transformers_weights). Parts may have any names, and
+    those of an earlier upload may lie beside them: ``shards_of`` is asked where the names alone do not tell one whole
+    series. ``unknown`` is the kind of weights whose index cannot be read.
     """
     names = sorted(files)
+    if named is not None:
+        wanted = shards_of(named) if named.endswith(INDEX_ENDING) and named in names else (named,)
+        return WeightFiles("unknown") if wanted is None else _wanted_of(wanted, names, "safetensors")
     parts = _PARTS if index_file != "config.json" else _ROOT
     if parts == _ROOT and (indexed := _whole_or_indexed(names, shards_of)) is not None:
         return indexed
@@ -75,9 +81,13 @@ def _whole_or_indexed(names: Collection[str], shards_of: ShardsOf) -> WeightFile
             wanted = shards_of(index)
             if wanted is None:
                 return WeightFiles("unknown", found)
-            there = tuple(sorted(name for name in wanted if name in names))
-            return WeightFiles(kind, there, tuple(sorted(set(wanted) - set(there))))
+            return _wanted_of(wanted, names, kind)
     return None
+
+
+def _wanted_of(wanted: Collection[str], names: Collection[str], kind: Kind) -> WeightFiles:
+    there = tuple(sorted(name for name in wanted if name in names))
+    return WeightFiles(kind, there, tuple(sorted(set(wanted) - set(there))))
 
 
 def _matching(names: Iterable[str], pattern: str) -> tuple[str, ...]:

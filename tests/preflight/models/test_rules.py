@@ -255,6 +255,18 @@ def test_shards_are_numbered_in_whatever_way(names: list[str], missing: list[str
     assert (without_index.kind, without_index.missing) == ("safetensors", tuple(missing))
 
 
+def test_a_config_may_name_its_weights_itself() -> None:
+    files = ["model.safetensors", "own.safetensors", "own.safetensors.index.json"]
+
+    def named(name: str, *shards: str) -> WeightFiles:
+        return weight_files_of(files, index_file="config.json", named=name, shards_of=lambda _: shards or None)
+
+    assert named("own.safetensors") == WeightFiles("safetensors", ("own.safetensors",))
+    assert named("own.safetensors.index.json", *files[:2]).names == ("model.safetensors", "own.safetensors")
+    assert named("other.safetensors").missing == ("other.safetensors",)
+    assert named("own.safetensors.index.json").kind == "unknown"
+
+
 def test_packed_weights_of_unknown_bits_are_said_to_be_packed() -> None:
     facts = {"index": {"quantization_config": {"quant_method": "bitnet"}}, "tensors": (Tensor("w", "U8", 1, 1),)}
     assert found("parameters", question(facts=facts)).found == "unknown: the weights are packed (bitnet, unknown bits)"
