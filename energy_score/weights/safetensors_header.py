@@ -38,7 +38,11 @@ def read_tensors(file: Path) -> tuple[Tensor, ...]:
         length = int.from_bytes(start, "little")
         if length > _HEADER_MAX_BYTES:
             raise ValueError(f"{file.name}: no safetensors header")
-        header = parsed(stream.read(length))
+        content = stream.read(length)
+    try:
+        header = parsed(content)
+    except ValueError as error:
+        raise ValueError(f"{file.name}: its head cannot be read: {error}") from error
     if not isinstance(header, dict):
         raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - a fault of the file, not of a call
     return tensors_of(header)

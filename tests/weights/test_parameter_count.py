@@ -84,7 +84,7 @@ def test_packed_weights_of_unknown_bits_have_an_unknown_number() -> None:
 )
 def test_a_file_with_another_head_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"model\.safetensors: |a tensor without"):
         read_tensors(tmp_path / "model.safetensors")
 
 
