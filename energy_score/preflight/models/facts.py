@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from energy_score.contract.foreign_json import parsed
-from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
 from energy_score.weights.quantization import Quantization, quantization_of
 from energy_score.weights.safetensors_header import Tensor
+from energy_score.weights.weight_files import WeightFiles, shards_in, weight_files_of
 
 Where = Literal["hub", "cache", "folder"]
 # Why nothing more is known: there is none, no such revision, the Hub keeps it back, or nobody could be asked.
@@ -130,8 +130,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
             index_fault = f"{index_file} cannot be read: {error}"
 
     def shards_of(name: str) -> Collection[str] | None:
-        parts = (_tolerant_json_of(None if refused else text_of(name)) or {}).get("weight_map")
-        return {part for part in parts.values() if isinstance(part, str)} if isinstance(parts, dict) else None
+        return shards_in("" if refused else text_of(name) or "")
 
     # The card of a gated model may be readable where nothing else is.
     card = text_of(CARD) if CARD in files else ""

@@ -12,8 +12,8 @@ from energy_score.preflight.models.finding import Finding, refusal_of
 from energy_score.preflight.models.judgement import RULES, findings_of
 from energy_score.preflight.models.rules.rule import Question, gigabytes
 from energy_score.preflight.models.surroundings import ELSEWHERE, Surroundings, known_model_types
-from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
 from energy_score.weights.safetensors_header import Tensor
+from energy_score.weights.weight_files import WeightFiles, weight_files_of
 from tests.record_factory import H100, make_config, make_spec
 
 CONSUMER = Gpu(uuid="GPU-1", name="NVIDIA GeForce RTX 4090", memory_mib=24564)

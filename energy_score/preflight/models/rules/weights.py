@@ -5,9 +5,9 @@ from energy_score.contract.plain_text import counted
 from energy_score.preflight.models.facts import ModelFacts
 from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question, parameters_text
-from energy_score.preflight.models.weight_files import INDEX_ENDING
 from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.weights.parameter_count import parameter_count_of
+from energy_score.weights.weight_files import INDEX_ENDING
 
 # Source: METHOD.md, "Before a model is run or submitted", after the seed on submission: 100 B in 16 bits, else 140 B
 # times what quantization saves. "GPTQ: varies by bits" is 16 / bits, which gives 2 at 8 bits and 4 at 4 (decision 12).

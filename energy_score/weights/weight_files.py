@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from energy_score.contract.foreign_json import parsed
+
 Kind = Literal["safetensors", "pickle", "adapter", "gguf", "other", "none", "unknown"]
 # The files that an index names; None where it cannot be read.
 ShardsOf = Callable[[str], Collection[str] | None]
@@ -66,6 +68,15 @@ def weight_files_of(
         return WeightFiles("gguf", tuple(name for name in names if name.endswith(".gguf")))
     others = tuple(name for name in names if name.endswith(_OTHER))
     return WeightFiles("other", others) if others else WeightFiles()
+
+
+def shards_in(index: str) -> Collection[str] | None:
+    """The files that the text of an index names; None where it names none."""
+    try:
+        parts = parsed(index)["weight_map"]
+        return {part for part in parts.values() if isinstance(part, str)} or None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
 def _whole_or_indexed(names: Collection[str], shards_of: ShardsOf) -> WeightFiles | None:
