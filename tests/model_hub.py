@@ -7,10 +7,12 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -160,6 +162,12 @@ def model_hub(models: Mapping[str, HubModel]) -> Iterator[ModelHub]:
 
     with serving(Handler) as hub.address:
         yield hub
+
+
+def write_weights(file: Path, weights: tuple[bytes, int]) -> None:
+    """A file with such a head, as large as it says; nothing of the rest takes room on the disk."""
+    file.write_bytes(weights[0])
+    os.truncate(file, weights[1])
 
 
 def head(**tensors: tuple[str, list[int]]) -> tuple[bytes, int]:

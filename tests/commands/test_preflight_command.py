@@ -1,6 +1,7 @@
 """Facts about the command, on a model that lies in a folder."""
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from energy_score.commands.preflight import command
 from energy_score.preflight.models.facts import Model
 from energy_score.preflight.models.loading import LoadResult
 from tests.model_cases import CARD, SMALL
-from tests.model_hub import head
+from tests.model_hub import head, write_weights
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(sys.modules, "transformers", None)
     for name, data in SMALL.items():
         (tmp_path / name).write_bytes(data)
-    (tmp_path / "model.safetensors").write_bytes(head(w=("BF16", [10**9]))[0])
+    write_weights(tmp_path / "model.safetensors", head(w=("BF16", [10**9])))
     return tmp_path
 
 
@@ -46,6 +47,13 @@ def test_json_is_a_list_of_rows_alone_on_standard_output(folder: Path) -> None:
     assert code == 1
     assert (row["model"], row["task"], row["can_run"], row["status"]) == (str(folder), "text_gen", False, "fail")
     assert {tuple(one) for one in row["findings"]} == {("rule", "status", "found", "remedy", "bars_run")}
+
+
+def test_weights_whose_copy_was_broken_off_are_damaged(folder: Path) -> None:
+    os.truncate(folder / "model.safetensors", 10**6)
+    code, told, _ = run(str(folder), "--output-dir", str(folder))
+    assert code == 1
+    assert "  fail  weights        model.safetensors: 1000000 bytes, and its tensors alone have 2000000000" in told
 
 
 def test_a_model_with_a_published_score_is_told(folder: Path) -> None:

@@ -49,6 +49,15 @@ def _tensors_of(files: list[Path], kind: str) -> tuple[tuple[Tensor, ...] | None
     if kind != "safetensors":
         return None, None
     try:
-        return tuple(tensor for file in files for tensor in read_tensors(file)), None
+        return tuple(tensor for file in files for tensor in _whole_tensors(file)), None
     except (OSError, ValueError) as error:
         return None, str(error)
+
+
+def _whole_tensors(file: Path) -> tuple[Tensor, ...]:
+    """The tensors of ``file``; ValueError where a copy of it was broken off: its head alone does not show that."""
+    tensors = read_tensors(file)
+    needed, size = sum(tensor.stored_bytes for tensor in tensors), file.stat().st_size
+    if size < needed:
+        raise ValueError(f"{file.name}: {size} bytes, and its tensors alone have {needed}: a copy that was broken off")
+    return tensors

@@ -15,7 +15,7 @@ from energy_score.commands.preflight import command
 from energy_score.preflight.models.facts import Model
 from energy_score.preflight.models.reading import hub_absence, read_models
 from tests.model_cases import CASES, GOOD, SMALL, hub_models
-from tests.model_hub import COMMIT, Answer, ModelHub, model_hub
+from tests.model_hub import COMMIT, Answer, ModelHub, head, model_hub, write_weights
 from tests.preflight.models.conftest import ask
 from tests.stand_in_server import silent, unused_port
 
@@ -142,7 +142,7 @@ def test_offline_the_cached_files_are_judged_and_what_is_missing_is_unknown(
     [facts] = read_models([model("good")], hub="offline", limit_s=5).values()
     assert (facts.where, facts.commit, facts.cached, facts.download_bytes) == ("cache", COMMIT, False, None)
     assert (facts.index or {})["model_type"] == "llama"
-    (snapshot / "model.safetensors").write_bytes(GOOD.files["model.safetensors"])
+    write_weights(snapshot / "model.safetensors", head(weight=("BF16", [7 * 10**9])))
     [facts] = read_models([model("good", COMMIT)], hub="offline", limit_s=5).values()
     assert facts.cached
     assert facts.tensors is not None

@@ -9,7 +9,7 @@ import pytest
 from energy_score.preflight.models.facts import Model
 from energy_score.preflight.models.folder import read_cache, read_folder
 from tests.model_cases import as_json
-from tests.model_hub import COMMIT, head
+from tests.model_hub import COMMIT, head, write_weights
 
 INDEX = {
     "_class_name": "StableDiffusionXLPipeline", "_diffusers_version": "0.19.0", "force_zeros": True,
@@ -26,7 +26,7 @@ WEIGHTS = {
 def pipeline(folder: Path) -> Path:
     for name, count in WEIGHTS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(head(w=("F32", [count]))[0])
+        write_weights(folder / name, head(w=("F32", [count])))
     (folder / "model_index.json").write_bytes(as_json(INDEX))
     return folder
 
