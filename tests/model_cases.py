@@ -68,6 +68,14 @@ SHARDS = {
 }
 
 
+EARLIER_SHARDS = {f"model-{number:05}-of-00002.safetensors": head(old=("BF16", [BILLION])) for number in (1, 2)}
+INDEX = "model.safetensors.index.json"
+
+
+def index_of(shards: Mapping[str, object]) -> bytes:
+    return as_json({"metadata": {}, "weight_map": {f"w{at}": name for at, name in enumerate(shards)}})
+
+
 @dataclass(frozen=True)
 class Case:
     """A repository, how it is asked about, and what must be found: the rules that do not pass, with their status.
@@ -99,14 +107,21 @@ CASES: dict[str, Case] = {
             "access": "fail",
             "config": "warn",
             "chat_template": "warn",
+            "memory": "warn",
         },
         ("access",),
     ),
     "private-with-access": Case(replace(GOOD, private=True), {"exists": "fail"}, token=True),
     "private-without": Case(replace(GOOD, private=True), {"exists": "fail"}, ("exists",)),
-    "sharded": Case(model(weights=SHARDS)),
+    "sharded": Case(model(weights=SHARDS, files={INDEX: index_of(SHARDS)})),
+    "index-missing": Case(model(weights=SHARDS), {"weights": "fail"}, ("weights",)),
+    # Parts of an earlier upload lie beside those that are loaded.
+    "shards-by-index": Case(model(weights=SHARDS | EARLIER_SHARDS, files={INDEX: index_of(SHARDS)})),
     "shard-missing": Case(
-        model(weights={name: shard for name, shard in SHARDS.items() if "00002" not in name}),
+        model(
+            weights={name: shard for name, shard in SHARDS.items() if "00002" not in name},
+            files={INDEX: index_of(SHARDS)},
+        ),
         {"weights": "fail"},
         ("weights",),
     ),
@@ -216,8 +231,10 @@ CASES: dict[str, Case] = {
     "too-large": Case(model(billions=101), {"size_limit": "fail"}, model_class="C"),
     "class-mismatch": Case(model(billions=30), {"class": "fail", "memory": "warn"}),
     "disk-too-small": Case(model(sizes={"model.safetensors": 10**17}), {"disk": "fail"}, ("disk",)),
-    "broken-config": Case(model(files={"config.json": b'{"model_type": '}), {"config": "fail"}, ("config",)),
-    "config-no-object": Case(model(files={"config.json": b"[]"}), {"config": "fail"}, ("config",)),
+    "broken-config": Case(
+        model(files={"config.json": b'{"model_type": '}), {"config": "fail", "memory": "warn"}, ("config",)
+    ),
+    "config-no-object": Case(model(files={"config.json": b"[]"}), {"config": "fail", "memory": "warn"}, ("config",)),
     "broken-head": Case(
         model(weights={"model.safetensors": (b"\xff" * 16, 16)}),
         {"parameters": "warn", "size_limit": "warn", "class": "warn", "memory": "warn"},

@@ -7,10 +7,12 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -83,7 +85,7 @@ def _of_api(name: str, model: HubModel, what: str | None, target: str) -> Answer
     if what == "tree":
         return _error(404, "EntryNotFound")
     siblings = [
-        {"rfilename": file, **({"size": model.sizes.get(file, len(data))} if "blobs=" in target else {})}
+        {"rfilename": file, **(_blob_of(file, data, model) if "blobs=" in target else {})}
         for file, data in model.files.items()
     ]
     info: dict[str, Any] = {
@@ -93,6 +95,14 @@ def _of_api(name: str, model: HubModel, what: str | None, target: str) -> Answer
     if model.counts is not None:
         info["safetensors"] = {"parameters": model.counts, "total": sum(model.counts.values())}
     return Answer(200, json.dumps(info).encode())
+
+
+def _blob_of(file: str, data: bytes, model: HubModel) -> dict[str, Any]:
+    """What the Hub says of a file's content; of weights, which lie in its large storage, their hash too."""
+    size = model.sizes.get(file, len(data))
+    if not file.endswith((".safetensors", ".bin")):
+        return {"size": size}
+    return {"size": size, "lfs": {"sha256": hashlib.sha256(data).hexdigest(), "size": size, "pointerSize": 135}}
 
 
 def _of_file(model: HubModel, file: str, token: str | None) -> Answer:
@@ -152,6 +162,12 @@ def model_hub(models: Mapping[str, HubModel]) -> Iterator[ModelHub]:
 
     with serving(Handler) as hub.address:
         yield hub
+
+
+def write_weights(file: Path, weights: tuple[bytes, int]) -> None:
+    """A file with such a head, as large as it says; nothing of the rest takes room on the disk."""
+    file.write_bytes(weights[0])
+    os.truncate(file, weights[1])
 
 
 def head(**tensors: tuple[str, list[int]]) -> tuple[bytes, int]:

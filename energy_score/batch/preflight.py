@@ -41,12 +41,15 @@ def preflighted(
         and spec.endpoint is None
         and is_to_do(planned)
     }
-    of_hub = {model for _, _, model in asked.values() if model.path is None}
+    of_hub = dict.fromkeys(model for _, _, model in asked.values() if model.path is None)
     absence = hub_absence() if of_hub else None
     facts = read_models((model for _, _, model in asked.values()), hub=absence, limit_s=_LIMIT_S)
     notes: dict[str, None] = {}
     if absence is not None:
         notes[f"preflight: the Hub was not asked ({absence}); {_many(len(of_hub), 'model')} judged by its cache"] = None
+    elif silent := [model for model in of_hub if _is_unanswered(facts[model])]:
+        about = silent[0].model_id if len(silent) == 1 else f"{len(silent)} models, {silent[0].model_id} the first"
+        notes[f"preflight: no answer of the Hub about {about} ({facts[silent[0]].detail}); judged by the cache"] = None
     refusals = {}
     for name, (planned, spec, model) in asked.items():
         findings = findings_of(Question(facts[model], planned.config, spec, here))
@@ -64,6 +67,10 @@ def preflighted(
         for planned in plan
     ]
     return Preflight(refused, tuple(notes))
+
+
+def _is_unanswered(facts: ModelFacts) -> bool:
+    return facts.absence == "unknown" or facts.where == "cache"
 
 
 def _of_the_disk(facts: Sequence[ModelFacts], here: Surroundings) -> Sequence[str]:

@@ -128,7 +128,7 @@ def judged(
     asked = {planned.name: model_asked(planned.spec) for planned in plan if planned.spec is not None}
     facts = read_models(asked.values(), hub=absence, limit_s=_LIMIT_S)
     loadable = {
-        model: (task_run_like(planned.spec).name, facts[model].commit)
+        (model, task_run_like(planned.spec).name): facts[model].commit
         for planned in plan
         if planned.spec is not None
         and (model := asked[planned.name])
@@ -142,7 +142,7 @@ def judged(
             yield Judged(planned, None, [refused.safe()])
             continue
         model = asked[planned.name]
-        around = replace(here, loaded=loaded.get(model))
+        around = replace(here, loaded=loaded.get((model, task_run_like(planned.spec).name)))
         question = Question(facts[model], planned.config, planned.spec, around)
         yield Judged(planned, facts[model], findings_of(question))
 

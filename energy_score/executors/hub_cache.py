@@ -34,9 +34,18 @@ def is_model_cached(model_id: str, revision: str | None) -> bool:
         return False
 
 
+def cached_blobs(model_id: str) -> Path:
+    """Where the cache keeps what files of any commit of the model hold, large ones by the SHA-256 of it."""
+    return _repository(model_id) / "blobs"
+
+
+def _repository(model_id: str) -> Path:
+    return hub_cache() / f"models--{model_id.replace('/', '--')}"
+
+
 def cached_snapshot(model_id: str, revision: str | None) -> Path | None:
     """The folder of what the cache holds of ``revision`` (as above), whole or not; None where it holds nothing."""
-    repository = hub_cache() / f"models--{model_id.replace('/', '--')}"
+    repository = _repository(model_id)
     revision = revision or "main"
     try:
         is_commit = _COMMIT.fullmatch(revision) and (repository / "snapshots" / revision).is_dir()

@@ -8,6 +8,7 @@ from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import Dtype, RunSpec
 from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.weights.safetensors_header import read_tensors
+from energy_score.weights.weight_files import shards_in, weight_files_of
 
 # Source: the methodology's Table 2: class C is more than one GPU's 80 GB.
 _CLASS_C_LEAST = 2
@@ -38,9 +39,18 @@ def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
 
 
 def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
-    """What the safetensors files in ``folder`` take once loaded in ``dtype``; None where there are none to read."""
-    files = sorted(folder.glob("*.safetensors"))
+    """What the safetensors of the model in ``folder`` take once loaded in ``dtype``; None where there are none to read.
+
+    Those that a run loads: the same weights may lie beside them in another layout (consolidated.safetensors).
+    """
     try:
-        return sum(loaded_bytes_of(read_tensors(file), dtype) for file in files) if files else None
+        names = [path.name for path in folder.iterdir()]
+        found = weight_files_of(
+            names, index_file="config.json",
+            shards_of=lambda index: shards_in((folder / index).read_text(encoding="utf-8", errors="replace")),
+        )  # fmt: skip
+        if found.kind != "safetensors":
+            return None
+        return sum(loaded_bytes_of(read_tensors(folder / name), dtype) for name in found.names)
     except (OSError, ValueError):  # a damaged file: loading it will say so
         return None

@@ -14,6 +14,8 @@ _NO_PARAMETERS = (
     ".weight_scale_inv", ".input_scale", ".weight_zero_point", ".weight_g_idx", ".weight_shape", "_scales",
 )  # fmt: skip
 _QUANT_STATE = ".quant_state."
+# Those of one method whose names mean something else elsewhere.
+_NO_PARAMETERS_OF_METHOD = {"hqq": (".scale", ".zero")}
 
 
 def parameter_count_of(tensors: Iterable[Tensor], quantization: Quantization | None) -> int | None:
@@ -21,8 +23,9 @@ def parameter_count_of(tensors: Iterable[Tensor], quantization: Quantization | N
     if quantization is None:
         return sum(tensor.element_count for tensor in tensors)
     count = 0
+    helping = _NO_PARAMETERS + _NO_PARAMETERS_OF_METHOD.get(quantization.method, ())
     for tensor in tensors:
-        if tensor.name.endswith(_NO_PARAMETERS) or _QUANT_STATE in tensor.name:
+        if tensor.name.endswith(helping) or _QUANT_STATE in tensor.name:
             continue
         width = _BITS_OF_INTEGER.get(tensor.dtype)
         if width is None:

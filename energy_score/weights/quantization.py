@@ -17,7 +17,7 @@ class Quantization(NamedTuple):
 
     def __str__(self) -> str:
         """As a reader knows it: ``gptq, 4 bit``."""
-        return f"{self.method}, {self.bits or 'an unknown number of'} bit"
+        return f"{self.method}, {'unknown bits' if self.bits is None else f'{self.bits} bit'}"
 
 
 def quantization_of(config: Mapping[str, Any]) -> Quantization | None:
@@ -34,11 +34,11 @@ def _bits_of(method: str, stated: Mapping[str, Any]) -> int | None:
     if method == "bitsandbytes" or "load_in_4bit" in stated or "load_in_8bit" in stated:
         four, eight = (stated.get(f"load_in_{bits}bit") or stated.get(f"_load_in_{bits}bit") for bits in ("4", "8"))
         return 4 if four else 8 if eight else None
-    return _BITS_OF_METHOD.get(method) or _first_bits(stated)
+    return _BITS_OF_METHOD.get(method) or _bits_in(stated)
 
 
-def _first_bits(stated: object) -> int | None:
-    """The least number of bits among the keys that the methods use, at whatever depth."""
+def _bits_in(stated: object) -> int | None:
+    """The bits among the keys that the methods use, at whatever depth; None also where parts have different ones."""
     if isinstance(stated, bool):
         return None
     if isinstance(stated, int):
@@ -56,4 +56,5 @@ def _first_bits(stated: object) -> int | None:
         for group in groups.values()
         if isinstance(group, dict)
     )
-    return min((bits for part in (*inner, *groups) if (bits := _first_bits(part)) is not None), default=None)
+    found = {bits for part in (*inner, *groups) if (bits := _bits_in(part)) is not None}
+    return found.pop() if len(found) == 1 else None

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from energy_score.contract.foreign_json import parsed
 
 _HEADER_MAX_BYTES = 100_000_000  # the format's own limit
+_POINTER = b"version "  # how each begins that a clone without LFS leaves; as a length it is far above the limit
 _METADATA = "__metadata__"
 
 
@@ -31,10 +32,17 @@ def read_tensors(file: Path) -> tuple[Tensor, ...]:
         ValueError: it is no safetensors file.
     """
     with file.open("rb") as stream:
-        length = int.from_bytes(stream.read(8), "little")
+        start = stream.read(8)
+        if start == _POINTER:
+            raise ValueError(f"{file.name}: Git LFS's pointer in place of the weights; git lfs pull fetches them")
+        length = int.from_bytes(start, "little")
         if length > _HEADER_MAX_BYTES:
             raise ValueError(f"{file.name}: no safetensors header")
-        header = parsed(stream.read(length))
+        content = stream.read(length)
+    try:
+        header = parsed(content)
+    except ValueError as error:
+        raise ValueError(f"{file.name}: its head cannot be read: {error}") from error
     if not isinstance(header, dict):
         raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - a fault of the file, not of a call
     return tensors_of(header)
@@ -52,4 +60,6 @@ def _tensor(name: str, entry: Mapping[str, Any]) -> Tensor:
     (first, last), shape, dtype = entry["data_offsets"], entry["shape"], entry["dtype"]
     if not isinstance(dtype, str) or any(type(number) is not int for number in (first, last, *shape)):
         raise ValueError(name)
+    if min(first, last - first, *shape) < 0:
+        raise ValueError(f"{name} with a negative size")
     return Tensor(name, dtype, prod(shape), last - first)

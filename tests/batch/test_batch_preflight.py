@@ -7,10 +7,15 @@ import pytest
 from energy_score.batch.plan import PlannedRun
 from energy_score.batch.preflight import preflighted
 from energy_score.contract.run_spec import PromptPlan
+from energy_score.preflight.models.facts import Model
+from energy_score.preflight.models.judgement import findings_of
+from energy_score.preflight.models.reading import read_models
+from energy_score.preflight.models.rules.rule import Question
 from energy_score.preflight.models.surroundings import Surroundings
 from tests.model_cases import hub_models
 from tests.model_hub import model_hub
 from tests.preflight.models.conftest import ask
+from tests.preflight.models.test_absence import cached
 from tests.record_factory import make_config, make_spec
 
 HERE = Surroundings(model_types=frozenset({"llama"}), free_bytes=10**12)
@@ -34,7 +39,10 @@ def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_no
     assert set(refused) == {"missing", "adapter", "own-code", "gated-without"}
     assert all((text or "").startswith("my.csv:2: preflight: ") for text in refused.values())
     assert all("(--no-preflight runs it all the same)" in (text or "") for text in refused.values())
-    assert found.notes == ("preflight: lab/no-card would not be accepted as a submission: card, licence",)
+    assert found.notes == (
+        "preflight: no answer of the Hub about lab/server-error (the Hub answered 500); judged by the cache",
+        "preflight: lab/no-card would not be accepted as a submission: card, licence",
+    )
 
 
 def test_rows_that_are_done_ask_a_server_or_are_another_packages_are_not_looked_at(
@@ -70,3 +78,22 @@ def test_one_request_serves_every_row_of_a_model(tmp_path: Path, monkeypatch: py
         rows = [planned("lab/good", reasoning_state=state) for state in ("", "Off", "On")]
         preflighted(rows, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
         assert sum("/api/models/lab/good" in request for request in hub.requests) == 1
+
+
+@pytest.mark.parametrize("files", [(), ("tokenizer.json",), ("config.json", "tokenizer.json", "tokenizer_config.json")])
+def test_a_hub_that_does_not_answer_refuses_nothing_that_the_cache_has_in_part(
+    files: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = cached(tmp_path, "server-error")
+    for file in snapshot.iterdir():
+        if file.name not in files:
+            file.unlink()
+    plan = [planned("lab/server-error", prompt_plan=PromptPlan(chat_template_kwargs={"enable_thinking": False}))]
+    with model_hub(hub_models()) as hub:
+        ask(monkeypatch, hub.address, tmp_path)
+        found = preflighted(plan, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
+        [facts] = read_models([Model("lab/server-error", None, None, "config.json")], hub=None, limit_s=5).values()
+    assert list(found.plan) == plan
+    assert len(found.notes) == 1
+    findings = findings_of(Question(facts, plan[0].config, make_spec(), HERE))
+    assert [one.name for one in findings if one.status == "fail"] == []

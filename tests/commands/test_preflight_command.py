@@ -1,15 +1,19 @@
 """Facts about the command, on a model that lies in a folder."""
 
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from energy_score.commands.preflight import command
+from energy_score.preflight.models.facts import Model
+from energy_score.preflight.models.loading import LoadResult
 from tests.model_cases import CARD, SMALL
-from tests.model_hub import head
+from tests.model_hub import head, write_weights
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setitem(sys.modules, "transformers", None)
     for name, data in SMALL.items():
         (tmp_path / name).write_bytes(data)
-    (tmp_path / "model.safetensors").write_bytes(head(w=("BF16", [10**9]))[0])
+    write_weights(tmp_path / "model.safetensors", head(w=("BF16", [10**9])))
     return tmp_path
 
 
@@ -45,6 +49,13 @@ def test_json_is_a_list_of_rows_alone_on_standard_output(folder: Path) -> None:
     assert {tuple(one) for one in row["findings"]} == {("rule", "status", "found", "remedy", "bars_run")}
 
 
+def test_weights_whose_copy_was_broken_off_are_damaged(folder: Path) -> None:
+    os.truncate(folder / "model.safetensors", 10**6)
+    code, told, _ = run(str(folder), "--output-dir", str(folder))
+    assert code == 1
+    assert "  fail  weights        model.safetensors: 1000000 bytes, and its tensors alone have 2000000000" in told
+
+
 def test_a_model_with_a_published_score_is_told(folder: Path) -> None:
     (folder / "README.md").write_text(CARD)
     sheet = folder / "sheet.csv"
@@ -53,6 +64,19 @@ def test_a_model_with_a_published_score_is_told(folder: Path) -> None:
     code, told, _ = run("--csv", str(sheet), "--output-dir", str(folder))
     assert code == 3  # offline, as all tests are
     assert "has a score already: 2025-02.json:" in told
+
+
+def test_a_model_of_two_tasks_is_loaded_for_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def results(wanted: Mapping[tuple[Model, str], str | None]) -> dict[tuple[Model, str], LoadResult]:
+        return {asked: LoadResult(fault=f"no {asked[1]}") for asked in wanted}
+
+    monkeypatch.setattr("energy_score.preflight.models.loading.load_results", results)
+    sheet = folder / "sheet.csv"
+    rows = f"{folder},1,A,text_gen,,\n{folder},1,,image_captioning,,\n"
+    sheet.write_text(f"Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template\n{rows}")
+    _, told, _ = run("--csv", str(sheet), "--output-dir", str(folder), "--json")
+    loads = [next(one["found"] for one in row["findings"] if one["rule"] == "loads") for row in json.loads(told)]
+    assert loads == ["no text_gen", "no image_captioning"]
 
 
 @pytest.mark.parametrize(

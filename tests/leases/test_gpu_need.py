@@ -48,6 +48,19 @@ def test_class_c_gets_the_fewest_gpus_that_hold_its_weights(
     assert need(model(tmp_path, weight=(stored, gigabytes * 10**9))) == gpus
 
 
+def test_weights_that_lie_there_twice_count_once(tmp_path: Path) -> None:
+    whole = (model(tmp_path, weight=("BF16", 140 * 10**9)) / "model.safetensors").read_bytes()
+    (tmp_path / "consolidated.safetensors").write_bytes(whole)  # as Mistral's repositories have it
+    assert need(tmp_path) == 2
+    (tmp_path / "model.safetensors").rename(tmp_path / "model-1-of-1.safetensors")
+    (tmp_path / "model-1-of-2.safetensors").write_bytes(whole)  # of an earlier upload
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"weight": "model-1-of-1.safetensors"}}))
+    assert need(tmp_path) == 2
+    index.write_text("{")
+    assert need(tmp_path) == 8  # unknown
+
+
 def test_a_size_that_nothing_tells_gets_all_of_them(tmp_path: Path) -> None:
     assert need(None) == 8
     (tmp_path / "model.safetensors").write_bytes(b"no header")

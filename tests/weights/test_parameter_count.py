@@ -26,6 +26,14 @@ from energy_score.weights.safetensors_header import Tensor, read_tensors
             {"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights": {"num_bits": 8}}}},
             ("compressed-tensors", 8),
         ),
+        # Parts of different width: packed ones do not tell which they are of.
+        (
+            {
+                "quant_method": "compressed-tensors",
+                "config_groups": {"a": {"weights": {"num_bits": 4}}, "b": {"weights": {"num_bits": 8}}},
+            },
+            ("compressed-tensors", None),
+        ),
         ({"quant_method": "aqlm", "num_codebooks": 1}, ("aqlm", None)),
         ({"bits": True}, ("unknown method", None)),
     ],
@@ -54,6 +62,12 @@ def test_what_only_helps_to_unpack_is_no_parameter() -> None:
     assert parameter_count_of(tensors, Quantization("gptq", 3)) == 10673
 
 
+def test_the_scales_of_hqq_are_told_by_the_method() -> None:
+    tensors = [Tensor("l.W_q", "U8", 1000, 1000), Tensor("l.scale", "F16", 30, 60), Tensor("l.zero", "F16", 30, 60)]
+    assert parameter_count_of(tensors, Quantization("hqq", 4)) == 2000
+    assert parameter_count_of(tensors, Quantization("other", 4)) == 2060
+
+
 def test_packed_weights_of_unknown_bits_have_an_unknown_number() -> None:
     assert parameter_count_of([Tensor("l.codes", "I16", 10, 20)], Quantization("aqlm", None)) is None
     assert parameter_count_of([Tensor("l.weight", "F8_E4M3", 10, 10)], Quantization("some", None)) == 10
@@ -70,5 +84,12 @@ def test_packed_weights_of_unknown_bits_have_an_unknown_number() -> None:
 )
 def test_a_file_with_another_head_is_said_to_be_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(ValueError, match=r"."):
+    with pytest.raises(ValueError, match=r"model\.safetensors: |a tensor without"):
         read_tensors(tmp_path / "model.safetensors")
+
+
+def test_a_clone_without_lfs_is_told_what_it_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n")
+    with pytest.raises(ValueError, match="git lfs pull"):
+        read_tensors(file)

@@ -1,13 +1,13 @@
 """What was read of one model: the Hub's answer or a folder's files, and nothing judged yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from energy_score.contract.foreign_json import parsed
-from energy_score.preflight.models.weight_files import WeightFiles, weight_files_of
 from energy_score.weights.quantization import Quantization, quantization_of
 from energy_score.weights.safetensors_header import Tensor
+from energy_score.weights.weight_files import WeightFiles, shards_in, weight_files_of
 
 Where = Literal["hub", "cache", "folder"]
 # Why nothing more is known: there is none, no such revision, the Hub keeps it back, or nobody could be asked.
@@ -16,7 +16,8 @@ Absence = Literal["missing", "revision", "disabled", "unknown"]
 CARD = "README.md"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 ADAPTER = "adapter_config.json"
-_TEMPLATE_FILES = ("chat_template.jinja", "chat_template.json")
+# Those that a tokenizer reads; chat_template.json is a processor's alone.
+_TEMPLATE_FILES = ("chat_template.jinja", "additional_chat_templates/default.jinja")
 
 
 class UnreadableError(Exception):
@@ -28,7 +29,7 @@ class UnreadableError(Exception):
 
 
 Read = Callable[[str], str]
-_TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
+TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class ModelFacts:
     download_bytes: int | None = None
 
     @property
+    def is_partial(self) -> bool:
+        """Whether these are of a copy in the cache that lacks some of it: what it lacks, the Hub may have."""
+        return self.where == "cache" and not self.cached
+
+    @property
     def quantization(self) -> Quantization | None:
         """As the config states it."""
         return quantization_of(self.index or {})
@@ -81,7 +87,7 @@ class ModelFacts:
         if any(name in self.files for name in _TEMPLATE_FILES):
             return True
         if TOKENIZER_CONFIG not in self.files:
-            return False
+            return None if self.is_partial else False
         return None if self.tokenizer_config is None else bool(self.tokenizer_config.get("chat_template"))
 
     @property
@@ -93,12 +99,15 @@ class ModelFacts:
 
 def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
     """The fields of ``ModelFacts`` that any listing of files tells, each text read by ``read``."""
-    refused = False
+    refused, was_read = False, False
 
     def bounded(name: str) -> str:
-        if (files[name] or 0) > _TEXT_MAX_BYTES:
+        nonlocal was_read
+        if (files[name] or 0) > TEXT_MAX_BYTES:
             raise UnreadableError(f"{name} has {files[name]} bytes")
-        return read(name)
+        text = read(name)
+        was_read = was_read or name != CARD
+        return text
 
     def text_of(name: str) -> str | None:
         nonlocal refused
@@ -119,18 +128,39 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
             refused, index_fault = error.is_refused, None if error.is_refused else f"unknown: {error}"
         except ValueError as error:
             index_fault = f"{index_file} cannot be read: {error}"
+
+    def shards_of(name: str) -> Collection[str] | None:
+        return shards_in("" if refused else text_of(name) or "")
+
     # The card of a gated model may be readable where nothing else is.
     card = text_of(CARD) if CARD in files else ""
     return {
         "files": files,
-        "weights": weight_files_of(files, index_file=index_file),
+        "weights": weight_files_of(
+            _of_its_parts(files, index, index_file),
+            index_file=index_file,
+            named=named if isinstance(named := (index or {}).get("transformers_weights"), str) else None,
+            shards_of=shards_of,
+        ),
         "index": index,
         "index_fault": index_fault,
         "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
         "adapter_base": _base_of(_tolerant_json_of(None if refused else text_of(ADAPTER))),
         "card": card,
-        "has_access": not refused,
+        # The listing and the card are given of gated models too.
+        "has_access": False if refused else True if was_read else None,
     }
+
+
+def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index_file: str) -> Collection[str]:
+    """The files of a pipeline without those in folders that its index does not name; any other model's all.
+
+    Each part is a pair of library and class, as in ``"unet": ["diffusers", "UNet2DConditionModel"]``.
+    """
+    if index is None or index_file == "config.json":
+        return files
+    parts = {name for name, value in index.items() if isinstance(value, list) and any(value)}
+    return [name for name in files if "/" not in name or name.partition("/")[0] in parts]
 
 
 def _json_of(text: str) -> Mapping[str, Any]:

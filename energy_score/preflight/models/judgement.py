@@ -36,10 +36,13 @@ _OF_THE_MACHINE = ("exists", "access", "memory", "disk")
 def findings_of(question: Question) -> Sequence[Finding]:
     """What each rule finds of the row, in the list's order; of a model that cannot be read only that.
 
-    Where runs happen on other machines, no rule about this one bars them.
+    Where runs happen on other machines, no rule about this one bars them; none at all does where only a part of the
+    model is known.
     """
     names = RULES if question.facts.absence is None else _WITHOUT_THE_MODEL
     findings = [finding.safe() for name in names if (finding := RULES[name](question)) is not None]
+    if question.facts.is_partial:  # the Hub may have what the copy lacks, and something newer than what it holds
+        return [one._replace(bars_run=False) for one in findings]
     if not question.here.elsewhere:
         return findings
     return [one._replace(bars_run=False) if one.name in _OF_THE_MACHINE else one for one in findings]

@@ -27,9 +27,9 @@ class LoadResult(NamedTuple):
 
 
 def load_results(
-    wanted: Mapping[Model, tuple[str, str | None]], *, limit_s: float = _LIMIT_S
-) -> dict[Model, LoadResult]:
-    """How loading each model without its weights went; the values are its task and its commit."""
+    wanted: Mapping[tuple[Model, str], str | None], *, limit_s: float = _LIMIT_S
+) -> dict[tuple[Model, str], LoadResult]:
+    """How loading each model for a task, without its weights, went; the values are its commits."""
     if not wanted:
         return {}
     if importlib.util.find_spec("transformers") is None:
@@ -39,11 +39,11 @@ def load_results(
         return dict.fromkeys(wanted, missing)
     order = [
         {"location": model.path or model.model_id, "revision": commit, "task": task}
-        for model, (task, commit) in wanted.items()
+        for (model, task), commit in wanted.items()
     ]
     answers = _answers(json.dumps(order), limit_s)
     silent = LoadResult(unknown=f"loading gave no answer within {limit_s:g} s, or its process died")
-    return {model: answers[at] if at < len(answers) else silent for at, model in enumerate(wanted)}
+    return {asked: answers[at] if at < len(answers) else silent for at, asked in enumerate(wanted)}
 
 
 def _answers(order: str, limit_s: float) -> Sequence[LoadResult]:

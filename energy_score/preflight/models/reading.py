@@ -1,12 +1,9 @@
 """Many models read side by side, within one limit of time and with few requests at a time."""
 
+import importlib
 import importlib.util
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from energy_score.preflight import services
@@ -14,6 +11,7 @@ from energy_score.preflight.check import gather
 from energy_score.preflight.models.facts import Model, ModelFacts
 from energy_score.preflight.models.folder import read_cache, read_folder
 from energy_score.preflight.models.hub import HubReader
+from energy_score.preflight.models.side_by_side import started
 
 _AT_A_TIME = 8
 # The Hub's library, and what carries its requests, whose errors are told apart.
@@ -27,6 +25,10 @@ def hub_absence() -> str | None:
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             return f"the package {package} is not installed: pip install -c constraints.txt -e '.[reports]'"
+    try:
+        importlib.import_module("huggingface_hub.constants")
+    except ValueError as error:  # it reads its settings when it is imported
+        return f"a setting of huggingface_hub cannot be read, HF_HUB_ETAG_TIMEOUT perhaps: {error}"
     (check,) = gather({"hub": services.hub_checks}, limit_s=_PROBE_S)
     return None if check.status == "ok" else check.found
 
@@ -37,40 +39,22 @@ def read_models(models: Iterable[Model], *, hub: str | None, limit_s: float) -> 
     ``hub`` is why the Hub is not asked, None where it is (``hub_absence``).
     """
     wanted = list(dict.fromkeys(models))
-    reader = HubReader() if hub is None and any(model.path is None for model in wanted) else None
+    reader = HubReader(limit_s=limit_s) if hub is None and any(model.path is None for model in wanted) else None
 
     def read(model: Model) -> ModelFacts:
         if model.path is not None:
             return read_folder(Path(model.path), index_file=model.index_file)
         return read_cache(model, reason=hub or "") if reader is None else reader.read(model)
 
-    answers = _started(wanted, read)
+    answers = started(wanted, read, at_a_time=_AT_A_TIME)
     end_s = time.monotonic() + limit_s
     facts = {}
     for model, answer in answers.items():
         try:
             facts[model] = answer.result(timeout=max(0.0, end_s - time.monotonic()))
         except TimeoutError:
-            facts[model] = read_cache(model, reason=f"no answer within {limit_s:g} s")
+            silence = f"no answer within {limit_s:g} s"
+            if reader is not None:
+                reader.give_up(silence)
+            facts[model] = read_cache(model, reason=silence)
     return facts
-
-
-def _started(wanted: Iterable[Model], read: Callable[[Model], ModelFacts]) -> dict[Model, Future[ModelFacts]]:
-    """The answers to come, by threads that do not hold up the end of the program: a server may never answer."""
-    answers: dict[Model, Future[ModelFacts]] = {model: Future() for model in wanted}
-    jobs: queue.SimpleQueue[Model] = queue.SimpleQueue()
-    for model in answers:
-        jobs.put(model)
-
-    def work() -> None:
-        with suppress(queue.Empty):
-            while True:
-                model = jobs.get_nowait()
-                try:
-                    answers[model].set_result(read(model))
-                except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
-                    answers[model].set_exception(error)
-
-    for _ in range(min(_AT_A_TIME, len(answers))):
-        threading.Thread(target=work, daemon=True).start()
-    return answers

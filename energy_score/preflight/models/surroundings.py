@@ -70,7 +70,9 @@ def known_model_types() -> frozenset[str] | None:
         for name in ("auto_mappings.py", "configuration_auto.py")
         if (path := Path(folders[0]) / "models" / "auto" / name).exists()
     ]
-    return frozenset(re.findall(r"\(\s*\"([^\"]+)\",\s*\"\w+Config\"", "\n".join(texts))) or None
+    # Most are pairs, ("bert", "BertConfig"); the later ones are entries, "bert": "BertConfig".
+    named = r"\(\s*\"([^\"]+)\",\s*\"\w+Config\"", r"\"([^\"]+)\":\s*\"\w+Config\""
+    return frozenset(name for pattern in named for text in texts for name in re.findall(pattern, text)) or None
 
 
 def transformers_version() -> str:

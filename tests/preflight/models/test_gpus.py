@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.e2e.conftest import ROOT
 from tests.model_cases import SMALL
-from tests.model_hub import head
+from tests.model_hub import head, write_weights
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
 
 
@@ -16,7 +16,7 @@ def test_weights_that_no_visible_gpu_holds_fail(tmp_path: Path, nvml_simulator: 
         folder.mkdir()
         for name, data in SMALL.items():
             (folder / name).write_bytes(data)
-        (folder / "model.safetensors").write_bytes(head(w=("BF16", [billions * 10**9]))[0])
+        write_weights(folder / "model.safetensors", head(w=("BF16", [billions * 10**9])))
     done = subprocess.run(
         [sys.executable, str(ROOT / "batch_runner.py"), "preflight", "./of-41-B", "./of-43-B", "--class", "B"],
         cwd=tmp_path, env=nvml_simulator.environment(HF_HUB_OFFLINE=1, **HOPPER_SENSORS), capture_output=True,

@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from energy_score.preflight.models.facts import TOKENIZER_CONFIG
+from energy_score.preflight.models.facts import TOKENIZER_CONFIG, ModelFacts
 from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question
 from energy_score.preflight.models.surroundings import transformers_version
 
+_ASK_AGAIN = "ask again where the Hub answers"
 _OPT_IN = "Trust Remote Code"
 # A vocabulary of any kind, or code that makes one. Source: transformers, the vocabulary files of its tokenizers.
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "tekken.json", "modules.json", TOKENIZER_CONFIG)
 _VOCABULARY_ENDINGS = (".model", ".tiktoken", ".spm", ".bpe")
 _PREPROCESSORS = ("preprocessor_config.json", "processor_config.json")
+# What transformers knows a config of timm by, which names no model_type.
+_OF_TIMM = "pretrained_cfg"
 _MEDIA_TASKS = ("image_classification", "object_detection", "image_captioning", "asr")
 
 
@@ -20,9 +23,13 @@ def config(question: Question) -> Finding:
     """The model says what it is, in words that transformers knows."""
     facts, index_file = question.facts, question.task.index_file
     if facts.index is None:
-        if facts.index_fault is None or facts.index_fault.startswith("unknown"):
-            return Finding("config", "warn", facts.index_fault or "unknown: no access", "see the rule access")
+        if facts.index_fault is None:
+            return Finding("config", "warn", "unknown: no access", "see the rule access")
+        if facts.index_fault.startswith("unknown"):
+            return Finding("config", "warn", facts.index_fault, _ASK_AGAIN)
         is_there = index_file in facts.files
+        if facts.is_partial and not is_there:
+            return Finding("config", "warn", f"unknown: the cache holds no {index_file}", _ASK_AGAIN)
         remedy = "repair it" if is_there else f"every model of {question.task.name} has one: is the task right?"
         return Finding("config", "fail", facts.index_fault, remedy, bars_run=True)
     if index_file != "config.json":
@@ -33,6 +40,9 @@ def config(question: Question) -> Finding:
 def _model_type(index: Mapping[str, Any], known: frozenset[str] | None) -> Finding:
     """Whether the named type is one of those that are ``known`` to the run, None where nobody can tell."""
     model_type = index.get("model_type")
+    if model_type is None and _OF_TIMM in index:
+        remedy = "its runs load it where the package timm is installed"
+        return Finding("config", "warn", "a model of timm; unknown whether the run has that package", remedy)
     if not isinstance(model_type, str):
         return Finding("config", "fail", "names no model_type", "complete its config.json", bars_run=known is not None)
     if known is None:
@@ -49,15 +59,19 @@ def remote_code(question: Question) -> Finding | None:
     facts, known = question.facts, question.here.model_types
     if facts.index is None:
         return None
-    if "auto_map" not in facts.index:
+    of_model, of_tokenizer = ("auto_map" in (part or {}) for part in (facts.index, facts.tokenizer_config))
+    if not of_model and not of_tokenizer:
         return Finding("remote_code", "pass", "none")
     if question.spec.trust_remote_code:
         found = f"the repository's own code runs, as the column {_OPT_IN} allows"
         return Finding("remote_code", "fail", found, "only models that load without it are rated")
-    if known is None:
+    is_known = None if known is None else not of_model or str(facts.index.get("model_type")) in known
+    if is_known is None or (is_known and of_tokenizer):
+        whose = "" if of_model else " for its tokenizer"
         remedy = f"if the run cannot load it: {_OPT_IN} = yes, for code that you have read"
-        return Finding("remote_code", "warn", "it brings code of its own; unknown whether that is needed", remedy)
-    if facts.index.get("model_type") in known:
+        found = f"it brings code of its own{whose}; unknown whether that is needed"
+        return Finding("remote_code", "warn", found, remedy)
+    if is_known:
         return Finding("remote_code", "pass", "it brings code of its own, which is neither needed nor run")
     found = f"it needs the repository's own code, and the column {_OPT_IN} does not say yes"
     remedy = f"{_OPT_IN} = yes, for code that you have read; such a model is not rated"
@@ -72,16 +86,23 @@ def tokenizer(question: Question) -> Finding | None:
     if spec.processor is not None:
         return Finding("tokenizer", "pass", f"that of {spec.processor}, as ordered")
     if task.name in _MEDIA_TASKS:
-        found = next((name for name in _PREPROCESSORS if name in facts.files), None)
-        if found is not None:
-            return Finding("tokenizer", "pass", found)
-        remedy = "the run falls back on what the model's type has by default, if anything"
-        return Finding("tokenizer", "warn", f"none of {', '.join(_PREPROCESSORS)}", remedy)
+        return _preprocessor(facts)
     found = next((name for name in facts.files if name in _VOCABULARIES or name.endswith(_VOCABULARY_ENDINGS)), None)
     if found is not None:
         return Finding("tokenizer", "pass", found)
+    if facts.is_partial:
+        return Finding("tokenizer", "warn", "unknown: the cache holds none", _ASK_AGAIN)
     remedy = "add the tokenizer's files to the model; run has backend.processor to take another's"
     return Finding("tokenizer", "fail", "no tokenizer among its files", remedy, bars_run=True)
+
+
+def _preprocessor(facts: ModelFacts) -> Finding:
+    """There is what prepares images or sound."""
+    found = next((name for name in _PREPROCESSORS if name in facts.files), None)
+    if found is not None:
+        return Finding("tokenizer", "pass", found)
+    remedy = "the run falls back on what the model's type has by default, if anything"
+    return Finding("tokenizer", "warn", f"none of {', '.join(_PREPROCESSORS)}", remedy)
 
 
 def loads(question: Question) -> Finding | None:

@@ -3,9 +3,10 @@
 import math
 
 from energy_score.contract.model_config import ModelClass
-from energy_score.preflight.models.finding import Finding
+from energy_score.preflight.models.finding import Finding, Status
 from energy_score.preflight.models.rules.rule import Question, gigabytes
 from energy_score.preflight.models.rules.weights import CLASS_GPU_BYTES
+from energy_score.weights.answer_cache import cache_bytes_of
 from energy_score.weights.loaded_size import BYTES_OF_DTYPE, OVERHEAD, loaded_bytes_of
 
 _BYTES_PER_MIB = 2**20
@@ -21,10 +22,11 @@ def memory(question: Question) -> Finding:
     need = OVERHEAD * weights_bytes + (cache_bytes or 0)
     cache = "a cache of unknown size" if cache_bytes is None else f"{gigabytes(cache_bytes)} of cache"
     text = f"{gigabytes(weights_bytes)} of weights and {cache}, with 20 % more {gigabytes(need)}"
+    fits: Status = "pass" if cache_bytes is not None else "warn"
     if spec.gpu_requirement.count == 0:
         return Finding("memory", "pass", f"{text}; the run uses no GPU")
     if not gpus:
-        return _against_the_class(question, need, text)
+        return _against_the_class(question, need, text, fits)
     count = spec.gpu_requirement.count or len(gpus)
     sizes = sorted(gpu.memory_mib * _BYTES_PER_MIB for gpu in gpus)
     # Which ones it gets is not settled: the least that it may get, and the most.
@@ -35,7 +37,7 @@ def memory(question: Question) -> Finding:
         return Finding("memory", "fail", text, remedy, bars_run=True)
     if need > least:
         return Finding("memory", "warn", text, "it may run out of memory")
-    return Finding("memory", "pass", text)
+    return Finding("memory", fits, text)
 
 
 def disk(question: Question) -> Finding | None:
@@ -54,38 +56,24 @@ def disk(question: Question) -> Finding | None:
     return Finding("disk", "pass", text)
 
 
-def _against_the_class(question: Question, need: float, text: str) -> Finding:
+def _against_the_class(question: Question, need: float, text: str, fits: Status) -> Finding:
     """Without a GPU to look at: the one of the row's class, which may be another than the run will get."""
     name: ModelClass | None = question.spec.model_class
     holds = CLASS_GPU_BYTES[name or "B"]  # without a class the official one
     of_class = f"one of class {name}" if name else "an official one"
     text += f"; no GPU is seen here, {of_class} holds {gigabytes(holds)}"
     if name == "C":
-        return Finding("memory", "pass", f"{text}: {math.ceil(need / holds)} of them")
+        return Finding("memory", fits, f"{text}: {math.ceil(need / holds)} of them")
     if need > holds:
         return Finding("memory", "warn", text, "it may run out of memory on such a GPU")
-    return Finding("memory", "pass", text)
+    return Finding("memory", fits, text)
 
 
 def _cache_bytes(question: Question) -> int | None:
-    """Keys and values of the longest answer; the prompt's come on top, whose length only the data tell.
-
-    Two tensors a layer, of as many heads as hold keys. Nothing where no tokens are generated, None where the config
-    does not say how large its heads are.
-    """
-    config, tokens = question.facts.text_config, question.spec.generation.max_new_tokens
-    if tokens is None:
+    """Keys and values of the longest answer: the prompt's length only the data tell. None where the config does not."""
+    generation = question.spec.generation
+    if generation.max_new_tokens is None:
         return 0
-    layers, heads = config.get("num_hidden_layers"), config.get("num_attention_heads")
-    key_heads, hidden, size = (
-        config.get("num_key_value_heads") or heads,
-        config.get("hidden_size"),
-        config.get("head_dim"),
+    return cache_bytes_of(
+        question.facts.text_config, tokens=generation.max_new_tokens, bytes_each=BYTES_OF_DTYPE[generation.dtype]
     )
-    if size is None and isinstance(hidden, int) and isinstance(heads, int) and heads > 0:
-        size = hidden // heads
-    if not (isinstance(layers, int) and isinstance(key_heads, int) and isinstance(size, int)):
-        return None
-    most = config.get("max_position_embeddings")
-    tokens = min(tokens, most) if isinstance(most, int) else tokens
-    return 2 * layers * key_heads * size * tokens * BYTES_OF_DTYPE[question.spec.generation.dtype]

@@ -9,7 +9,10 @@ from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n(.*?\r?\n)---[ \t]*(?:\r?\n|\Z)(.*)", re.DOTALL)
+# As huggingface_hub reads it (repocard.py): blank lines may stand before it.
+_FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)(?<=\n)---[ \t]*(?:\r?\n|\Z)(.*)", re.DOTALL)
+# Ten times the longest that tables of results make; reading YAML takes a second for each.
+_FRONT_MATTER_MAX_CHARACTERS = 2**20
 # Source: METHOD.md, "Before a model is run or submitted".
 _CARD_MIN_CHARACTERS = 200
 
@@ -73,6 +76,9 @@ def access(question: Question) -> Finding:
         return Finding("access", "fail", "gated, and this login has no access", remedy, bars_run=not facts.cached)
     if facts.is_gated is None:
         return Finding("access", "warn", "unknown: the Hub does not say whether it is gated")
+    if facts.is_gated and facts.has_access is None:
+        remedy = "ask again where the Hub answers"
+        return Finding("access", "warn", "gated; unknown whether this login has access: no file could be read", remedy)
     return Finding("access", "pass", "gated, and this login has access" if facts.is_gated else "not gated")
 
 
@@ -95,11 +101,11 @@ def licence(question: Question) -> Finding:
     if text is None:
         return Finding("licence", "warn", "unknown: the model card could not be read", "look at the model's page")
     data = _data_of(text)
-    stated = data.get("license")
-    if stated and str(stated).lower() not in ("other", "unknown"):
-        return Finding("licence", "pass", str(stated))
-    if data.get("license_name") and data.get("license_link"):
-        return Finding("licence", "pass", f"{data['license_name']} ({data['license_link']})")
+    stated, own, link = (_words_of(data.get(key)) for key in ("license", "license_name", "license_link"))
+    if stated and stated.lower() not in ("other", "unknown"):
+        return Finding("licence", "pass", stated)
+    if own and link:
+        return Finding("licence", "pass", f"{own} ({link})")
     remedy = "name one in the head of README.md: license, or license_name with license_link"
     found = f"{stated!r} without license_name and license_link" if stated else "none in the model card"
     return Finding("licence", "fail", found, remedy)
@@ -120,11 +126,18 @@ def _body_of(text: str) -> str:
     return (match[2] if match else text).strip()
 
 
+def _words_of(value: object) -> str:
+    """A name, or several; nothing for anything else, which a few aliases of YAML can make as long as they like."""
+    if isinstance(value, list):
+        return ", ".join(name for name in value if isinstance(name, str))
+    return value.strip() if isinstance(value, str) else ""
+
+
 def _data_of(text: str) -> dict[str, Any]:
     """The card's metadata; nothing where it has none that can be read."""
     match = _FRONT_MATTER.match(text.lstrip("\ufeff"))
     try:
-        data = yaml.safe_load(match[1]) if match else None
+        data = yaml.safe_load(match[1]) if match and len(match[1]) <= _FRONT_MATTER_MAX_CHARACTERS else None
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}

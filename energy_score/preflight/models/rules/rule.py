@@ -49,9 +49,10 @@ def parameters_text(count: float) -> str:
 
 def gigabytes(count: float) -> str:
     """``count`` bytes as a reader knows them."""
-    if count < 1e9:  # noqa: PLR2004 - giga
-        return f"{count / 1e6:.3g} MB"
-    return f"{count / 1e9:.3g} GB" if count < 1e12 else f"{count / 1e12:,.4g} TB"  # noqa: PLR2004 - tera
+    for unit, size in (("MB", 1e6), ("GB", 1e9)):
+        if count < 999.5 * size:  # three digits, rounded
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e12:,.4g} TB"
 
 
 def task_run_like(spec: RunSpec) -> Task:

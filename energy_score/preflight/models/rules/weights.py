@@ -2,10 +2,12 @@
 
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.plain_text import counted
+from energy_score.preflight.models.facts import ModelFacts
 from energy_score.preflight.models.finding import Finding
 from energy_score.preflight.models.rules.rule import Question, parameters_text
 from energy_score.weights.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.weights.parameter_count import parameter_count_of
+from energy_score.weights.weight_files import INDEX_ENDING
 
 # Source: METHOD.md, "Before a model is run or submitted", after the seed on submission: 100 B in 16 bits, else 140 B
 # times what quantization saves. "GPTQ: varies by bits" is 16 / bits, which gives 2 at 8 bits and 4 at 4 (decision 12).
@@ -24,9 +26,12 @@ def weights(question: Question) -> Finding:
     """The weights are safetensors, and all of them are there."""
     facts, found = question.facts, question.facts.weights
     bars_run = not question.spec.no_weights
-    if found.missing:
-        text = f"{len(found.missing)} of its files are missing, {found.missing[0]} the first"
-        return Finding("weights", "fail", text, "upload them: no run can load a part", bars_run=bars_run)
+    lacking = _lacking(facts)
+    if (unknown := _unknown(facts, lacking)) is not None:
+        remedy = "repair it" if facts.where == "folder" else "ask again where the Hub answers"
+        return Finding("weights", "warn", f"unknown: {unknown}", remedy)
+    if lacking is not None:
+        return Finding("weights", "fail", lacking, "upload the rest: no run can load a part", bars_run=bars_run)
     if found.kind == "safetensors":
         if facts.tensors_fault and facts.where != "hub":
             return Finding("weights", "fail", facts.tensors_fault, "save the weights anew", bars_run=bars_run)
@@ -34,6 +39,12 @@ def weights(question: Question) -> Finding:
     if found.kind == "pickle":
         remedy = "convert them to safetensors (model.save_pretrained): pickles can run code when they are loaded"
         return Finding("weights", "fail", f"pickles alone, {found.names[0]} the first", remedy)
+    return _none_that_a_run_loads(facts)._replace(bars_run=bars_run)
+
+
+def _none_that_a_run_loads(facts: ModelFacts) -> Finding:
+    """What there is instead of weights that a run loads, and what to do about it."""
+    found = facts.weights
     base = facts.adapter_base or "a base model that it does not name"
     shown = f" ({', '.join(found.names[:3])})" if found.names else ""
     text, remedy = {
@@ -45,14 +56,35 @@ def weights(question: Question) -> Finding:
         "other": (f"none that a run loads{shown}", "valid is model.safetensors, or its numbered parts"),
         "none": ("there are none", "valid is model.safetensors, or its numbered parts"),
     }[found.kind]
-    return Finding("weights", "fail", text, remedy, bars_run=bars_run)
+    return Finding("weights", "fail", text, remedy)
+
+
+def _lacking(facts: ModelFacts) -> str | None:
+    """What the weights lack to be whole, in words; None where nothing does."""
+    found = facts.weights
+    if found.missing:
+        return f"{len(found.missing)} of its files are missing, {found.missing[0]} the first"
+    if found.are_numbered and not any(name.endswith(INDEX_ENDING) for name in facts.files):
+        return f"the index is missing that tells what its {counted(len(found.names), 'part')} hold"
+    return None
+
+
+def _unknown(facts: ModelFacts, lacking: str | None) -> str | None:
+    """Why nobody can tell of the weights here, in words; None where somebody can."""
+    if facts.weights.kind == "unknown":
+        return "the index that names its files could not be read"
+    if facts.is_partial and (lacking is not None or facts.weights.kind not in ("safetensors", "pickle")):
+        return "the cache does not hold all of them"
+    return None
 
 
 def parameters(question: Question) -> Finding:
     """The number of parameters is known from the safetensors' own metadata."""
     count = _count(question)
     if count is None:
-        reason = question.facts.tensors_fault or "the weights have no safetensors metadata that tells it"
+        facts = question.facts
+        packed = f"the weights are packed ({facts.quantization})" if facts.tensors is not None else None
+        reason = packed or facts.tensors_fault or "the weights have no safetensors metadata that tells it"
         return Finding("parameters", "warn", f"unknown: {reason}", "rules about size cannot be judged")
     return Finding("parameters", "pass", parameters_text(count))
 
