@@ -11,6 +11,7 @@ from typing import Any, Self
 from energy_score.batch.live_status import FILE_NAME
 from energy_score.contract.batch_status import BatchStatus, RunUnderWay
 from energy_score.contract.errors import RecordError
+from energy_score.contract.log_line import safe_line
 from energy_score.contract.run_directory import RunState
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.units import watt_hours
@@ -87,7 +88,7 @@ def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
     """The overview for people; without times it changes only when something happened."""
     status = overview.status
     yield f"{_head(overview)}: {status.command}"
-    figures = ", ".join(f"{count} {outcome}" for outcome, count in status.counts.items()) or "none ended"
+    figures = ", ".join(f"{count} {safe_line(outcome)}" for outcome, count in status.counts.items()) or "none ended"
     energy = "" if status.gpu_energy_wh is None else f"; {status.gpu_energy_wh:.4g} Wh GPU in finished runs"
     left = f"; about {_duration(status.eta_s)} left" if status.eta_s and not overview.is_over and with_times else ""
     yield f"{status.ended_count} of {status.run_count} runs ended: {figures}{energy}{left}"
@@ -100,7 +101,7 @@ def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
             job = f", {owner.cluster_job}" if owner.cluster_job else ""
             # The status file may be a second older than the run directories.
             where = ": has just begun" if owner.process == status.process else f" elsewhere: {owner.process}{job}"
-            yield f"  runs  {name}{where}"
+            yield f"  runs  {safe_line(name)}{where}"  # a directory may be called anything
     for failure in status.recent_failures:
         yield f"  failed  {failure.label} at {failure.failed_at:%H:%M:%S}: {failure.message}"
 

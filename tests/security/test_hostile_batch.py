@@ -1,13 +1,26 @@
 """A batch whose sheet, models, prompts and answers are all hostile: it runs, and nothing but its own happens."""
 
 import json
+import os
+import pty
 import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from energy_score.batch.live_status import FILE_NAME
+from energy_score.contract.batch_status import BatchStatus
+from tests.record_factory import make_owner, make_run
 from tests.security.conftest import HostileBatch
 from tests.security.hostile_strings import CANARY
 from tests.security.traces import LOG_LINE, is_plain, live_cells, raw_controls
+from tests.toy_installation import ROOT
+
+# What rich itself sends to a terminal that shows a live view: colours, cursor, lines taken back.
+_OF_THE_VIEW = re.compile(r"\x1b\[(?:\?25[lh]|[0-9;]*m|1A|2K)|\r")
 
 
 def test_every_row_is_run_and_only_those_fail_that_were_told_to(hostile_batch: HostileBatch) -> None:
@@ -68,3 +81,36 @@ def test_every_record_is_json_of_one_meaning(hostile_batch: HostileBatch) -> Non
         text = path.read_text(encoding="utf-8")
         json.loads(text, parse_constant=pytest.fail)
         assert "\x1b" not in text
+
+
+def test_the_live_view_on_a_terminal_shows_text_alone(hostile_batch: HostileBatch, tmp_path: Path) -> None:
+    output = tmp_path / "output"
+    shutil.copytree(hostile_batch.output, output)
+    status = BatchStatus.read(output / FILE_NAME)
+    assert status.recent_failures
+    # Whoever can write there may have named a folder like this, and a count in the status file.
+    make_run(output, "x\x1b]0;owned\x07\x1b[2J", owner=make_owner(finished_at=None))
+    status.model_copy(update={"counts": {"done\x1b[2J": 3}}).write(output / FILE_NAME)
+    terminal, its_end = pty.openpty()
+    watching = subprocess.Popen(
+        [sys.executable, str(ROOT / "batch_runner.py"), "watch", "--output-dir", str(output)],
+        stdin=its_end, stdout=its_end, stderr=its_end, env=os.environ | {"TERM": "xterm", "COLUMNS": "200"},
+    )  # fmt: skip
+    os.close(its_end)
+    shown = b""
+    while part := _read(terminal):
+        shown += part
+    os.close(terminal)
+    assert watching.wait(timeout=30) == 0
+    text = shown.decode()
+    assert "  runs  x elsewhere: " in text
+    assert "runs ended: 3 done\r" in text
+    assert "\x1b[?25l" in text  # it was the live view
+    assert raw_controls(_OF_THE_VIEW.sub("", text)) == []
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # Linux says so where nobody writes any more
+        return b""
