@@ -68,7 +68,7 @@ class ManagedServer:
         except OSError as error:
             raise ModelLoadError(
                 f"the server cannot be started: {command[0]}: {error.strerror}; valid is a --server-command whose "
-                "program is on the PATH (of a run in a container: the image's)"
+                "program is on the PATH (for a run in a container: on the one in the image)"
             ) from error
         self._reader = threading.Thread(target=self._read_log, name="server-log", daemon=True)
         self._reader.start()
