@@ -10,9 +10,10 @@ from playwright.sync_api import ViewportSize, expect
 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.leaderboard.build import rated_runs
-from energy_score.reports.leaderboard.site import Prior, write_site
+from energy_score.reports.leaderboard.site import Prior, RatedRun, write_site
+from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
-from tests.leaderboard_pages import HOSTILE, ROWS, column, leaderboard
+from tests.leaderboard_pages import HOSTILE, ROWS, column, generated_rows, leaderboard
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
 
 pytestmark = pytest.mark.browser
@@ -50,6 +51,16 @@ def test_a_column_sorts_by_its_numbers_with_the_keyboard_and_unknown_ones_come_l
     assert shown == sorted(shown)
     page.get_by_label("Search", exact=True).fill("organisation-1/")
     assert column(page, "Wh per 1,000")[-1] == "unmeasured"
+
+
+def test_small_energies_keep_their_significant_digits(visit: SimpleNamespace, tmp_path: Path) -> None:
+    [row] = generated_rows(11)[10:]
+    values = {"wh_per_1000_queries": 0.245417, "prefill_wh": 0.00081234, "gpu_energy_ci95_half_width_wh": 0.000412}
+    [rating] = rate_among([row.model_copy(update=values)])
+    write_site(tmp_path / "site", [RatedRun(rating, None)], made_at=datetime(2026, 11, 24, tzinfo=UTC))
+    page = leaderboard(visit, tmp_path / "site")
+    shown = [column(page, name) for name in ("Wh per 1,000", "±", "Prefill", "Tokens in")]
+    assert shown == [["0.24542"], ["0.00041"], ["0.0008123"], ["40"]]
 
 
 def test_the_keyboard_reaches_search_filters_and_table(visit: SimpleNamespace, large_site: Path) -> None:

@@ -13,7 +13,9 @@ const escaped = (text) => {
   return element.innerHTML.replaceAll('"', "&quot;");
 };
 
-const number = (value, digits) => (value === null ? "" : Number(value.toPrecision(digits)).toLocaleString("en"));
+// By significant digits: three decimals, the default, make 0 of what a small model takes.
+const number = (value, digits) =>
+  value === null ? "" : value.toLocaleString("en", { maximumSignificantDigits: digits });
 
 // What is unknown sorts behind every number, whichever way.
 const figure = (field, digits, title, shown = (text) => text) => ({
