@@ -18,13 +18,20 @@ const number = (value, digits) =>
   value === null ? "" : value.toLocaleString("en", { maximumSignificantDigits: digits });
 
 // What is unknown sorts behind every number, whichever way.
+const behind = (one, other) => (one === null) - (other === null);
+DataTable.type("figure", {
+  order: {
+    asc: (one, other) => behind(one, other) || one - other,
+    desc: (one, other) => behind(one, other) || other - one,
+  },
+});
 const figure = (field, digits, title, shown = (text) => text) => ({
   title,
   data: field,
   className: "number",
-  type: "num",
+  type: "figure",
   render: (value, kind) =>
-    kind === "display" ? shown(number(value, digits)) : kind === "sort" ? (value ?? Number.MAX_VALUE) : (value ?? ""),
+    kind === "display" ? shown(number(value, digits)) : kind === "sort" ? value : (value ?? ""),
 });
 
 // As a string: what looks like HTML in a name would be left out of the search otherwise.
