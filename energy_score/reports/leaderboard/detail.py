@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import PhaseStatistics, RunReport, Verdict
 from energy_score.contract.units import watt_hours
-from energy_score.results_table.witness_rules import reconcile
+from energy_score.results_table.report_row import heard_verdict
 
 # A trace is drawn with at most this many points of each GPU; a night has a hundred thousand.
 _POINTS = 1200
@@ -52,9 +53,13 @@ def detail_of(directory: RunDirectory) -> Detail:
         RecordError: its report or witness cannot be read.
     """
     report, witness = directory.report(), directory.witness()
+    try:
+        owner = directory.owner()
+    except RecordError:
+        owner = None  # as in the results table, whose verdict this is
     return Detail(
         report=report,
-        verdict=reconcile(report, witness),
+        verdict=heard_verdict(report, witness=witness, owner=owner),
         phases=tuple(_phase_line(one, report) for one in report.statistics if one.source is not None),
         environment=tuple(_environment(report, witness)),
         trace_svg=_trace_svg(directory),

@@ -12,7 +12,7 @@ from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
 from tests.leaderboard_pages import HOSTILE, generated_rows
-from tests.record_factory import make_report, make_run, make_spec
+from tests.record_factory import make_owner, make_report, make_run, make_spec
 
 MADE = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -73,3 +73,12 @@ def test_a_run_directory_with_a_strange_name_gets_a_page_of_its_own(tmp_path: Pa
         make_run(tmp_path / "r", name, report=make_report())
     write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     assert len(list((tmp_path / "site" / "models").iterdir())) == 2
+
+
+def test_a_run_s_page_has_every_reason_of_the_verdict_that_the_leaderboard_has(tmp_path: Path) -> None:
+    make_run(tmp_path / "r", "one", report=make_report(), owner=make_owner(concurrent_runs=3))
+    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    [entry] = json.loads((tmp_path / "site" / "leaderboard.json").read_text("utf-8"))
+    page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
+    assert re.findall(r"<code>(\w+)</code>", page) == entry["verdict_reasons"].split("; ")
+    assert "concurrent_runs" in page
