@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import zlib
 from dataclasses import dataclass
 
 from matplotlib import rc_context
@@ -149,6 +150,6 @@ def _power_by_gpu(directory: RunDirectory) -> dict[str, list[tuple[float, float]
             for line in csv.DictReader(stream):
                 if line["power_w"]:
                     series.setdefault(line["gpu"], []).append((float(line["time_s"]), float(line["power_w"])))
-    except (OSError, EOFError, KeyError, ValueError):
+    except (OSError, EOFError, KeyError, ValueError, csv.Error, zlib.error):
         return {}  # a damaged trace is no picture; the figures do not come from it
     return series

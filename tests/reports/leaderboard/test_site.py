@@ -1,4 +1,5 @@
 import csv
+import gzip
 import json
 import re
 from datetime import UTC, datetime
@@ -82,3 +83,12 @@ def test_a_run_s_page_has_every_reason_of_the_verdict_that_the_leaderboard_has(t
     page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
     assert re.findall(r"<code>(\w+)</code>", page) == entry["verdict_reasons"].split("; ")
     assert "concurrent_runs" in page
+
+
+def test_a_damaged_trace_costs_its_picture_and_not_the_site(tmp_path: Path) -> None:
+    directory = make_run(tmp_path / "r", "one", report=make_report())
+    for number, damage in enumerate((b"\xff" * 40, b"", gzip.compress(b"gpu,time_s,power_w\n" + b"x" * 200_000))):
+        directory.trace_file.write_bytes(gzip.compress(b"")[:10] + damage if number < 2 else damage)
+        write_site(tmp_path / f"{number}", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+        page = (tmp_path / f"{number}" / "models" / "one.html").read_text("utf-8")
+        assert "No power was sampled." in page
