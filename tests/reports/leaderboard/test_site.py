@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
 from energy_score.reports.leaderboard.build import rated_runs
 from energy_score.reports.leaderboard.entries import Entry
@@ -92,3 +93,15 @@ def test_a_damaged_trace_costs_its_picture_and_not_the_site(tmp_path: Path) -> N
         write_site(tmp_path / f"{number}", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
         page = (tmp_path / f"{number}" / "models" / "one.html").read_text("utf-8")
         assert "No power was sampled." in page
+
+
+def test_the_columns_of_the_parquet_file_have_their_types_whatever_stands_in_them(tmp_path: Path) -> None:
+    whole = [row.model_copy(update={"wh_per_1000_queries": 2.0}) for row in generated_rows(3)]
+    schemas = []
+    for name, rows in (("many", generated_rows(40)), ("whole", whole), ("none", [])):
+        write_site(tmp_path / name, [RatedRun(rating, None) for rating in rate_among(rows)], made_at=MADE)
+        schemas.append(parquet.read_schema(tmp_path / name / "leaderboard.parquet"))
+    assert schemas[0] == schemas[1] == schemas[2]
+    kinds = ("model", "revision", "stars", "wh_per_1000_queries", "rateable")
+    kinds_there = [str(schemas[2].field(name).type) for name in kinds]
+    assert [kind.removeprefix("large_") for kind in kinds_there] == ["string", "string", "int64", "double", "bool"]
