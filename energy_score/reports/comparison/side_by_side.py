@@ -71,15 +71,22 @@ def energy_of(row: ResultRow) -> Energy | None:
 def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[SideBySide]:
     """The reasoning modes of each model that has several, beside Off, or beside the least of them without one.
 
-    Rows of other commits, tasks or data sets stand apart. ``model_name`` is part of a model id, in any case.
+    Rows of other commits, tasks or data sets stand apart; a failed one, which tells neither its commit nor its data
+    set, stands with those that lack its mode. ``model_name`` is part of a model id, in any case.
 
     Raises:
         NothingMatchedError: no model there has rows in two modes.
     """
     groups: dict[tuple[object, ...], list[ResultRow]] = {}
-    for row in rows:
-        if model_name is None or model_name.lower() in row.model_name.lower():
-            groups.setdefault((row.model_name, row.model_commit, row.task, row.dataset), []).append(row)
+    wanted = [row for row in rows if model_name is None or model_name.lower() in row.model_name.lower()]
+    for row in sorted(wanted, key=lambda row: row.successful_prompts is None):
+        key = (row.model_name, row.model_commit, row.task, row.dataset)
+        lacking = [key] if row.successful_prompts is not None else [
+            one for one, group in groups.items() if (one[0], one[2]) == (row.model_name, row.task)
+            and row.reasoning_state not in {other.reasoning_state for other in group}
+        ]  # fmt: skip
+        for one in lacking or [key]:
+            groups.setdefault(one, []).append(row)
     found = []
     for (name, _, task, _), group in groups.items():
         if len({row.reasoning_state for row in group}) > 1:

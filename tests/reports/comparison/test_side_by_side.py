@@ -59,6 +59,14 @@ def test_a_failed_mode_is_shown_without_figures_and_is_no_baseline() -> None:
     assert comparison.lines[0].energy_ratio is None
 
 
+def test_a_failed_mode_stands_with_the_measured_ones_although_it_tells_no_commit_and_no_data_set() -> None:
+    told = {"model_commit": "abc", "dataset": "AIEnergyScore/text_generation"}
+    failed = make_row("On (High)", None, 0, successful_prompts=None, error_message="load: out of memory")
+    [comparison] = modes([failed, make_row("Off", 1.0, 10, **told), make_row("On", 5.0, 500, **told)])
+    assert [line.label for line in comparison.lines] == ["Off", "On", "On (High)"]
+    assert comparison.lines[2].energy is None
+
+
 def test_a_task_without_tokens_has_energies_and_no_length() -> None:
     rows = [make_row(state, energy, 0, total_completion_tokens=None) for state, energy in (("Off", 2.0), ("On", 4.0))]
     [comparison] = modes(rows)
