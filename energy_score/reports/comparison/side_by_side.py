@@ -10,6 +10,10 @@ from energy_score.results_table.gpu_figures import quotient
 
 # The order in which modes are shown, and in which a baseline is looked for.
 _STATES = ("off", "off (n/a)", "n/a", "", "on (low)", "on (medium)", "on", "on (high)")
+# Rows that differ in one of these did different work, so a ratio between them says nothing.
+_SAME_WORK = ("task", "dataset")
+# Rows that differ in one of these worked under other conditions, and whoever reads their ratio must know.
+_CONDITIONS = ("total_prompts", "hardware", "gpu_count", "concurrency")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,12 @@ class SideBySide:
     title: str
     baseline: str
     lines: tuple[Line, ...]
+
+    @property
+    def differing_conditions(self) -> tuple[str, ...]:
+        """In which columns the measured rows differ, of those that every ratio between them rests on."""
+        rows = [line.row for line in self.lines if line.energy is not None]
+        return tuple(name for name in (*_SAME_WORK, *_CONDITIONS) if len({getattr(row, name) for row in rows}) > 1)
 
 
 def energy_of(row: ResultRow) -> Energy | None:
@@ -99,7 +109,7 @@ def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[S
 
 
 def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
-    """Two models in every state that both have, beside the first one's first state.
+    """Two models in every state that was measured, beside the first one's first state, in the tasks that both have.
 
     Raises:
         NothingMatchedError: one of them has no row, or they share no task; the message names what is there.
@@ -115,19 +125,27 @@ def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
     if not tasks:
         raise NothingMatchedError(f"{first} and {second} have no task in common")
     ordered = [*sorted(of_first, key=_by_state), *sorted(of_second, key=_by_state)]
-    shared = [(f"{row.model_name} {row.reasoning_state}".strip(), row) for row in ordered if row.task in tasks]
+    shared = [
+        (" ".join(filter(None, (row.model_name, row.reasoning_state, row.task if len(tasks) > 1 else ""))), row)
+        for row in ordered
+        if row.task in tasks
+    ]
     return beside(f"{first} and {second}", shared)
 
 
 def beside(title: str, labelled: Sequence[tuple[str, ResultRow]]) -> SideBySide:
-    """The rows beside the first of them that has an energy; ratios exist only between energies of one source."""
+    """The rows beside the first of them that has an energy; ratios exist only between energies of one source and work.
+
+    Work is one if it is of one task and data set.
+    """
     baseline = next(((label, row) for label, row in labelled if energy_of(row)), labelled[0])
     return SideBySide(title, baseline[0], tuple(_line(label, row, baseline[1]) for label, row in labelled))
 
 
 def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
     energy, base = energy_of(row), energy_of(baseline)
-    alike = energy is not None and base is not None and (energy.domain, energy.source) == (base.domain, base.source)
+    same_work = all(getattr(row, name) == getattr(baseline, name) for name in _SAME_WORK)
+    alike = same_work and energy and base and (energy.domain, energy.source) == (base.domain, base.source)
     tokens, base_tokens = _tokens_per_query(row), _tokens_per_query(baseline)
     per_token_j, base_per_token_j = _energy_per_token_j(energy, tokens), _energy_per_token_j(base, base_tokens)
     return Line(
@@ -139,7 +157,7 @@ def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
         energy_ratio=quotient(energy.wh_per_1000_queries, base.wh_per_1000_queries)
         if alike and energy and base
         else None,
-        length_ratio=quotient(tokens, base_tokens),
+        length_ratio=quotient(tokens, base_tokens) if same_work else None,
         per_token_ratio=quotient(per_token_j, base_per_token_j) if alike else None,
     )
 
