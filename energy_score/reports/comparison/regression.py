@@ -18,9 +18,9 @@ DEFAULT_THRESHOLD = 0.03
 # What is allowed for scatter where a run has one repeat, which shows none.
 UNKNOWN_SCATTER = 0.05
 # Rows that differ in one of these did different work, or were measured by different means.
-_MUST_AGREE = ("task", "dataset", "total_prompts", "max_new_tokens", "hardware", "gpu_count")
+_MUST_AGREE = ("task", "dataset", "total_prompts", "max_new_tokens", "concurrency", "hardware", "gpu_count")
 # A difference here is worth knowing, and may be what the comparison is about.
-_WORTH_KNOWING = ("model_commit", "backend", "dtype", "quantization", "protocol", "image")
+_WORTH_KNOWING = ("model_commit", "backend", "dtype", "quantization", "protocol", "image", "random_weights")
 
 
 @dataclass(frozen=True)

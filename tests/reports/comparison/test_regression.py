@@ -75,7 +75,13 @@ def test_one_repeat_shows_no_scatter_so_5_percent_are_allowed_for_it(after_wh: f
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("hardware", "NVIDIA H200"), ("dataset", "other/set"), ("max_new_tokens", 5), ("energy_source", "simulated")],
+    [
+        ("hardware", "NVIDIA H200"),
+        ("dataset", "other/set"),
+        ("max_new_tokens", 5),
+        ("energy_source", "simulated"),
+        ("concurrency", 8),
+    ],
 )
 def test_different_work_or_another_meter_is_not_compared(field: str, value: object) -> None:
     change = only(make_row([20.0, 20.1]), make_row([40.0, 40.1], **{field: value}))
