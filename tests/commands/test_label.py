@@ -4,7 +4,8 @@ import pytest
 from click.testing import CliRunner
 
 from energy_score.commands.label import command
-from energy_score.contract.errors import NothingMatchedError
+from energy_score.contract.errors import NothingMatchedError, UsageError
+from energy_score.reports.ratings.official import open_snapshot
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
 
 
@@ -41,6 +42,25 @@ def test_one_model_rated_in_two_classes_gets_a_label_for_each(tmp_path: Path) ->
     for path, model_class in zip((one for one in paths if one.name.endswith("_badge.svg")), "AB", strict=True):
         assert f"-Text-Generation-class-{model_class}-reasoning-O" in path.name
         assert f"class {model_class}" in path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, "calls itself official and does not come with this program"),
+        ({"sha256": ""}, "sha256: is empty"),
+        ({"official": False, "sha256": ""}, "sha256: is empty"),
+    ],
+)
+def test_a_file_cannot_make_its_models_official(change: dict[str, object], fault: str, tmp_path: Path) -> None:
+    mine = open_snapshot("2025-02").model_copy(update={"source": "me"}).sealed().model_copy(update=change)
+    mine.write(tmp_path / "mine.json")
+    with pytest.raises(UsageError, match=fault):
+        CliRunner().invoke(
+            command, ["--snapshot", str(tmp_path / "mine.json"), "--to", str(tmp_path)], catch_exceptions=False
+        )
+    open_snapshot("2025-02").write(tmp_path / "copy.json")
+    assert open_snapshot(str(tmp_path / "copy.json")).official
 
 
 def test_without_stars_there_is_no_label(tmp_path: Path) -> None:
