@@ -72,3 +72,15 @@ def test_equal_lines_are_no_change(results: Path, tmp_path: Path) -> None:
     update(tmp_path / "site", results, 1)
     entries = read_entries(tmp_path / "site")
     assert changes_between(entries, entries) == []
+
+
+def test_a_change_of_a_superseded_line_is_published_too(results: Path, tmp_path: Path) -> None:
+    make_run(
+        results, "a_a-again", config=make_config(model_id="a/a"), report=make_report(spec=make_spec(model_id="a/a"))
+    )
+    update(tmp_path / "site", results, 1)
+    report = results / "individual_runs" / "a_a" / "benchmark_report.json"
+    make_report(spec=make_spec(model_id="a/a"), statistics=make_statistics(share=3.0)).write(report)
+    [change] = update(tmp_path / "site", results, 2).changes
+    assert change.after == read_entries(tmp_path / "site")[0]
+    assert change.after.wh_per_1000_queries == pytest.approx(3 * 2540.0)
