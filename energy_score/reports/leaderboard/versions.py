@@ -56,7 +56,8 @@ def require_place(site: Path) -> None:
         UsageError: ``site`` is there and is none of ours.
         OSError: the folder cannot be made.
     """
-    if site.exists() and not site.is_symlink():
+    is_ours = site.is_symlink() and site.readlink().parent.name == versions_folder(site).name
+    if site.exists() and not is_ours:
         raise UsageError(f"{site}: is there and is not a link to a site of ours; valid is a new name, or one of ours")
     versions_folder(site).mkdir(parents=True, exist_ok=True)
 

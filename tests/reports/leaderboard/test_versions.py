@@ -78,6 +78,14 @@ def test_a_folder_that_is_no_site_of_ours_is_refused(tmp_path: Path) -> None:
         publish(tmp_path / "site", write("one"))
 
 
+def test_a_link_to_something_else_is_refused_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "site").symlink_to("other")
+    with pytest.raises(UsageError, match="not a link to a site of ours"):
+        publish(tmp_path / "site", write("one"))
+    assert (tmp_path / "site").readlink() == Path("other")
+
+
 def publish_slowly(site: Path, text: str) -> None:
     publish(site, write(text, pause_s=0.005))
 
