@@ -6,12 +6,13 @@ written under a name that no link points to, and becomes the site by one rename.
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from energy_score.contract.errors import UsageError
+from energy_score.leases.file_lock import FileLock
 from energy_score.reports.leaderboard.site import Prior
 
 _PRIOR = "prior"
@@ -22,16 +23,33 @@ def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: 
     """Make what ``write`` writes the site, the earlier versions within it; the version's folder.
 
     ``write`` gets an empty folder and the earlier leaderboards that will lie in it. If it raises, the site is as it
-    was. What a killed process left unfinished is removed.
+    was. What a killed process left unfinished is removed. Who publishes there already is waited for.
 
     Raises:
         UsageError: ``site`` is there and is none of ours.
     """
     require_place(site)
     versions = versions_folder(site)
+    with _alone_in(versions):
+        return _published(site, versions, write, now or datetime.now(UTC))
+
+
+@contextmanager
+def _alone_in(versions: Path) -> Iterator[None]:
+    """While the context is open nobody else publishes there: what he writes looks like what a killed process left."""
+    lock = FileLock(os.open(versions / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    try:
+        with suppress(OSError):  # a file system without locks takes a site too
+            lock.acquire(wait=True)
+        yield
+    finally:
+        lock.release()
+
+
+def _published(site: Path, versions: Path, write: Callable[[Path, Sequence[Prior]], None], now: datetime) -> Path:
     for left in versions.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(left, ignore_errors=True)
-    name = _free_name(versions, now or datetime.now(UTC))
+    name = _free_name(versions, now)
     unfinished = versions / f"{_UNFINISHED}{name}"
     unfinished.mkdir()
     try:

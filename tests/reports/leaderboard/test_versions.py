@@ -108,3 +108,18 @@ def test_a_site_is_whole_whenever_the_process_that_makes_it_is_killed(tmp_path: 
     publish(site, write("last"))
     assert texts(site) == {"last"}
     assert not list((tmp_path / "site.versions").glob(".unfinished-*"))
+
+
+def test_two_who_publish_at_once_both_publish(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    publish(site, write("0"))
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=publish_slowly, args=(site, str(number))) for number in (1, 2, 3)]
+    for process in processes:
+        process.start()
+        time.sleep(0.02)
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(published_versions(site)) == 4
+    assert len(texts(site)) == 1
