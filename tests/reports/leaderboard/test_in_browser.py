@@ -11,6 +11,7 @@ from playwright.sync_api import ViewportSize, expect
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.leaderboard.build import rated_runs
 from energy_score.reports.leaderboard.site import Prior, RatedRun, write_site
+from energy_score.reports.leaderboard.update import update_site
 from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
 from tests.leaderboard_pages import HOSTILE, ROWS, column, generated_rows, leaderboard
@@ -152,3 +153,14 @@ def test_failed_and_damaged_runs_say_so(visit: SimpleNamespace, small_site: Path
 def test_earlier_leaderboards_are_named(visit: SimpleNamespace, small_site: Path) -> None:
     page = leaderboard(visit, small_site)
     assert page.get_by_role("link", name="2026-10-01").get_attribute("href") == "prior/2026-10-01/index.html"
+
+
+def test_the_earliest_leaderboard_is_reached_by_way_of_an_earlier_one(visit: SimpleNamespace, tmp_path: Path) -> None:
+    for day, model in enumerate(("a/one", "a/two", "a/three"), start=1):
+        make_run(tmp_path / "results", f"{day}", report=make_report(spec=make_spec(model_id=model)))
+        update_site(tmp_path / "site", tmp_path / "results", against="own", now=datetime(2026, 11, day, tzinfo=UTC))
+    page = leaderboard(visit, tmp_path / "site")
+    for expected, name in enumerate(("2026-11-02T000000Z", "2026-11-01T000000Z")):
+        page.get_by_role("link", name=name).click()
+        page.wait_for_selector("html[data-ready]")
+        assert len(column(page, "Model")) == 2 - expected

@@ -107,4 +107,10 @@ for (const name of ["task", "model_class", "stars"]) {
   });
 }
 document.querySelector("form.filters").addEventListener("submit", (event) => event.preventDefault());
+// Once it is an earlier one itself, the still earlier ones lie beside this page and no longer in it.
+if (/\/prior\/\d{4}-\d{2}-\d{2}T\d{6}Z(-\d+)?\/[^/]*$/.test(location.pathname)) {
+  for (const link of document.querySelectorAll('a[href^="prior/"]')) {
+    link.setAttribute("href", link.getAttribute("href").replace("prior/", "../"));
+  }
+}
 document.documentElement.dataset.ready = "true";
