@@ -20,6 +20,8 @@ _CONDITIONS = ("total_prompts", "hardware", "gpu_count", "concurrency")
 class Energy:
     """Energy of 1,000 queries in Wh, of the GPUs where they were measured, else of the CPU; ``source`` says how.
 
+    It is ``unknown`` in a table of the published tool.
+
     ``relative_stdev`` is that of one repeat, None where there was one alone or nobody kept it.
     """
 
@@ -67,11 +69,13 @@ def energy_of(row: ResultRow) -> Energy | None:
     """What ``row`` took for 1,000 queries; None where nothing measured it."""
     if not row.successful_prompts:
         return None
-    if row.gpu_energy_wh is not None and row.energy_source is not None:
+    if row.gpu_energy_wh is not None:
         stdev_wh, repeats = row.gpu_energy_stdev_wh, row.repeats
         scatter = stdev_wh / row.gpu_energy_wh if stdev_wh is not None and row.gpu_energy_wh > 0 else None
         per_1000_wh = 1000 * row.gpu_energy_wh / row.successful_prompts
-        return Energy(per_1000_wh, "GPU", row.energy_source, scatter if (repeats or 0) > 1 else None, repeats)
+        return Energy(
+            per_1000_wh, "GPU", row.energy_source or "unknown", scatter if (repeats or 0) > 1 else None, repeats
+        )
     if row.cpu_energy_wh is not None and row.cpu_energy_source is not None:
         per_1000_wh = 1000 * row.cpu_energy_wh / row.successful_prompts
         return Energy(per_1000_wh, "CPU", row.cpu_energy_source, None, row.repeats)

@@ -64,7 +64,7 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
     assert row.wh_per_1000_queries is not None  # noqa: S101 - impact_of has seen it
     gpu_kwh = row.wh_per_1000_queries / 1000 * queries / 1000
     yield Figure("GPU energy", gpu_kwh, "kWh", f"{row.wh_per_1000_queries:.6g} Wh per 1,000 queries, measured "
-                 f"({row.energy_source})", is_estimate=False)  # fmt: skip
+                 f"({row.energy_source or 'source unknown'})", is_estimate=False)  # fmt: skip
     cpu = _cpu_and_ram(row, queries, gpu_kwh, factors)
     yield cpu
     network = product(gpu_kwh, factors["network_storage_share"])
