@@ -55,7 +55,7 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
 def _write_snapshot(folder: Path, runs: Sequence[RatedRun], now: datetime) -> tuple[str, ...]:
     rows = [run.rating.row for run in runs]
     try:
-        snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%d}", issued=f"{now:%Y-%m-%d}", source="own runs")
+        snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%dT%H%M%SZ}", issued=f"{now:%Y-%m-%d}", source="own runs")
     except UsageError:
         return ()  # not one run can be rated, so there is no cohort
     snapshot.write_once(folder / SNAPSHOT)

@@ -84,3 +84,12 @@ def test_a_change_of_a_superseded_line_is_published_too(results: Path, tmp_path:
     [change] = update(tmp_path / "site", results, 2).changes
     assert change.after == read_entries(tmp_path / "site")[0]
     assert change.after.wh_per_1000_queries == pytest.approx(3 * 2540.0)
+
+
+def test_two_cohorts_of_one_day_have_two_names(results: Path, tmp_path: Path) -> None:
+    site, names = tmp_path / "site", []
+    for hour in (2, 14):
+        add_run(results, f"h/{hour}", share=float(hour))
+        update_site(site, results, against="own", now=datetime(2026, 11, 1, hour, tzinfo=UTC))
+        names.append(CohortSnapshot.read(site / "snapshot.json").name)
+    assert names == ["own-2026-11-01T020000Z", "own-2026-11-01T140000Z"]
