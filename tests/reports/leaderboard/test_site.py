@@ -105,3 +105,12 @@ def test_the_columns_of_the_parquet_file_have_their_types_whatever_stands_in_the
     kinds = ("model", "revision", "stars", "wh_per_1000_queries", "rateable")
     kinds_there = [str(schemas[2].field(name).type) for name in kinds]
     assert [kind.removeprefix("large_") for kind in kinds_there] == ["string", "string", "int64", "double", "bool"]
+
+
+def test_a_trace_whose_gpus_have_strange_names_is_drawn(tmp_path: Path) -> None:
+    directory = make_run(tmp_path / "r", "one", report=make_report())
+    directory.trace_file.write_bytes(gzip.compress(b"time_s,gpu,power_w\n0,$x^{$,300\n0,-->]]><b>,200\n0,2,inf\n"))
+    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
+    assert 'class="trace"' in page
+    assert "<b>" not in page
