@@ -39,7 +39,8 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
     now = now or datetime.now(UTC)
     runs = rated_runs(read_results(results), against=against)
     changes = changes_between(read_entries(site), site_entries(runs))
-    if site.exists() and not changes:
+    is_of_refresh = (site / CHANGES[1]).exists()  # leaderboard publishes the pages alone
+    if site.exists() and is_of_refresh and not changes:
         return Update(None, ())
 
     def write(folder: Path, priors: Sequence[Prior]) -> None:

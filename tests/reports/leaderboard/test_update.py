@@ -7,6 +7,7 @@ import pytest
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.reports.leaderboard.changes import changes_between, read_entries
 from energy_score.reports.leaderboard.update import Update, update_site
+from tests.command_line import command
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec, make_statistics
 
 
@@ -93,3 +94,14 @@ def test_two_cohorts_of_one_day_have_two_names(results: Path, tmp_path: Path) ->
         update_site(site, results, against="own", now=datetime(2026, 11, 1, hour, tzinfo=UTC))
         names.append(CohortSnapshot.read(site / "snapshot.json").name)
     assert names == ["own-2026-11-01T020000Z", "own-2026-11-01T140000Z"]
+
+
+def test_a_site_made_by_hand_gets_its_cohort_from_the_next_refresh(results: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    made = command("leaderboard", "--results", str(results), "--against", "own", "--site", str(site))
+    assert made.exit_code == 0
+    assert not (site / "snapshot.json").exists()
+    assert update(site, results, 29).version is not None
+    assert (site / "snapshot.json").exists()
+    assert (site / "changes.md").exists()
+    assert update(site, results, 30) == Update(None, ())
