@@ -67,6 +67,10 @@ def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
         raise UsageError(f"{path}: not a results table of this version: {'; '.join(faults)}")
     rows, faults = [], []
     for line, record in records:
+        if None in record or None in record.values():  # as of a table that was cut off, whose last figure is cut too
+            count = sum(cell is not None for cell in record.values()) + len(record.get(None, ())) - (None in record)
+            faults.append(f"{path}:{line}: {count} cells, and the header has {len(columns)}")
+            continue
         try:
             rows.append(ResultRow.model_validate({name: _value(name, record[name]) for name in columns}))
         except ValidationError as error:

@@ -64,6 +64,17 @@ def test_every_fault_of_a_table_is_named_with_its_line(tmp_path: Path) -> None:
     assert "bad.csv:3: timestamp:" in str(caught.value)
 
 
+def test_a_row_with_cells_missing_or_left_over_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv"
+    good = ["a/a", "A", "text_gen", "Off", *["1"] * 13, "2025-11-17T03:15:00+00:00", ""]
+    lines = (DOCUMENTED_COLUMNS, good, [*good, "more", "still"], good[:14])
+    path.write_text("\n".join(",".join(line) for line in lines), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_results(path)
+    told = str(caught.value).splitlines()
+    assert told == [f"{path}:{line}: {count} cells, and the header has 19" for line, count in ((3, 21), (4, 14))]
+
+
 def test_what_is_no_results_table_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "models.csv"
     path.write_text("model_name,colour\na,red\n", encoding="utf-8")
