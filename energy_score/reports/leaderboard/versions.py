@@ -90,19 +90,26 @@ def published_versions(site: Path) -> list[Path]:
     versions = versions_folder(site)
     if not site.is_symlink() or not versions.is_dir():
         return []
-    current = site.readlink().name
-    return sorted(one for one in versions.iterdir() if not one.name.startswith(".") and one.name <= current)
+    current = _order(site.readlink().name)
+    there = [one for one in versions.iterdir() if not one.name.startswith(".") and one.is_dir()]
+    return sorted((one for one in there if _order(one.name) <= current), key=lambda one: _order(one.name))
 
 
 def _free_name(versions: Path, now: datetime) -> str:
-    """The time as a name, later than every version that is there."""
+    """The time as a name, later than every version that is there, also where a clock was set back."""
     name = f"{now:%Y-%m-%dT%H%M%SZ}"
-    taken = {one.name for one in versions.iterdir()}
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{now:%Y-%m-%dT%H%M%SZ}-{number}"
-    return name
+    taken = [one.name for one in versions.iterdir() if not one.name.startswith(".")]
+    newest = max(taken, key=_order, default="")
+    if _order(name) > _order(newest):
+        return name
+    time, number = _order(newest)
+    return f"{time}-{number + 1}"
+
+
+def _order(name: str) -> tuple[str, int]:
+    """The time in a version's name, and its number among those of one second."""
+    time, _, number = name.partition("Z-")
+    return (f"{time}Z", int(number)) if number.isdecimal() else (name, 1)
 
 
 def _link_tree(source: Path, target: Path) -> None:

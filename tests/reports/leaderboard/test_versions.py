@@ -56,6 +56,18 @@ def test_two_versions_of_one_second_have_two_names(tmp_path: Path) -> None:
     assert len(published_versions(tmp_path / "site")) == 2
 
 
+def test_a_version_is_the_newest_whatever_the_clock_says(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    publish(site, write("first"), now=datetime(2026, 11, 2, tzinfo=UTC))
+    for number in range(11):
+        publish(site, write(f"{number}"), now=datetime(2026, 11, 1, tzinfo=UTC))  # the clock was set back
+    assert texts(site) == {"10"}
+    assert len(published_versions(site)) == 12
+    assert texts(published_versions(site)[0]) == {"first"}
+    listed = (site / "priors.txt").read_text(encoding="utf-8").splitlines()
+    assert listed[:2] == [f"prior/2026-11-02T000000Z-{number}/index.html" for number in (11, 10)]
+
+
 def test_a_version_that_cannot_be_written_leaves_the_site_as_it_was(tmp_path: Path) -> None:
     site = tmp_path / "site"
     publish(site, write("one"))
