@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import parquet
 
+from energy_score.contract.run_owner import Owner
 from energy_score.reports.leaderboard.build import rated_runs
 from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
 from tests.leaderboard_pages import HOSTILE, generated_rows
-from tests.record_factory import make_owner, make_report, make_run, make_spec
+from tests.record_factory import make_failure, make_owner, make_report, make_run, make_spec
 
 MADE = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -114,3 +115,16 @@ def test_a_trace_whose_gpus_have_strange_names_is_drawn(tmp_path: Path) -> None:
     page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
     assert 'class="trace"' in page
     assert "<b>" not in page
+
+
+def test_a_run_that_has_not_ended_is_no_failed_one(tmp_path: Path) -> None:
+    make_run(tmp_path / "r", "planned")
+    make_run(tmp_path / "r", "running", owner=make_owner(finished_at=None, process=Owner.current()))
+    make_run(tmp_path / "r", "failed", failure=make_failure())
+    runs = rated_runs(read_results(tmp_path / "r"), against="own")
+    told = {run.directory.path.name: run.rating.unrated_because for run in runs if run.directory}
+    assert told == {
+        "planned": "no result yet: planned: the run has not begun",
+        "running": "no result yet: running: the run is under way",
+        "failed": "the run failed: load: the model's weights are not there",
+    }
