@@ -71,7 +71,8 @@ def results_command(context: click.Context, before: Path, after: Path, threshold
     found = changes(read_results(before).rows, read_results(after).rows, threshold=threshold)
     write([changes_table(found, threshold=threshold)], cast("Format", form))
     faults = sum(change.is_fault for change in found)
-    click.echo(f"{len(found)} compared, {faults} worse", err=True)
+    compared = sum(change.ratio is not None for change in found)
+    click.echo(f"{compared} of {len(found)} compared, {faults} worse, lost or gone", err=True)
     context.exit(ExitCode.SOME_RUNS_FAILED if faults else ExitCode.OK)
 
 

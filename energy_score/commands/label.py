@@ -24,7 +24,7 @@ def command(results: Path, against: str, snapshot: str | None, model_name: str |
         contents_of_ratings,
         contents_of_snapshot,
     )
-    from energy_score.reports.labels.files import write_label  # noqa: PLC0415
+    from energy_score.reports.labels.files import marks_of, write_label  # noqa: PLC0415
     from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
     from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415
     from energy_score.reports.results import read_results  # noqa: PLC0415
@@ -33,12 +33,13 @@ def command(results: Path, against: str, snapshot: str | None, model_name: str |
         found = list(contents_of_snapshot(open_snapshot(snapshot)))
     else:
         found = list(contents_of_ratings(rated(read_results(results).rows, against=against)))
-    wanted = [one for one in found if (model_name or "").lower() in one[0].model.lower()]
+    marked = zip(found, marks_of(found), strict=True)
+    wanted = [(*one, mark) for one, mark in marked if (model_name or "").lower() in one[0].model.lower()]
     if not wanted:
         raise NothingMatchedError(
             f"none of {len(found)} rated models has {model_name!r} in its id" if model_name else
             f"no model in {snapshot or results} has stars, and a label needs some: see 'rate'"
         )  # fmt: skip
-    for content, reasoning_state in wanted:
-        for path in write_label(content, folder, reasoning_state=reasoning_state):
+    for content, reasoning_state, mark in wanted:
+        for path in write_label(content, folder, reasoning_state=reasoning_state, mark=mark):
             click.echo(path)

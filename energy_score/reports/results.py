@@ -11,6 +11,7 @@ from energy_score.contract.csv_text import FORMULA_STARTS
 from energy_score.contract.errors import UsageError
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.results_table.gpu_figures import product, quotient
 from results_aggregator import ResultsAggregator
 
 # The columns whose empty cell is a text without letters, and not an unknown one.
@@ -29,7 +30,7 @@ class Results:
 def read_results(path: Path) -> Results:
     """The rows of an output directory, made from its run directories, or those of a ``master_results.csv``.
 
-    A table of the published tool will do: columns that it does not have are unknown.
+    A table of the published tool will do: columns that it does not have are unknown, but the energy of 1,000 queries.
 
     Raises:
         UsageError: there is neither, or the table has a fault; every fault is named with its line and column.
@@ -66,6 +67,10 @@ def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
         raise UsageError(f"{path}: not a results table of this version: {'; '.join(faults)}")
     rows, faults = [], []
     for line, record in records:
+        if None in record or None in record.values():  # as of a table that was cut off, whose last figure is cut too
+            count = sum(cell is not None for cell in record.values()) + len(record.get(None, ())) - (None in record)
+            faults.append(f"{path}:{line}: {count} cells, and the header has {len(columns)}")
+            continue
         try:
             rows.append(ResultRow.model_validate({name: _value(name, record[name]) for name in columns}))
         except ValidationError as error:
@@ -75,7 +80,17 @@ def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
             ]
     if faults:
         raise UsageError("\n".join(faults))
-    return tuple(rows)
+    return tuple(rows if "wh_per_1000_queries" in columns else map(_of_published_tool, rows))
+
+
+def _of_published_tool(row: ResultRow) -> ResultRow:
+    """The row with the energy of 1,000 queries, which the published tool has no column for.
+
+    Its 0 Wh is a meter that did not start (INTERFACE.md, "Known faults"), so it is unknown.
+    """
+    gpu_energy_wh = row.gpu_energy_wh or None
+    per_query_wh = quotient(gpu_energy_wh, row.successful_prompts)
+    return row.model_copy(update={"gpu_energy_wh": gpu_energy_wh, "wh_per_1000_queries": product(per_query_wh, 1000)})
 
 
 def _value(column: str, cell: str | None) -> str | None:

@@ -58,3 +58,11 @@ def test_a_regression_between_two_results_ends_with_1(results: Path, tmp_path: P
     assert "| On (High) | text\\_gen | 2540 | 2794 | regression | +10.0%" in done.stdout
     assert "unchanged" in done.stdout
     assert invoke("results", results, results).exit_code == 0
+
+
+def test_what_was_not_compared_is_not_counted_as_compared(results: Path, tmp_path: Path) -> None:
+    report = make_report(spec=make_spec(reasoning_state="On (Low)", concurrency=8))
+    make_run(tmp_path / "new", config=make_config(reasoning_state="On (Low)"), report=report)
+    done = invoke("results", results, tmp_path / "new")
+    assert done.stderr == "0 of 2 compared, 1 worse, lost or gone\n"
+    assert done.exit_code == 1

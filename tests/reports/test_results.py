@@ -4,6 +4,8 @@ import pytest
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
+from energy_score.reports.comparison.side_by_side import modes
+from energy_score.reports.ratings.rating import unrated_because
 from energy_score.reports.results import read_results
 from results_aggregator import ResultsAggregator
 from tests.record_factory import make_config, make_failure, make_report, make_run
@@ -35,6 +37,22 @@ def test_a_table_of_the_published_tool_has_unknown_verdicts(tmp_path: Path) -> N
     assert row.error_message is None
 
 
+def test_energies_of_the_published_tool_are_compared_and_its_0_wh_are_unknown(tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    figures = ["10", "10", "0", "100", "10", "1500", "500", "1000", "15"]
+    lines = [
+        ["a/a", "A", "text_gen", state, *figures, energy_wh, "12", "0.01", "2.5", "2025-11-17T03:15:00", ""]
+        for state, energy_wh in (("Off", "12.7"), ("On", "25.4"), ("On (High)", "0.0"))
+    ]
+    path.write_text("\n".join(",".join(line) for line in (DOCUMENTED_COLUMNS, *lines)), encoding="utf-8")
+    rows = read_results(path).rows
+    assert [row.wh_per_1000_queries for row in rows] == [1270.0, 2540.0, None]
+    assert rows[2].gpu_energy_wh is None
+    assert unrated_because(rows[0]) == "the table has no verdict for it"
+    [comparison] = modes(rows)
+    assert [line.energy_ratio for line in comparison.lines] == [1.0, 2.0, None]
+
+
 def test_every_fault_of_a_table_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     good = ["a/a", "A", "text_gen", "Off", *["1"] * 13, "2025-11-17T03:15:00+00:00", ""]
@@ -44,6 +62,17 @@ def test_every_fault_of_a_table_is_named_with_its_line(tmp_path: Path) -> None:
         read_results(path)
     assert "bad.csv:3: total_prompts:" in str(caught.value)
     assert "bad.csv:3: timestamp:" in str(caught.value)
+
+
+def test_a_row_with_cells_missing_or_left_over_is_a_fault(tmp_path: Path) -> None:
+    path = tmp_path / "cut.csv"
+    good = ["a/a", "A", "text_gen", "Off", *["1"] * 13, "2025-11-17T03:15:00+00:00", ""]
+    lines = (DOCUMENTED_COLUMNS, good, [*good, "more", "still"], good[:14])
+    path.write_text("\n".join(",".join(line) for line in lines), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_results(path)
+    told = str(caught.value).splitlines()
+    assert told == [f"{path}:{line}: {count} cells, and the header has 19" for line, count in ((3, 21), (4, 14))]
 
 
 def test_what_is_no_results_table_is_refused_by_name(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A comparison as a picture: energy with its interval, and how the ratio splits into length and energy per token."""
 
+import math
 import warnings
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def _drawn(comparison: SideBySide, lines: list[Line]) -> Figure:
     left.barh(
         positions,
         [line.energy.wh_per_1000_queries for line in lines if line.energy],
-        xerr=[half_width_wh(line) or 0.0 for line in lines],
+        xerr=[math.nan if (width := half_width_wh(line)) is None else width for line in lines],  # unknown is not 0
         color=_ENERGY,
         ecolor="0.3",
         capsize=3,

@@ -1,9 +1,10 @@
 """The same models then and now: which of them takes more energy, by more than its repeats scatter."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Literal
 
 from scipy.special import stdtrit
@@ -18,9 +19,12 @@ DEFAULT_THRESHOLD = 0.03
 # What is allowed for scatter where a run has one repeat, which shows none.
 UNKNOWN_SCATTER = 0.05
 # Rows that differ in one of these did different work, or were measured by different means.
-_MUST_AGREE = ("task", "dataset", "total_prompts", "max_new_tokens", "hardware", "gpu_count")
+_MUST_AGREE = ("task", "dataset", "total_prompts", "max_new_tokens", "concurrency", "hardware", "gpu_count")
 # A difference here is worth knowing, and may be what the comparison is about.
-_WORTH_KNOWING = ("model_commit", "backend", "dtype", "quantization", "protocol", "image")
+_WORTH_KNOWING = ("model_commit", "backend", "dtype", "quantization", "protocol", "image", "random_weights")
+
+_Key = tuple[str, str, str]
+_ByCommit = dict[str | None, ResultRow]
 
 
 @dataclass(frozen=True)
@@ -53,19 +57,46 @@ def changes(
 
     A regression is an increase of more than ``threshold`` (0.03 is 3 %) that the scatter of the repeats does not
     explain, by Welch's t-interval of the ratio of means. Where one side has no scatter, ``UNKNOWN_SCATTER`` is the
-    least increase that counts. Of several rows of one model, task and state the latest counts.
+    least increase that counts. Of several rows of one model, commit, task and state the latest counts.
     """
     old, new = _latest(before), _latest(after)
-    return [_change(key, old.get(key), new.get(key), threshold) for key in dict.fromkeys((*old, *new))]
+    found = []
+    for key in dict.fromkeys((*old, *new)):
+        pairs = list(_pairs(old.get(key, {}), new.get(key, {})))
+        made = [_change(key, one, other, threshold) for one, other in pairs]
+        if len(pairs) > 1:  # then a line must say which it is
+            made = [
+                replace(change, because=change.because + _commits(*pair))
+                for change, pair in zip(made, pairs, strict=True)
+            ]
+        found += made
+    return found
 
 
-def _latest(rows: Iterable[ResultRow]) -> dict[tuple[str, str, str], ResultRow]:
-    ordered = sorted(rows, key=lambda row: row.timestamp or datetime.min.replace(tzinfo=UTC))
-    latest = {(row.model_name, row.reasoning_state, row.task): row for row in ordered}
+def _latest(rows: Iterable[ResultRow]) -> dict[_Key, _ByCommit]:
+    """The latest row of each key and commit, the later ones last."""
+    latest: dict[_Key, _ByCommit] = {}
+    for row in sorted(rows, key=lambda row: row.timestamp or datetime.min.replace(tzinfo=UTC)):
+        by_commit = latest.setdefault((row.model_name, row.reasoning_state, row.task), {})
+        by_commit.pop(row.model_commit, None)
+        by_commit[row.model_commit] = row
     return dict(sorted(latest.items()))
 
 
-def _change(key: tuple[str, str, str], before: ResultRow | None, after: ResultRow | None, threshold: float) -> Change:
+def _pairs(old: _ByCommit, new: _ByCommit) -> Iterator[tuple[ResultRow | None, ResultRow | None]]:
+    """Rows of one commit together; of what is left over, a failed run or another commit, the latest together."""
+    both = [commit for commit in old if commit in new]
+    yield from ((old[commit], new[commit]) for commit in both)
+    left = [[row for commit, row in rows.items() if commit not in both] for rows in (old, new)]
+    yield from zip_longest(*(reversed(rows) for rows in left))
+
+
+def _commits(before: ResultRow | None, after: ResultRow | None) -> str:
+    commits = dict.fromkeys(row.model_commit or "unknown" for row in (before, after) if row is not None)
+    return f" (commit {', then '.join(commits)})"
+
+
+def _change(key: _Key, before: ResultRow | None, after: ResultRow | None, threshold: float) -> Change:
     old = energy_of(before) if before else None
     new = energy_of(after) if after else None
 
@@ -91,7 +122,7 @@ def _change(key: tuple[str, str, str], before: ResultRow | None, after: ResultRo
     return _judged(key, old, new, threshold, _worth_knowing(before, after))
 
 
-def _judged(key: tuple[str, str, str], old: Energy, new: Energy, threshold: float, known: str) -> Change:
+def _judged(key: _Key, old: Energy, new: Energy, threshold: float, known: str) -> Change:
     if old.wh_per_1000_queries <= 0:
         return Change(*key, before=old, after=new, outcome="not compared", because="no positive energy then")
     ratio = new.wh_per_1000_queries / old.wh_per_1000_queries

@@ -10,11 +10,17 @@ from energy_score.results_table.gpu_figures import quotient
 
 # The order in which modes are shown, and in which a baseline is looked for.
 _STATES = ("off", "off (n/a)", "n/a", "", "on (low)", "on (medium)", "on", "on (high)")
+# Rows that differ in one of these did different work, so a ratio between them says nothing.
+_SAME_WORK = ("task", "dataset")
+# Rows that differ in one of these worked under other conditions, and whoever reads their ratio must know.
+_CONDITIONS = ("total_prompts", "hardware", "gpu_count", "concurrency")
 
 
 @dataclass(frozen=True)
 class Energy:
     """Energy of 1,000 queries in Wh, of the GPUs where they were measured, else of the CPU; ``source`` says how.
+
+    It is ``unknown`` in a table of the published tool.
 
     ``relative_stdev`` is that of one repeat, None where there was one alone or nobody kept it.
     """
@@ -52,16 +58,24 @@ class SideBySide:
     baseline: str
     lines: tuple[Line, ...]
 
+    @property
+    def differing_conditions(self) -> tuple[str, ...]:
+        """In which columns the measured rows differ, of those that every ratio between them rests on."""
+        rows = [line.row for line in self.lines if line.energy is not None]
+        return tuple(name for name in (*_SAME_WORK, *_CONDITIONS) if len({getattr(row, name) for row in rows}) > 1)
+
 
 def energy_of(row: ResultRow) -> Energy | None:
     """What ``row`` took for 1,000 queries; None where nothing measured it."""
     if not row.successful_prompts:
         return None
-    if row.gpu_energy_wh is not None and row.energy_source is not None:
+    if row.gpu_energy_wh is not None:
         stdev_wh, repeats = row.gpu_energy_stdev_wh, row.repeats
         scatter = stdev_wh / row.gpu_energy_wh if stdev_wh is not None and row.gpu_energy_wh > 0 else None
         per_1000_wh = 1000 * row.gpu_energy_wh / row.successful_prompts
-        return Energy(per_1000_wh, "GPU", row.energy_source, scatter if (repeats or 0) > 1 else None, repeats)
+        return Energy(
+            per_1000_wh, "GPU", row.energy_source or "unknown", scatter if (repeats or 0) > 1 else None, repeats
+        )
     if row.cpu_energy_wh is not None and row.cpu_energy_source is not None:
         per_1000_wh = 1000 * row.cpu_energy_wh / row.successful_prompts
         return Energy(per_1000_wh, "CPU", row.cpu_energy_source, None, row.repeats)
@@ -71,15 +85,22 @@ def energy_of(row: ResultRow) -> Energy | None:
 def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[SideBySide]:
     """The reasoning modes of each model that has several, beside Off, or beside the least of them without one.
 
-    Rows of other commits, tasks or data sets stand apart. ``model_name`` is part of a model id, in any case.
+    Rows of other commits, tasks or data sets stand apart; a failed one, which tells neither its commit nor its data
+    set, stands with those that lack its mode. ``model_name`` is part of a model id, in any case.
 
     Raises:
         NothingMatchedError: no model there has rows in two modes.
     """
     groups: dict[tuple[object, ...], list[ResultRow]] = {}
-    for row in rows:
-        if model_name is None or model_name.lower() in row.model_name.lower():
-            groups.setdefault((row.model_name, row.model_commit, row.task, row.dataset), []).append(row)
+    wanted = [row for row in rows if model_name is None or model_name.lower() in row.model_name.lower()]
+    for row in sorted(wanted, key=lambda row: row.successful_prompts is None):
+        key = (row.model_name, row.model_commit, row.task, row.dataset)
+        lacking = [key] if row.successful_prompts is not None else [
+            one for one, group in groups.items() if (one[0], one[2]) == (row.model_name, row.task)
+            and row.reasoning_state not in {other.reasoning_state for other in group}
+        ]  # fmt: skip
+        for one in lacking or [key]:
+            groups.setdefault(one, []).append(row)
     found = []
     for (name, _, task, _), group in groups.items():
         if len({row.reasoning_state for row in group}) > 1:
@@ -92,7 +113,7 @@ def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[S
 
 
 def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
-    """Two models in every state that both have, beside the first one's first state.
+    """Two models in every state that was measured, beside the first one's first state, in the tasks that both have.
 
     Raises:
         NothingMatchedError: one of them has no row, or they share no task; the message names what is there.
@@ -108,19 +129,27 @@ def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
     if not tasks:
         raise NothingMatchedError(f"{first} and {second} have no task in common")
     ordered = [*sorted(of_first, key=_by_state), *sorted(of_second, key=_by_state)]
-    shared = [(f"{row.model_name} {row.reasoning_state}".strip(), row) for row in ordered if row.task in tasks]
+    shared = [
+        (" ".join(filter(None, (row.model_name, row.reasoning_state, row.task if len(tasks) > 1 else ""))), row)
+        for row in ordered
+        if row.task in tasks
+    ]
     return beside(f"{first} and {second}", shared)
 
 
 def beside(title: str, labelled: Sequence[tuple[str, ResultRow]]) -> SideBySide:
-    """The rows beside the first of them that has an energy; ratios exist only between energies of one source."""
+    """The rows beside the first of them that has an energy; ratios exist only between energies of one source and work.
+
+    Work is one if it is of one task and data set.
+    """
     baseline = next(((label, row) for label, row in labelled if energy_of(row)), labelled[0])
     return SideBySide(title, baseline[0], tuple(_line(label, row, baseline[1]) for label, row in labelled))
 
 
 def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
     energy, base = energy_of(row), energy_of(baseline)
-    alike = energy is not None and base is not None and (energy.domain, energy.source) == (base.domain, base.source)
+    same_work = all(getattr(row, name) == getattr(baseline, name) for name in _SAME_WORK)
+    alike = same_work and energy and base and (energy.domain, energy.source) == (base.domain, base.source)
     tokens, base_tokens = _tokens_per_query(row), _tokens_per_query(baseline)
     per_token_j, base_per_token_j = _energy_per_token_j(energy, tokens), _energy_per_token_j(base, base_tokens)
     return Line(
@@ -132,7 +161,7 @@ def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
         energy_ratio=quotient(energy.wh_per_1000_queries, base.wh_per_1000_queries)
         if alike and energy and base
         else None,
-        length_ratio=quotient(tokens, base_tokens),
+        length_ratio=quotient(tokens, base_tokens) if same_work else None,
         per_token_ratio=quotient(per_token_j, base_per_token_j) if alike else None,
     )
 

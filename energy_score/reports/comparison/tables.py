@@ -17,7 +17,9 @@ def side_by_side_table(comparison: SideBySide) -> Table:
     """A comparison beside its baseline; the ratios' product is exact, the figures shown are rounded."""
     notes = [f"ratios are to {comparison.baseline}"]
     if any(line.energy is not None and line.energy_ratio is None for line in comparison.lines):
-        notes.append("energies of different sources have no ratio")
+        notes.append("energies of different sources, tasks or data sets have no ratio")
+    if comparison.differing_conditions:
+        notes.append(f"the rows differ in {', '.join(comparison.differing_conditions)}")
     if any(line.energy is not None and line.energy.domain == "CPU" for line in comparison.lines):
         notes.append("the GPU was not measured: these are CPU energies, which nothing rates")
     return Table(

@@ -64,7 +64,7 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
     assert row.wh_per_1000_queries is not None  # noqa: S101 - impact_of has seen it
     gpu_kwh = row.wh_per_1000_queries / 1000 * queries / 1000
     yield Figure("GPU energy", gpu_kwh, "kWh", f"{row.wh_per_1000_queries:.6g} Wh per 1,000 queries, measured "
-                 f"({row.energy_source})", is_estimate=False)  # fmt: skip
+                 f"({row.energy_source or 'source unknown'})", is_estimate=False)  # fmt: skip
     cpu = _cpu_and_ram(row, queries, gpu_kwh, factors)
     yield cpu
     network = product(gpu_kwh, factors["network_storage_share"])
@@ -95,7 +95,13 @@ def _cpu_and_ram(row: ResultRow, queries: float, gpu_kwh: float, factors: _Value
     name = "CPU and RAM energy"
     if row.cpu_energy_wh is not None and row.cpu_energy_source == EnergySource.RAPL and row.successful_prompts:
         kwh = row.cpu_energy_wh / row.successful_prompts * queries / 1000
-        return Figure(name, kwh, "kWh", "measured (rapl): what the whole machine's CPU drew", is_estimate=False)
+        return Figure(
+            name,
+            kwh,
+            "kWh",
+            "measured (rapl): what the whole machine's CPU drew, and its RAM where RAPL has a counter for it",
+            is_estimate=False,
+        )
     return Figure(name, product(gpu_kwh, factors["cpu_ram_share"]), "kWh", "share of GPU energy", ("cpu_ram_share",))
 
 
@@ -103,6 +109,7 @@ def _embodied(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figu
     """The run's part of the hardware's making: its time over the hardware's lifetime, for the GPUs that it used."""
     share = _lifetime_share(row, queries, factors["hardware_lifetime_years"])
     per_server = factors["gpus_per_server"]
+    at_a_time = "one query" if row.concurrency in (None, 1) else f"{row.concurrency} queries"
     for name, unit, kind in (
         ("embodied CO2e", "kg", "co2_kg"),
         ("embodied resource depletion (ADPe)", "kg Sb eq", "adpe_kg_sb"),
@@ -113,7 +120,7 @@ def _embodied(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figu
         if share is not None and row.gpu_count and gpu is not None and server is not None and per_server:
             value = share * row.gpu_count * (gpu + server / per_server)
         yield Figure(
-            name, value, unit, "time over lifetime x GPUs x (GPU + its part of a server), one query at a time",
+            name, value, unit, f"time over lifetime x GPUs x (GPU + its part of a server), {at_a_time} at a time",
             (f"gpu_{kind}", f"server_{kind}", "gpus_per_server", "hardware_lifetime_years"),
         )  # fmt: skip
 

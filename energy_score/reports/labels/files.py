@@ -1,7 +1,9 @@
 """Labels as files: SVG, PNG in both sizes, and a badge."""
 
 import io
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import resvg_py
@@ -15,10 +17,26 @@ from energy_score.reports.labels.label import HEIGHT_PX, WIDTH_PX, LabelContent,
 _SCALES = (1, 2)
 
 
-def write_label(content: LabelContent, folder: Path, *, reasoning_state: str) -> Iterator[Path]:
-    """Write the files of one label into ``folder``; their paths as they are written."""
+def marks_of(labels: Sequence[tuple[LabelContent, str]]) -> list[str]:
+    """What tells the files of each label (with its reasoning state) from those of the others; nothing where one does.
+
+    One model may be rated in several tasks, classes and revisions. Names are compared without case, because some file
+    systems do.
+    """
+    names = [run_name(content.model, state).lower() for content, state in labels]
+    taken: Counter[str] = Counter()
+    marks = []
+    for name, (content, _) in zip(names, labels, strict=True):
+        mark = f"-{re.sub(r'[^A-Za-z0-9]+', '-', content.task)[:40].strip('-')}" if names.count(name) > 1 else ""
+        taken[key := f"{name}{mark}".lower()] += 1
+        marks.append(mark if taken[key] == 1 else f"{mark}-{taken[key]}")
+    return marks
+
+
+def write_label(content: LabelContent, folder: Path, *, reasoning_state: str, mark: str = "") -> Iterator[Path]:
+    """Write the files of one label into ``folder``, ``mark`` in their names; their paths as they are written."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = run_name(content.model, reasoning_state)
+    name = f"{run_name(content.model, reasoning_state)}{mark}"
     svg = label_svg(content)
     write_atomically(path := folder / f"{name}.svg", svg)
     yield path

@@ -64,9 +64,9 @@ def _parts(text: str) -> list[str]:
 
 
 def _glyph_names(text: str, weight: Weight) -> list[str]:
-    """The glyph of each character; a replacement for what the font does not have."""
+    """The glyph of each character; a question mark for what the font does not have, whose own replacement is blank."""
     characters = _font(weight).getBestCmap()
-    return [characters.get(ord(character), ".notdef") for character in text]
+    return [characters.get(ord(character), characters[ord("?")]) for character in text]
 
 
 @lru_cache

@@ -1,5 +1,6 @@
 """What is different from one version of the leaderboard to the next."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.table import Table, figure
 
 _ENTRIES = TypeAdapter(tuple[Entry, ...])
-_Key = tuple[str, str | None, str, str | None, str]
+_Key = tuple[str, str | None, str, str | None, str, int]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class EntryChange:
 
 def changes_between(before: Iterable[Entry], after: Iterable[Entry]) -> list[EntryChange]:
     """Every line that is new, gone or different, by model."""
-    old, new = {_key(entry): entry for entry in before}, {_key(entry): entry for entry in after}
+    old, new = _by_key(before), _by_key(after)
     keys = sorted({*old, *new}, key=str)
     return [EntryChange(old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
 
@@ -79,8 +80,15 @@ def changes_table(changes: Sequence[EntryChange]) -> Table:
     )  # fmt: skip
 
 
-def _key(entry: Entry) -> _Key:
-    return (entry.model, entry.revision, entry.task, entry.model_class, entry.reasoning_state)
+def _by_key(entries: Iterable[Entry]) -> dict[_Key, Entry]:
+    """The lines by what they are of; several of one model, as superseded ones, by their number among these too."""
+    numbers: Counter[tuple[str, str | None, str, str | None, str]] = Counter()
+    by_key = {}
+    for entry in entries:
+        key = (entry.model, entry.revision, entry.task, entry.model_class, entry.reasoning_state)
+        by_key[*key, numbers[key]] = entry
+        numbers[key] += 1
+    return by_key
 
 
 def _stars(entry: Entry) -> str:

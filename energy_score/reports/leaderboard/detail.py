@@ -3,19 +3,24 @@
 import csv
 import gzip
 import io
+import warnings
+import zlib
 from dataclasses import dataclass
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.plain_text import shortened
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import PhaseStatistics, RunReport, Verdict
 from energy_score.contract.units import watt_hours
-from energy_score.results_table.witness_rules import reconcile
+from energy_score.results_table.report_row import heard_verdict
 
 # A trace is drawn with at most this many points of each GPU; a night has a hundred thousand.
 _POINTS = 1200
+_LABEL_MAX = 40
 _COLORS = ("#0b6e99", "#d9822b", "#6a4c93", "#2a7d43", "#b03a2e", "#7f8c8d", "#c71585", "#8d6e00")
 
 
@@ -52,9 +57,13 @@ def detail_of(directory: RunDirectory) -> Detail:
         RecordError: its report or witness cannot be read.
     """
     report, witness = directory.report(), directory.witness()
+    try:
+        owner = directory.owner()
+    except RecordError:
+        owner = None  # as in the results table, whose verdict this is
     return Detail(
         report=report,
-        verdict=reconcile(report, witness),
+        verdict=heard_verdict(report, witness=witness, owner=owner),
         phases=tuple(_phase_line(one, report) for one in report.statistics if one.source is not None),
         environment=tuple(_environment(report, witness)),
         trace_svg=_trace_svg(directory),
@@ -110,6 +119,19 @@ def _trace_svg(directory: RunDirectory) -> str | None:
     series = _power_by_gpu(directory)
     if not series:
         return None
+    content = io.StringIO()
+    # A dollar in what stands there for a GPU is no formula.
+    with (
+        rc_context({"svg.hashsalt": "ai-energy-score", "svg.fonttype": "path", "text.parse_math": False}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        _drawn(series).savefig(content, format="svg", transparent=False, metadata={"Date": None})
+    text = content.getvalue()
+    return text[text.index("<svg") :]  # what comes before is for a file of its own
+
+
+def _drawn(series: dict[str, list[tuple[float, float]]]) -> Figure:
     figure = Figure(figsize=(9.0, 2.6), layout="constrained")
     axes = figure.subplots()
     for number, (gpu, points) in enumerate(sorted(series.items())):
@@ -120,7 +142,7 @@ def _trace_svg(directory: RunDirectory) -> str | None:
             [sum(power_w for _, power_w in group) / len(group) for group in groups],
             color=_COLORS[number % len(_COLORS)],
             linewidth=1.0,
-            label=f"GPU {gpu}",
+            label=f"GPU {shortened(gpu, _LABEL_MAX)}",
         )
     axes.set_xlabel("s since the first sample")
     axes.set_ylabel("W")
@@ -128,11 +150,7 @@ def _trace_svg(directory: RunDirectory) -> str | None:
     axes.grid(alpha=0.25)
     if len(series) > 1:
         axes.legend(frameon=False, ncols=4)
-    content = io.StringIO()
-    with rc_context({"svg.hashsalt": "ai-energy-score", "svg.fonttype": "path"}):
-        figure.savefig(content, format="svg", transparent=False, metadata={"Date": None})
-    text = content.getvalue()
-    return text[text.index("<svg") :]  # what comes before is for a file of its own
+    return figure
 
 
 def _power_by_gpu(directory: RunDirectory) -> dict[str, list[tuple[float, float]]]:
@@ -144,6 +162,6 @@ def _power_by_gpu(directory: RunDirectory) -> dict[str, list[tuple[float, float]
             for line in csv.DictReader(stream):
                 if line["power_w"]:
                     series.setdefault(line["gpu"], []).append((float(line["time_s"]), float(line["power_w"])))
-    except (OSError, EOFError, KeyError, ValueError):
+    except (OSError, EOFError, KeyError, ValueError, csv.Error, zlib.error):
         return {}  # a damaged trace is no picture; the figures do not come from it
     return series

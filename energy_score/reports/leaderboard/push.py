@@ -32,7 +32,7 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
     """
     version = site.resolve()
     record = versions_folder(site) / ".pushed.json"
-    pushed = json.loads(record.read_bytes()) if record.exists() else {}
+    pushed = _pushed(record)
     done = []
     for kind, repository in repositories.items():
         key = f"{kind}:{repository}"
@@ -41,7 +41,8 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
         try:
             _upload(version, kind, repository)
         except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
-            reason = str(error).strip().splitlines()[0]
+            # A connection that breaks off often says nothing.
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise EnvironmentNotReadyError(
                 f"the site is up to date here, and could not be pushed to {kind} {repository}: {reason}; log in by "
                 "'hf auth login' or HF_TOKEN and run it again"
@@ -50,6 +51,15 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
         write_atomically(record, json.dumps(pushed, indent=1) + "\n")
         done.append(f"{kind} {repository}")
     return done
+
+
+def _pushed(record: Path) -> dict[str, str]:
+    """The version that each repository got last; what cannot be read is not known, and is pushed once more."""
+    try:
+        pushed = json.loads(record.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return pushed if isinstance(pushed, dict) else {}
 
 
 def _upload(version: Path, kind: str, repository: str) -> None:

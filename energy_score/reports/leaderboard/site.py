@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import jinja2
 import pandas as pd
@@ -24,6 +24,12 @@ from energy_score.reports.leaderboard.entries import Entry, entries_of
 from energy_score.reports.ratings.rating import Rating
 
 _TEMPLATES = resources.files("energy_score.reports.leaderboard") / "templates"
+# By what a column holds and not by what stands in it tonight: whole numbers, or none, would change its type.
+_TYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}
+_COLUMN_TYPES = {
+    name: next(_TYPES[one] for one in (field.annotation, *get_args(field.annotation)) if one in _TYPES)
+    for name, field in Entry.model_fields.items()
+}
 DATA_FILES = ("leaderboard.csv", "leaderboard.json", "leaderboard.parquet")
 
 
@@ -137,7 +143,7 @@ def _write_data(folder: Path, records: Sequence[dict[str, Any]]) -> None:
     columns = list(Entry.model_fields)
     (folder / "leaderboard.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     (folder / "leaderboard.csv").write_text(table_text(columns, (one.values() for one in records)), encoding="utf-8")
-    table = pd.DataFrame(records, columns=columns).convert_dtypes()
+    table = pd.DataFrame(records, columns=columns).astype(_COLUMN_TYPES)
     with (folder / "leaderboard.parquet").open("wb") as stream:  # pyarrow takes no path that is not UTF-8
         table.to_parquet(stream, index=False)
 

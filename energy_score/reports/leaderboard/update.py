@@ -39,7 +39,8 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
     now = now or datetime.now(UTC)
     runs = rated_runs(read_results(results), against=against)
     changes = changes_between(read_entries(site), site_entries(runs))
-    if site.exists() and not changes:
+    is_of_refresh = (site / CHANGES[1]).exists()  # leaderboard publishes the pages alone
+    if site.exists() and is_of_refresh and not changes:
         return Update(None, ())
 
     def write(folder: Path, priors: Sequence[Prior]) -> None:
@@ -55,7 +56,7 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
 def _write_snapshot(folder: Path, runs: Sequence[RatedRun], now: datetime) -> tuple[str, ...]:
     rows = [run.rating.row for run in runs]
     try:
-        snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%d}", issued=f"{now:%Y-%m-%d}", source="own runs")
+        snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%dT%H%M%SZ}", issued=f"{now:%Y-%m-%d}", source="own runs")
     except UsageError:
         return ()  # not one run can be rated, so there is no cohort
     snapshot.write_once(folder / SNAPSHOT)

@@ -6,12 +6,13 @@ written under a name that no link points to, and becomes the site by one rename.
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from energy_score.contract.errors import UsageError
+from energy_score.leases.file_lock import FileLock
 from energy_score.reports.leaderboard.site import Prior
 
 _PRIOR = "prior"
@@ -22,16 +23,33 @@ def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: 
     """Make what ``write`` writes the site, the earlier versions within it; the version's folder.
 
     ``write`` gets an empty folder and the earlier leaderboards that will lie in it. If it raises, the site is as it
-    was. What a killed process left unfinished is removed.
+    was. What a killed process left unfinished is removed. Who publishes there already is waited for.
 
     Raises:
         UsageError: ``site`` is there and is none of ours.
     """
     require_place(site)
     versions = versions_folder(site)
+    with _alone_in(versions):
+        return _published(site, versions, write, now or datetime.now(UTC))
+
+
+@contextmanager
+def _alone_in(versions: Path) -> Iterator[None]:
+    """While the context is open nobody else publishes there: what he writes looks like what a killed process left."""
+    lock = FileLock(os.open(versions / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
+    try:
+        with suppress(OSError):  # a file system without locks takes a site too
+            lock.acquire(wait=True)
+        yield
+    finally:
+        lock.release()
+
+
+def _published(site: Path, versions: Path, write: Callable[[Path, Sequence[Prior]], None], now: datetime) -> Path:
     for left in versions.glob(f"{_UNFINISHED}*"):
         shutil.rmtree(left, ignore_errors=True)
-    name = _free_name(versions, now or datetime.now(UTC))
+    name = _free_name(versions, now)
     unfinished = versions / f"{_UNFINISHED}{name}"
     unfinished.mkdir()
     try:
@@ -56,7 +74,8 @@ def require_place(site: Path) -> None:
         UsageError: ``site`` is there and is none of ours.
         OSError: the folder cannot be made.
     """
-    if site.exists() and not site.is_symlink():
+    is_ours = site.is_symlink() and site.readlink().parent.name == versions_folder(site).name
+    if site.exists() and not is_ours:
         raise UsageError(f"{site}: is there and is not a link to a site of ours; valid is a new name, or one of ours")
     versions_folder(site).mkdir(parents=True, exist_ok=True)
 
@@ -71,19 +90,26 @@ def published_versions(site: Path) -> list[Path]:
     versions = versions_folder(site)
     if not site.is_symlink() or not versions.is_dir():
         return []
-    current = site.readlink().name
-    return sorted(one for one in versions.iterdir() if not one.name.startswith(".") and one.name <= current)
+    current = _order(site.readlink().name)
+    there = [one for one in versions.iterdir() if not one.name.startswith(".") and one.is_dir()]
+    return sorted((one for one in there if _order(one.name) <= current), key=lambda one: _order(one.name))
 
 
 def _free_name(versions: Path, now: datetime) -> str:
-    """The time as a name, later than every version that is there."""
+    """The time as a name, later than every version that is there, also where a clock was set back."""
     name = f"{now:%Y-%m-%dT%H%M%SZ}"
-    taken = {one.name for one in versions.iterdir()}
-    number = 1
-    while name in taken:
-        number += 1
-        name = f"{now:%Y-%m-%dT%H%M%SZ}-{number}"
-    return name
+    taken = [one.name for one in versions.iterdir() if not one.name.startswith(".")]
+    newest = max(taken, key=_order, default="")
+    if _order(name) > _order(newest):
+        return name
+    time, number = _order(newest)
+    return f"{time}-{number + 1}"
+
+
+def _order(name: str) -> tuple[str, int]:
+    """The time in a version's name, and its number among those of one second."""
+    time, _, number = name.partition("Z-")
+    return (f"{time}Z", int(number)) if number.isdecimal() else (name, 1)
 
 
 def _link_tree(source: Path, target: Path) -> None:

@@ -20,7 +20,10 @@ class StarChange:
 
 @dataclass(frozen=True)
 class Drift:
-    """The difference between two snapshots. ``joined`` and ``left`` are labels of cohort and model."""
+    """The difference between two snapshots. ``joined`` and ``left`` are labels of cohort and model.
+
+    They say the commit of a model that left as one commit and joined as another, and is no new model.
+    """
 
     changes: tuple[StarChange, ...]
     joined: tuple[str, ...]
@@ -37,10 +40,11 @@ def drift(before: CohortSnapshot, after: CohortSnapshot) -> Drift:
     for key in dict.fromkeys((*old, *new)):
         old_cohort, new_cohort = old.get(key), new.get(key)
         old_members, new_members = _by_key(old_cohort), _by_key(new_cohort)
-        joined += [f"{new_cohort.label}: {_name(new_members[one])}" for one in new_members.keys() - old_members.keys()
-                   if new_cohort]  # fmt: skip
-        left += [f"{old_cohort.label}: {_name(old_members[one])}" for one in old_members.keys() - new_members.keys()
-                 if old_cohort]  # fmt: skip
+        came = [new_members[one] for one in new_members.keys() - old_members.keys()]
+        went = [old_members[one] for one in old_members.keys() - new_members.keys()]
+        both = {_name(one) for one in came} & {_name(one) for one in went}
+        joined += [f"{new_cohort.label}: {_name(one, commit=_name(one) in both)}" for one in came if new_cohort]
+        left += [f"{old_cohort.label}: {_name(one, commit=_name(one) in both)}" for one in went if old_cohort]
         if old_cohort is not None and new_cohort is not None:
             changes += _changes(old_cohort, new_cohort)
     return Drift(tuple(changes), tuple(sorted(joined)), tuple(sorted(left)))
@@ -67,10 +71,12 @@ def _cause(old: Cohort, new: Cohort, earlier: CohortMember) -> str:
         new_end = end(new.members, key=_energy_wh)
         if _energy_wh(old_end) == _energy_wh(new_end):
             continue
-        kind = "new" if new_end.key not in _by_key(old) else "remeasured" if new_end.key == old_end.key else "now"
+        was_there = new_end.key in _by_key(old)
+        other_commit = not was_there and _name(new_end) in map(_name, old.members)
+        kind = "remeasured" if new_end.key == old_end.key else "now" if was_there or other_commit else "new"
         cause = (
-            f"the {word} of the range is {kind} {_name(new_end)} with {_energy_wh(new_end):.6g} Wh, "
-            f"before {_name(old_end)} with {_energy_wh(old_end):.6g} Wh"
+            f"the {word} of the range is {kind} {_name(new_end, commit=other_commit)} with "
+            f"{_energy_wh(new_end):.6g} Wh, before {_name(old_end)} with {_energy_wh(old_end):.6g} Wh"
         )
         energies = [old_end if one is new_end else one for one in new.members]
         if stars_before == _stars(new, earlier, among=[_energy_wh(one) for one in energies]):
@@ -96,5 +102,6 @@ def _energy_wh(member: CohortMember) -> float:
     return member.wh_per_1000_queries
 
 
-def _name(member: CohortMember) -> str:
-    return f"{member.model} {member.reasoning_state}".strip()
+def _name(member: CohortMember, *, commit: bool = False) -> str:
+    name = f"{member.model} {member.reasoning_state}".strip()
+    return f"{name} (commit {member.revision or 'unknown'})" if commit else name

@@ -24,18 +24,31 @@ def open_snapshot(name_or_file: str) -> CohortSnapshot:
     """The published snapshot of that name, or the one in that file.
 
     Raises:
-        UsageError: neither is there, and the message names the known ones; or the file is damaged, or was changed after
-            it was issued.
+        UsageError: neither is there, and the message names the known ones; or the file is damaged, has no seal, was
+            changed after it was issued, or calls itself official and is none of the published ones.
     """
     if name_or_file in official_names():
-        with official_file(name_or_file) as path:
-            return CohortSnapshot.read(path)
+        return _published(name_or_file)
     path = Path(name_or_file)
     if not path.is_file():
         raise UsageError(
             f"snapshot {name_or_file!r}: no such file, and not one of the published {', '.join(official_names())}"
         )
     try:
-        return CohortSnapshot.read(path)
+        snapshot = CohortSnapshot.read(path)
     except RecordError as error:
         raise UsageError(str(error)) from error
+    if not snapshot.sha256:
+        raise UsageError(f"{path}: sha256: is empty, so nobody can know what was issued; 'snapshot' writes it")
+    # What is official bears no watermark on its labels, and a file can say anything of itself.
+    if snapshot.official and (snapshot.name not in official_names() or snapshot != _published(snapshot.name)):
+        raise UsageError(
+            f"{path}: snapshot {snapshot.name} calls itself official and does not come with this program; valid is one "
+            f"of {', '.join(official_names())}, or a snapshot of own runs"
+        )
+    return snapshot
+
+
+def _published(name: str) -> CohortSnapshot:
+    with official_file(name) as path:
+        return CohortSnapshot.read(path)

@@ -15,6 +15,8 @@ from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
 from energy_score.tasks.registry import task_of
 
 _CLASSES = (None, *get_args(ModelClass))
+# How the results table begins what it says of a run that has not ended.
+_UNFINISHED = ("planned: ", "running: ")
 _CohortKey = tuple[str, str | None]
 
 
@@ -92,7 +94,8 @@ def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: st
 def unrated_because(row: ResultRow) -> str | None:
     """Why ``row`` can have no stars in any cohort; None where it can."""
     if row.successful_prompts is None:
-        return f"the run failed: {row.error_message or 'no result'}"
+        message = row.error_message or "no result"
+        return f"no result yet: {message}" if message.startswith(_UNFINISHED) else f"the run failed: {message}"
     if row.wh_per_1000_queries is None:
         return "no GPU energy was measured"
     if (fault := _fault_of_table(row)) is not None:

@@ -135,11 +135,6 @@ def _why(run: BundledRun) -> str:
 def _stated_snapshot(snapshot: CohortSnapshot) -> tuple[BundledSnapshot, dict[str, bytes]]:
     """How the manifest names the snapshot, and its member where it does not come with the program."""
     published = snapshot.name in official_names() and snapshot.sha256 == open_snapshot(snapshot.name).sealed().sha256
-    if snapshot.official and not published:
-        raise UsageError(
-            f"snapshot {snapshot.name} calls itself official and does not come with this program; valid is one of "
-            f"{', '.join(official_names())}, or a snapshot of own runs"
-        )
     stated = BundledSnapshot(
         name=snapshot.name,
         issued=snapshot.issued,

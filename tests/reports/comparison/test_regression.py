@@ -1,4 +1,5 @@
 import random
+from datetime import UTC, datetime
 from statistics import fmean, stdev
 from typing import Any
 
@@ -75,7 +76,13 @@ def test_one_repeat_shows_no_scatter_so_5_percent_are_allowed_for_it(after_wh: f
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("hardware", "NVIDIA H200"), ("dataset", "other/set"), ("max_new_tokens", 5), ("energy_source", "simulated")],
+    [
+        ("hardware", "NVIDIA H200"),
+        ("dataset", "other/set"),
+        ("max_new_tokens", 5),
+        ("energy_source", "simulated"),
+        ("concurrency", 8),
+    ],
 )
 def test_different_work_or_another_meter_is_not_compared(field: str, value: object) -> None:
     change = only(make_row([20.0, 20.1]), make_row([40.0, 40.1], **{field: value}))
@@ -88,6 +95,20 @@ def test_another_commit_or_precision_is_compared_and_said() -> None:
     change = only(make_row([20.0, 20.1]), make_row([40.0, 40.1], dtype="float16", model_commit="b"))
     assert change.outcome == "regression"
     assert change.because.endswith("differs in model_commit, dtype")
+
+
+def test_two_revisions_of_one_model_are_compared_each_with_itself() -> None:
+    def rows(energies_wh: dict[str | None, float], order: str) -> list[ResultRow]:
+        times = {commit: datetime(2026, 11, 1 + order.find(commit or "-"), tzinfo=UTC) for commit in energies_wh}
+        return [make_row([wh, 1.01 * wh], model_commit=one, timestamp=times[one]) for one, wh in energies_wh.items()]
+
+    before = rows({"v": 20.0, "w": 40.0}, "vw")
+    found = changes(before, rows({"v": 30.0, "w": 40.0}, "wv"))
+    assert [change.outcome for change in found] == ["regression", "unchanged"]
+    assert all("differs" not in change.because for change in found)
+    [other] = [change for change in changes(before, rows({"v": 20.0, "x": 60.0}, "xv")) if change.ratio != 1]
+    assert other.outcome == "regression"
+    assert other.because.endswith("; differs in model_commit (commit w, then x)")
 
 
 def test_a_result_that_is_no_longer_there_is_a_fault() -> None:

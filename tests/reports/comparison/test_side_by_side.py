@@ -5,6 +5,7 @@ import pytest
 from energy_score.contract.errors import NothingMatchedError
 from energy_score.contract.result_row import ResultRow
 from energy_score.reports.comparison.side_by_side import beside, energy_of, models, modes
+from energy_score.reports.comparison.tables import side_by_side_table
 
 
 def make_row(state: str, gpu_energy_wh: float | None, tokens: int, **changes: Any) -> ResultRow:
@@ -59,6 +60,14 @@ def test_a_failed_mode_is_shown_without_figures_and_is_no_baseline() -> None:
     assert comparison.lines[0].energy_ratio is None
 
 
+def test_a_failed_mode_stands_with_the_measured_ones_although_it_tells_no_commit_and_no_data_set() -> None:
+    told = {"model_commit": "abc", "dataset": "AIEnergyScore/text_generation"}
+    failed = make_row("On (High)", None, 0, successful_prompts=None, error_message="load: out of memory")
+    [comparison] = modes([failed, make_row("Off", 1.0, 10, **told), make_row("On", 5.0, 500, **told)])
+    assert [line.label for line in comparison.lines] == ["Off", "On", "On (High)"]
+    assert comparison.lines[2].energy is None
+
+
 def test_a_task_without_tokens_has_energies_and_no_length() -> None:
     rows = [make_row(state, energy, 0, total_completion_tokens=None) for state, energy in (("Off", 2.0), ("On", 4.0))]
     [comparison] = modes(rows)
@@ -84,6 +93,30 @@ def test_two_models_are_beside_the_first() -> None:
     assert [line.energy_ratio for line in comparison.lines] == [1.0, 0.5]
     with pytest.raises(NothingMatchedError, match=r"'c/c' has no row; there are: a/a, b/b"):
         models(rows, "a/a", "c/c")
+
+
+def test_two_models_with_two_tasks_have_ratios_within_a_task_alone_and_lines_that_say_which() -> None:
+    rows = [
+        make_row("", energy_wh, 1000, model_name=model, task=task, dataset=task)
+        for model, task, energy_wh in (("a/a", "text_gen", 10.0), ("a/a", "summarization", 40.0),
+                                       ("b/b", "text_gen", 5.0), ("b/b", "summarization", 80.0))
+    ]  # fmt: skip
+    told = {line.label: (line.energy_ratio, line.length_ratio) for line in models(rows, "a/a", "b/b").lines}
+    assert told == {
+        "a/a text_gen": (1.0, 1.0), "a/a summarization": (None, None),
+        "b/b text_gen": (0.5, 1.0), "b/b summarization": (None, None),
+    }  # fmt: skip
+
+
+def test_what_the_conditions_of_the_rows_differ_in_is_noted() -> None:
+    rows = [make_row("Off", 10.0, 1000, hardware="H100"), make_row("Off", 5.0, 1000, model_name="b/b", hardware="L4")]
+    assert "the rows differ in hardware" in side_by_side_table(models(rows, "a/a", "b/b")).notes
+    other = [rows[0], make_row("Off", 5.0, 1000, model_name="b/b", hardware="H100", dataset="other/set")]
+    comparison = models(other, "a/a", "b/b")
+    assert comparison.lines[1].energy_ratio is None
+    assert side_by_side_table(comparison).notes[1:] == (
+        "energies of different sources, tasks or data sets have no ratio", "the rows differ in dataset",
+    )  # fmt: skip
 
 
 def test_models_without_a_common_task_are_not_compared() -> None:

@@ -60,6 +60,13 @@ def test_a_measured_cpu_takes_the_place_of_the_share() -> None:
     assert (estimated.value, estimated.factors) == (6000.0, ("cpu_ram_share",))
 
 
+def test_a_figure_says_what_it_was_made_of_in_this_run() -> None:
+    found = figures(make_row(cpu_energy_wh=3.0, cpu_energy_source="rapl", concurrency=8))
+    assert "its RAM where RAPL has a counter" in found["CPU and RAM energy"].how  # AMD's has none
+    assert "8 queries at a time" in found["embodied CO2e"].how
+    assert "one query at a time" in figures(make_row())["embodied CO2e"].how
+
+
 def test_what_no_source_gives_is_unknown_and_never_nothing() -> None:
     found = figures(make_row(), "world")
     assert found["water"].value is None

@@ -9,7 +9,7 @@ from PIL import Image
 from energy_score.reports.labels.contents import contents_of_ratings, contents_of_snapshot
 from energy_score.reports.labels.files import png, write_label
 from energy_score.reports.labels.label import LabelContent, badge_svg, label_svg
-from energy_score.reports.labels.outlines import text_width, wrapped
+from energy_score.reports.labels.outlines import text_path, text_width, wrapped
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import rate_among
 from tests.reports.ratings.test_rating import make_row
@@ -123,3 +123,8 @@ def test_an_svg_needs_no_font_and_no_network() -> None:
         assert "<text" not in svg
         assert "font" not in svg
         assert re.findall(r"https?://[^\"]+", svg) == ["http://www.w3.org/2000/svg"]
+
+
+def test_a_letter_that_the_font_lacks_is_seen_to_be_one() -> None:
+    drawn = [text_path(text, weight="Bold", size_px=16, x=0, baseline=16) for text in ("日本/モデル", "??/???")]
+    assert drawn[0] == drawn[1]

@@ -10,9 +10,11 @@ from playwright.sync_api import ViewportSize, expect
 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.leaderboard.build import rated_runs
-from energy_score.reports.leaderboard.site import Prior, write_site
+from energy_score.reports.leaderboard.site import Prior, RatedRun, write_site
+from energy_score.reports.leaderboard.update import update_site
+from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
-from tests.leaderboard_pages import HOSTILE, ROWS, column, leaderboard
+from tests.leaderboard_pages import HOSTILE, ROWS, column, generated_rows, leaderboard
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
 
 pytestmark = pytest.mark.browser
@@ -50,6 +52,24 @@ def test_a_column_sorts_by_its_numbers_with_the_keyboard_and_unknown_ones_come_l
     assert shown == sorted(shown)
     page.get_by_label("Search", exact=True).fill("organisation-1/")
     assert column(page, "Wh per 1,000")[-1] == "unmeasured"
+    page.get_by_label("Search", exact=True).fill("")
+    header.locator("[role=button]").press("Enter")
+    expect(header).to_have_attribute("aria-sort", "descending")
+    most = [float(text.replace(",", "")) for text in column(page, "Wh per 1,000")]
+    assert most == sorted(most, reverse=True)
+    assert most[0] > shown[-1]
+    page.get_by_label("Search", exact=True).fill("organisation-1/")
+    assert column(page, "Wh per 1,000")[-1] == "unmeasured"
+
+
+def test_small_energies_keep_their_significant_digits(visit: SimpleNamespace, tmp_path: Path) -> None:
+    [row] = generated_rows(11)[10:]
+    values = {"wh_per_1000_queries": 0.245417, "prefill_wh": 0.00081234, "gpu_energy_ci95_half_width_wh": 0.000412}
+    [rating] = rate_among([row.model_copy(update=values)])
+    write_site(tmp_path / "site", [RatedRun(rating, None)], made_at=datetime(2026, 11, 24, tzinfo=UTC))
+    page = leaderboard(visit, tmp_path / "site")
+    shown = [column(page, name) for name in ("Wh per 1,000", "±", "Prefill", "Tokens in")]
+    assert shown == [["0.24542"], ["0.00041"], ["0.0008123"], ["40"]]
 
 
 def test_the_keyboard_reaches_search_filters_and_table(visit: SimpleNamespace, large_site: Path) -> None:
@@ -133,3 +153,14 @@ def test_failed_and_damaged_runs_say_so(visit: SimpleNamespace, small_site: Path
 def test_earlier_leaderboards_are_named(visit: SimpleNamespace, small_site: Path) -> None:
     page = leaderboard(visit, small_site)
     assert page.get_by_role("link", name="2026-10-01").get_attribute("href") == "prior/2026-10-01/index.html"
+
+
+def test_the_earliest_leaderboard_is_reached_by_way_of_an_earlier_one(visit: SimpleNamespace, tmp_path: Path) -> None:
+    for day, model in enumerate(("a/one", "a/two", "a/three"), start=1):
+        make_run(tmp_path / "results", f"{day}", report=make_report(spec=make_spec(model_id=model)))
+        update_site(tmp_path / "site", tmp_path / "results", against="own", now=datetime(2026, 11, day, tzinfo=UTC))
+    page = leaderboard(visit, tmp_path / "site")
+    for expected, name in enumerate(("2026-11-02T000000Z", "2026-11-01T000000Z")):
+        page.get_by_role("link", name=name).click()
+        page.wait_for_selector("html[data-ready]")
+        assert len(column(page, "Model")) == 2 - expected

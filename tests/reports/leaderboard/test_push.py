@@ -5,9 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from energy_score.contract.errors import EnvironmentNotReadyError
+from energy_score.reports.leaderboard import push as push_module
 from energy_score.reports.leaderboard.update import update_site
+from energy_score.reports.leaderboard.versions import versions_folder
 from tests.hub_stand_in import TOKEN, HubStandIn, hub_stand_in
 from tests.record_factory import make_report, make_run, make_spec
 
@@ -71,6 +75,18 @@ def test_a_refusal_is_told_and_the_next_push_goes_on(site: Path) -> None:
         assert TOKEN not in told
         hub.refuses = None
         assert push(site, hub)[0] == 0
+
+
+def test_an_error_without_a_word_and_a_damaged_record_end_no_push_in_a_traceback(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object) -> None:
+        raise httpx2.ReadError("")
+
+    monkeypatch.setattr(push_module, "_upload", break_off)
+    (versions_folder(site) / ".pushed.json").write_text("{", encoding="utf-8")
+    with pytest.raises(EnvironmentNotReadyError, match="pushed to dataset lab/data: ReadError; log in"):
+        push_module.push(site, {"dataset": "lab/data"})
 
 
 def test_a_hub_that_is_not_there_is_told(site: Path) -> None:

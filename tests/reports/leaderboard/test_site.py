@@ -1,18 +1,21 @@
 import csv
+import gzip
 import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
+from pyarrow import parquet
 
+from energy_score.contract.run_owner import Owner
 from energy_score.reports.leaderboard.build import rated_runs
 from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
 from tests.leaderboard_pages import HOSTILE, generated_rows
-from tests.record_factory import make_report, make_run, make_spec
+from tests.record_factory import make_failure, make_owner, make_report, make_run, make_spec
 
 MADE = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -73,3 +76,55 @@ def test_a_run_directory_with_a_strange_name_gets_a_page_of_its_own(tmp_path: Pa
         make_run(tmp_path / "r", name, report=make_report())
     write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     assert len(list((tmp_path / "site" / "models").iterdir())) == 2
+
+
+def test_a_run_s_page_has_every_reason_of_the_verdict_that_the_leaderboard_has(tmp_path: Path) -> None:
+    make_run(tmp_path / "r", "one", report=make_report(), owner=make_owner(concurrent_runs=3))
+    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    [entry] = json.loads((tmp_path / "site" / "leaderboard.json").read_text("utf-8"))
+    page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
+    assert re.findall(r"<code>(\w+)</code>", page) == entry["verdict_reasons"].split("; ")
+    assert "concurrent_runs" in page
+
+
+def test_a_damaged_trace_costs_its_picture_and_not_the_site(tmp_path: Path) -> None:
+    directory = make_run(tmp_path / "r", "one", report=make_report())
+    for number, damage in enumerate((b"\xff" * 40, b"", gzip.compress(b"gpu,time_s,power_w\n" + b"x" * 200_000))):
+        directory.trace_file.write_bytes(gzip.compress(b"")[:10] + damage if number < 2 else damage)
+        write_site(tmp_path / f"{number}", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+        page = (tmp_path / f"{number}" / "models" / "one.html").read_text("utf-8")
+        assert "No power was sampled." in page
+
+
+def test_the_columns_of_the_parquet_file_have_their_types_whatever_stands_in_them(tmp_path: Path) -> None:
+    whole = [row.model_copy(update={"wh_per_1000_queries": 2.0}) for row in generated_rows(3)]
+    schemas = []
+    for name, rows in (("many", generated_rows(40)), ("whole", whole), ("none", [])):
+        write_site(tmp_path / name, [RatedRun(rating, None) for rating in rate_among(rows)], made_at=MADE)
+        schemas.append(parquet.read_schema(tmp_path / name / "leaderboard.parquet"))
+    assert schemas[0] == schemas[1] == schemas[2]
+    kinds = ("model", "revision", "stars", "wh_per_1000_queries", "rateable")
+    kinds_there = [str(schemas[2].field(name).type) for name in kinds]
+    assert [kind.removeprefix("large_") for kind in kinds_there] == ["string", "string", "int64", "double", "bool"]
+
+
+def test_a_trace_whose_gpus_have_strange_names_is_drawn(tmp_path: Path) -> None:
+    directory = make_run(tmp_path / "r", "one", report=make_report())
+    directory.trace_file.write_bytes(gzip.compress(b"time_s,gpu,power_w\n0,$x^{$,300\n0,-->]]><b>,200\n0,2,inf\n"))
+    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
+    assert 'class="trace"' in page
+    assert "<b>" not in page
+
+
+def test_a_run_that_has_not_ended_is_no_failed_one(tmp_path: Path) -> None:
+    make_run(tmp_path / "r", "planned")
+    make_run(tmp_path / "r", "running", owner=make_owner(finished_at=None, process=Owner.current()))
+    make_run(tmp_path / "r", "failed", failure=make_failure())
+    runs = rated_runs(read_results(tmp_path / "r"), against="own")
+    told = {run.directory.path.name: run.rating.unrated_because for run in runs if run.directory}
+    assert told == {
+        "planned": "no result yet: planned: the run has not begun",
+        "running": "no result yet: running: the run is under way",
+        "failed": "the run failed: load: the model's weights are not there",
+    }

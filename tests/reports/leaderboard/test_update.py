@@ -7,6 +7,7 @@ import pytest
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.reports.leaderboard.changes import changes_between, read_entries
 from energy_score.reports.leaderboard.update import Update, update_site
+from tests.command_line import command
 from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec, make_statistics
 
 
@@ -72,3 +73,35 @@ def test_equal_lines_are_no_change(results: Path, tmp_path: Path) -> None:
     update(tmp_path / "site", results, 1)
     entries = read_entries(tmp_path / "site")
     assert changes_between(entries, entries) == []
+
+
+def test_a_change_of_a_superseded_line_is_published_too(results: Path, tmp_path: Path) -> None:
+    make_run(
+        results, "a_a-again", config=make_config(model_id="a/a"), report=make_report(spec=make_spec(model_id="a/a"))
+    )
+    update(tmp_path / "site", results, 1)
+    report = results / "individual_runs" / "a_a" / "benchmark_report.json"
+    make_report(spec=make_spec(model_id="a/a"), statistics=make_statistics(share=3.0)).write(report)
+    [change] = update(tmp_path / "site", results, 2).changes
+    assert change.after == read_entries(tmp_path / "site")[0]
+    assert change.after.wh_per_1000_queries == pytest.approx(3 * 2540.0)
+
+
+def test_two_cohorts_of_one_day_have_two_names(results: Path, tmp_path: Path) -> None:
+    site, names = tmp_path / "site", []
+    for hour in (2, 14):
+        add_run(results, f"h/{hour}", share=float(hour))
+        update_site(site, results, against="own", now=datetime(2026, 11, 1, hour, tzinfo=UTC))
+        names.append(CohortSnapshot.read(site / "snapshot.json").name)
+    assert names == ["own-2026-11-01T020000Z", "own-2026-11-01T140000Z"]
+
+
+def test_a_site_made_by_hand_gets_its_cohort_from_the_next_refresh(results: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    made = command("leaderboard", "--results", str(results), "--against", "own", "--site", str(site))
+    assert made.exit_code == 0
+    assert not (site / "snapshot.json").exists()
+    assert update(site, results, 29).version is not None
+    assert (site / "snapshot.json").exists()
+    assert (site / "changes.md").exists()
+    assert update(site, results, 30) == Update(None, ())

@@ -56,6 +56,18 @@ def test_two_versions_of_one_second_have_two_names(tmp_path: Path) -> None:
     assert len(published_versions(tmp_path / "site")) == 2
 
 
+def test_a_version_is_the_newest_whatever_the_clock_says(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    publish(site, write("first"), now=datetime(2026, 11, 2, tzinfo=UTC))
+    for number in range(11):
+        publish(site, write(f"{number}"), now=datetime(2026, 11, 1, tzinfo=UTC))  # the clock was set back
+    assert texts(site) == {"10"}
+    assert len(published_versions(site)) == 12
+    assert texts(published_versions(site)[0]) == {"first"}
+    listed = (site / "priors.txt").read_text(encoding="utf-8").splitlines()
+    assert listed[:2] == [f"prior/2026-11-02T000000Z-{number}/index.html" for number in (11, 10)]
+
+
 def test_a_version_that_cannot_be_written_leaves_the_site_as_it_was(tmp_path: Path) -> None:
     site = tmp_path / "site"
     publish(site, write("one"))
@@ -76,6 +88,14 @@ def test_a_folder_that_is_no_site_of_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     with pytest.raises(UsageError, match="not a link to a site of ours"):
         publish(tmp_path / "site", write("one"))
+
+
+def test_a_link_to_something_else_is_refused_and_stays(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "site").symlink_to("other")
+    with pytest.raises(UsageError, match="not a link to a site of ours"):
+        publish(tmp_path / "site", write("one"))
+    assert (tmp_path / "site").readlink() == Path("other")
 
 
 def publish_slowly(site: Path, text: str) -> None:
@@ -100,3 +120,18 @@ def test_a_site_is_whole_whenever_the_process_that_makes_it_is_killed(tmp_path: 
     publish(site, write("last"))
     assert texts(site) == {"last"}
     assert not list((tmp_path / "site.versions").glob(".unfinished-*"))
+
+
+def test_two_who_publish_at_once_both_publish(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    publish(site, write("0"))
+    context = multiprocessing.get_context("fork")
+    processes = [context.Process(target=publish_slowly, args=(site, str(number))) for number in (1, 2, 3)]
+    for process in processes:
+        process.start()
+        time.sleep(0.02)
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert len(published_versions(site)) == 4
+    assert len(texts(site)) == 1

@@ -56,3 +56,21 @@ def test_both_ends_together_are_named_together() -> None:
 def test_a_model_of_one_that_gets_company_gets_stars() -> None:
     found = drift(snapshot({"a/least": 1.0}), snapshot(BEFORE))
     assert changed(found) == {"a/least": (None, 5)}
+
+
+def test_another_commit_of_a_model_is_no_new_model() -> None:
+    def at(commit: str, most_wh: float) -> CohortSnapshot:
+        made = snapshot(BEFORE | {"c/most": most_wh})
+        [cohort] = made.cohorts
+        members = tuple(
+            one.model_copy(update={"revision": commit}) if one.model == "c/most" else one for one in cohort.members
+        )
+        return made.model_copy(update={"cohorts": (cohort.model_copy(update={"members": members}),)}).sealed()
+
+    found = drift(at("abc", 11.0), at("def", 101.0))
+    assert found.joined == ("text_gen class A: c/most (commit def)",)
+    assert found.left == ("text_gen class A: c/most (commit abc)",)
+    assert changed(found) == {"b/middle": (3, 5)}
+    assert found.changes[0].because == (
+        "the most of the range is now c/most (commit def) with 101 Wh, before c/most with 11 Wh"
+    )

@@ -13,16 +13,25 @@ const escaped = (text) => {
   return element.innerHTML.replaceAll('"', "&quot;");
 };
 
-const number = (value, digits) => (value === null ? "" : Number(value.toPrecision(digits)).toLocaleString("en"));
+// By significant digits: three decimals, the default, make 0 of what a small model takes.
+const number = (value, digits) =>
+  value === null ? "" : value.toLocaleString("en", { maximumSignificantDigits: digits });
 
 // What is unknown sorts behind every number, whichever way.
+const behind = (one, other) => (one === null) - (other === null);
+DataTable.type("figure", {
+  order: {
+    asc: (one, other) => behind(one, other) || one - other,
+    desc: (one, other) => behind(one, other) || other - one,
+  },
+});
 const figure = (field, digits, title, shown = (text) => text) => ({
   title,
   data: field,
   className: "number",
-  type: "num",
+  type: "figure",
   render: (value, kind) =>
-    kind === "display" ? shown(number(value, digits)) : kind === "sort" ? (value ?? Number.MAX_VALUE) : (value ?? ""),
+    kind === "display" ? shown(number(value, digits)) : kind === "sort" ? value : (value ?? ""),
 });
 
 // As a string: what looks like HTML in a name would be left out of the search otherwise.
@@ -98,4 +107,10 @@ for (const name of ["task", "model_class", "stars"]) {
   });
 }
 document.querySelector("form.filters").addEventListener("submit", (event) => event.preventDefault());
+// Once it is an earlier one itself, the still earlier ones lie beside this page and no longer in it.
+if (/\/prior\/\d{4}-\d{2}-\d{2}T\d{6}Z(-\d+)?\/[^/]*$/.test(location.pathname)) {
+  for (const link of document.querySelectorAll('a[href^="prior/"]')) {
+    link.setAttribute("href", link.getAttribute("href").replace("prior/", "../"));
+  }
+}
 document.documentElement.dataset.ready = "true";
