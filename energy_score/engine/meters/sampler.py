@@ -105,16 +105,17 @@ class GpuSampler:
         # NVML is asked outside the lock: a window's edge must not wait for it.
         looks = [self._look_at(uuid) for uuid in uuids]
         limits_w = [_or_none(devices.power_limit_w, uuid) for uuid in uuids]
-        process_ids = {}
+        process_ids: dict[str, frozenset[int] | None] = {}
         if time_s >= self._processes_due_s:
-            process_ids = {uuid: _or_none(devices.compute_process_ids, uuid) or frozenset() for uuid in uuids}
+            process_ids = {uuid: _or_none(devices.compute_process_ids, uuid) for uuid in uuids}
         with self._lock:
             self._times_s.append(time_s)
             for uuid, look, limit_w in zip(uuids, looks, limits_w, strict=True):
                 self._samples[uuid].append(look, longest_hold_s=_LONGEST_HOLD_PERIODS * self.period_s)
                 self._note_limit(uuid, limit_w, time_s)
             for uuid, ids in process_ids.items():
-                self._note_processes(uuid, ids, time_s)
+                if ids is not None:  # else nobody is known to have gone, to count as another one when seen again
+                    self._note_processes(uuid, ids, time_s)
         if process_ids:
             self._processes_due_s = time_s + _PROCESSES_EVERY_S
 
