@@ -1,5 +1,6 @@
 """Which of the processes on a GPU are not the run's own."""
 
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,17 @@ def ids_are_comparable() -> bool:
         return (_PROC / "self/ns/pid").stat().st_ino == _INITIAL_PID_NAMESPACE
     except OSError:  # no Linux, or no /proc: then no PID namespaces to tell apart
         return True
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether there is such a process, also one of another user whose /proc is hidden from this one (hidepid)."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's, or no id that a process could have
+        return True
+    return True
 
 
 def descends_from(process_id: int, ancestor_id: int) -> bool:

@@ -1,7 +1,10 @@
 """Facts about whether a run had its GPUs to itself, on simulated GPUs below the real pynvml."""
 
+import os
+
 import pytest
 
+from energy_score.executors.witness import GpuWitness
 from tests.nvml_simulator.simulator import NvmlSimulator
 
 SCRIPT = """
@@ -18,6 +21,7 @@ print(witness.gpu_was_shared)
     [
         ({"own_process": 0}, "False"),
         ({"own_process": 0, "foreign_pid": 1}, "True"),
+        ({"own_process": 0, "foreign_pid": 2**22 + 1}, "False"),  # ended, and still listed: no such id is ever given
         ({"CUDA_VISIBLE_DEVICES": ""}, "None"),
     ],
 )
@@ -26,3 +30,22 @@ def test_a_shared_gpu_is_known_and_no_gpu_is_unknown(
 ) -> None:
     done = nvml_simulator.run(SCRIPT, **settings)
     assert done.stdout.strip() == said, done.stderr
+
+
+def test_another_users_process_that_cannot_be_looked_at_is_none_of_the_run() -> None:
+    """A /proc that hides other users' processes (hidepid) has no folder of theirs, as if they had ended."""
+
+    def is_of_run(process_id: int) -> bool:
+        raise FileNotFoundError(process_id)
+
+    witness = GpuWitness("run", gpu_count=1)
+    witness.is_of_run = is_of_run
+    assert not witness._is_own(os.getppid())
+    assert witness._is_own(2**22 + 1)
+
+
+def test_an_id_that_no_process_could_have_is_none_of_the_run() -> None:
+    """Early drivers of the 535 series mix up the fields of the list where there are several processes."""
+    witness = GpuWitness("run", gpu_count=1)
+    witness.is_of_run = lambda process_id: os.getsid(process_id) == 1
+    assert not witness._is_own(2**32 - 1)
