@@ -1,6 +1,7 @@
 """Facts about whether a run had its GPUs to itself, on simulated GPUs below the real pynvml."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,33 @@ def test_a_shared_gpu_is_known_and_no_gpu_is_unknown(
     nvml_simulator: NvmlSimulator, settings: dict[str, object], said: str
 ) -> None:
     done = nvml_simulator.run(SCRIPT, **settings)
+    assert done.stdout.strip() == said, done.stderr
+
+
+WATCHED = """
+from pathlib import Path
+from energy_score.contract.host_witness import HostWitness
+from energy_score.executors import witness as module
+{change}
+with module.GpuWitness("run", gpu_count=1) as witness:
+    pass
+witness.write(Path({path!r}))
+print(HostWitness.read(Path({path!r})).processes_watched)
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("", "True"),
+        ("module.ids_are_comparable = lambda: False", "False"),  # as in a container
+        ("module.NvmlDevices.compute_process_ids = lambda devices, uuid: None", "False"),  # as by an old driver
+    ],
+)
+def test_a_host_that_cannot_tell_processes_does_not_say_that_it_watched_them(
+    nvml_simulator: NvmlSimulator, tmp_path: Path, change: str, said: str
+) -> None:
+    done = nvml_simulator.run(WATCHED.format(change=change, path=str(tmp_path / "host_witness.json")))
     assert done.stdout.strip() == said, done.stderr
 
 
