@@ -176,6 +176,20 @@ def test_a_process_does_not_become_another_one_when_a_list_of_them_cannot_be_rea
     assert gpu.foreign_process_ids == ()
 
 
+def test_a_further_process_of_the_run_is_none_of_others_in_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every repeat of optimum-benchmark is; it may be seen a little after it has come."""
+    monkeypatch.setattr("energy_score.engine.meters.sampler._PROCESSES_EVERY_S", 0.0)
+    monkeypatch.setattr("energy_score.engine.meters.sampler.ids_are_comparable", lambda: False)
+    sampler = GpuSampler(cast("NvmlDevices", ForgetfulDevices()), seed=1)
+    sampler._sample()
+    start_s = time.monotonic()
+    sampler._sample()
+    end_s = time.monotonic()
+    (without,) = sampler.conditions((), start_s, end_s)
+    (gpu,) = sampler.conditions((), start_s, end_s, arrivals_s=[(start_s - 1, start_s)])
+    assert (without.foreign_process_ids, gpu.foreign_process_ids) == ((7,), ())
+
+
 def test_the_sampled_times_are_jittered_by_at_most_three_tenths_of_the_period() -> None:
     sampler = GpuSampler(cast("NvmlDevices", SilentDevices()), period_s=0.02, seed=1)
     sampler.start()
