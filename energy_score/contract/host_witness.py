@@ -13,7 +13,8 @@ class HostWitness(Record):
 
     ``energy_j`` is what each leased GPU used in all that time, by UUID; empty with ``source`` None where the host could
     read no counter. ``foreign_process_ids`` are compute processes on those GPUs that were none of the run's: a
-    container sees only its own. ``faults`` says of a GPU why the host has no figure for it.
+    container sees only its own. ``processes_watched`` is false where the host could not tell them either, being in a
+    container itself. ``faults`` says of a GPU why the host has no figure for it.
     """
 
     schema_version: Literal[1] = 1
@@ -23,6 +24,7 @@ class HostWitness(Record):
     source: EnergySource | None
     energy_j: dict[str, float]
     foreign_process_ids: tuple[int, ...] = ()
+    processes_watched: bool = True
     faults: dict[str, str] = Field(default_factory=dict)
 
     @property

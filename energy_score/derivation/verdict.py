@@ -40,6 +40,8 @@ RULES: tuple[Rule, ...] = (
     gpu.power_limit_was_changed,
     query_rules.too_many_queries_failed,
     query_rules.some_queries_failed,
+    query_rules.too_many_queries_were_retried,
+    query_rules.some_queries_were_retried,
     query_rules.token_count_is_off_target,
     query_rules.queries_were_truncated,
     model_rules.weights_are_random,

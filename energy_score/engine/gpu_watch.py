@@ -60,6 +60,7 @@ class GpuWatch:
         if self._sampler is None or span is None:
             return ()
         periods = self._counter.update_periods if self._counter is not None else {}
+        own_process_ids = self._own_at_start | frozenset(self._own_process_ids())
         return tuple(
             seen.model_copy(
                 update={
@@ -68,7 +69,7 @@ class GpuWatch:
                     "power_period_s": periods[seen.uuid].power_s if seen.uuid in periods else None,
                 }
             )
-            for seen in self._sampler.conditions(self._own_at_start | frozenset(self._own_process_ids()), *span)
+            for seen in self._sampler.conditions(own_process_ids, *span, arrivals_s=measurement.arrivals_s)
         )
 
     def write_trace(self, path: Path) -> None:

@@ -30,7 +30,8 @@ class Measurement:
     A window opens at a tick of the GPUs' counters and closes at the first tick after its work. What a GPU used between
     the ticks and the work is taken off: at its idle power, or at the window's mean power as long as no idle window has
     shown that. How much the energy could be wrong by for it stands beside it. ``counted_span_s`` goes from the start of
-    the first counted window to the end of the last one, in s of ``time.monotonic``.
+    the first counted window to the end of the last one, in s of ``time.monotonic``; ``arrivals_s`` are the times, from
+    and until, within which a process of the run came to the GPUs after that first window, kept by whoever started it.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Measurement:
         self._integral = integral
         self.windows: list[PhaseEnergy] = []
         self.counted_span_s: tuple[float, float] | None = None
+        self.arrivals_s: list[tuple[float, float]] = []
 
     def measure(
         self,

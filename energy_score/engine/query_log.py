@@ -16,7 +16,8 @@ Number = TypeVar("Number", int, float)
 class QueryRecord:
     """One query: the outcome of its counted work passes. Sums are over ``measured_count`` passes, times in s.
 
-    Counts that the task does not have are None.
+    Counts that the task does not have are None. ``completion_tokens`` is the mean over those passes, to the next whole
+    token: an answer need not be as long in each of them, and the energy that it is set against is a mean as well.
     """
 
     index: int
@@ -34,6 +35,8 @@ class QueryRecord:
     retried: bool = False
     measured_count: int = 0
     latency_sum_s: float = 0.0
+    completion_count: int = 0
+    completion_sum: int = 0
     first_token_count: int = 0
     first_token_sum_s: float = 0.0
 
@@ -84,6 +87,10 @@ class QueryLog:
         record.note_answer(query, completion)
         record.measured_count += 1
         record.latency_sum_s += completion.latency_s
+        if completion.completion_tokens is not None:
+            record.completion_count += 1
+            record.completion_sum += completion.completion_tokens
+            record.completion_tokens = round(record.completion_sum / record.completion_count)
         if completion.token_times_s:
             record.first_token_count += 1
             record.first_token_sum_s += completion.token_times_s[0]

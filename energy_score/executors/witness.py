@@ -16,7 +16,7 @@ from energy_score.contract.errors import MeterError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource
 from energy_score.contract.run_spec import RunSpec
-from energy_score.gpu.compute_processes import descends_from, ids_are_comparable
+from energy_score.gpu.compute_processes import descends_from, ids_are_comparable, is_alive
 from energy_score.gpu.endpoint_gpus import find_endpoint_gpus
 from energy_score.gpu.nvml_devices import NvmlDevices, open_nvml_devices
 
@@ -56,6 +56,7 @@ class GpuWitness:
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watch_processes, name="gpu-witness", daemon=True)
         self._foreign: set[int] = set()
+        self._processes_watched = True
         self._memory_was_used = False
         self._before_mj: dict[str, int] = {}
         self._witness: HostWitness | None = None
@@ -101,6 +102,7 @@ class GpuWitness:
             source=counted if self._before_mj else None,
             energy_j=energy_j,
             foreign_process_ids=tuple(sorted(self._foreign)),
+            processes_watched=self._processes_watched,
             faults=faults,
         )
         self._devices.close()
@@ -143,25 +145,30 @@ class GpuWitness:
 
     def _look_for_foreign_processes(self) -> None:
         if not ids_are_comparable():
-            return  # NVML gives the machine's process ids, and this one sees only its container's
+            self._processes_watched = False  # NVML gives the machine's ids, and this one sees only its container's
+            return
         for uuid in self.uuids:
             try:
                 process_ids = self._devices.compute_process_ids(uuid) if self._devices else None
             except MeterError:
                 continue  # the counter's reading says what is wrong with the GPU
+            self._processes_watched &= process_ids is not None
             self._foreign |= {process_id for process_id in process_ids or () if not self._is_own(process_id)}
 
     def _is_own(self, process_id: int) -> bool:
-        """Whether the process is of the run or this one; one that has just ended does not count against the run."""
-        if process_id == os.getpid():
+        """Whether the process is of the run or this one; one that has ended does not count against the run.
+
+        NVML may list one for a moment longer: the run before this one, say.
+        """
+        if process_id == os.getpid() or not is_alive(process_id):
             return True
         if any(descends_from(process_id, server_id) for server_id in self._server_process_ids):
             return True
         try:
             return self.is_of_run(process_id)
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        except PermissionError:
+        except (ProcessLookupError, FileNotFoundError):  # ended meanwhile, or another user's, hidden from this one
+            return not is_alive(process_id)
+        except (PermissionError, OverflowError):
             return False
 
 

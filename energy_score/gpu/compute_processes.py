@@ -1,5 +1,7 @@
 """Which of the processes on a GPU are not the run's own."""
 
+import math
+import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,22 +33,25 @@ def foreign_process_ids(
     start_s: float,
     end_s: float,
     ids_are_comparable: bool,
+    arrivals_s: Iterable[tuple[float, float]] = (),
 ) -> tuple[int, ...]:
     """The processes seen between ``start_s`` and ``end_s`` that are not the run's own, in order.
 
     Where NVML's ids are this process's, all are foreign but descendants and ``own_process_ids``. In a container they
     are the host's (or absent: some drivers show a container no process at all), and an own one cannot be told by its
     id. Foreign are then those of the first look, which is before the model is loaded, and those that appear after
-    ``start_s``, when the run's own are there already. What appears in between is taken for own: the host's witness
-    sees the rest.
+    ``start_s``, when the run's own are there already. What appears in between is taken for own, and so is what appears
+    within one of ``arrivals_s``, when a run started a further process of its own: the host's witness sees the rest.
     """
+    may_be_own_s = [(-math.inf, start_s), *arrivals_s]
     foreign = []
     for sighting in sightings:
         if sighting.first_s > end_s or sighting.gone_s < start_s:
             continue
         own = sighting.descends or sighting.process_id in own_process_ids
         if not ids_are_comparable:
-            own = own or (not sighting.first_look and sighting.first_s < start_s)
+            came_with_own = any(from_s <= sighting.first_s < until_s for from_s, until_s in may_be_own_s)
+            own = own or (not sighting.first_look and came_with_own)
         if not own:
             foreign.append(sighting.process_id)
     return tuple(sorted(set(foreign)))
@@ -58,6 +63,17 @@ def ids_are_comparable() -> bool:
         return (_PROC / "self/ns/pid").stat().st_ino == _INITIAL_PID_NAMESPACE
     except OSError:  # no Linux, or no /proc: then no PID namespaces to tell apart
         return True
+
+
+def is_alive(process_id: int) -> bool:
+    """Whether there is such a process, also one of another user whose /proc is hidden from this one (hidepid)."""
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):  # another user's, or no id that a process could have
+        return True
+    return True
 
 
 def descends_from(process_id: int, ancestor_id: int) -> bool:

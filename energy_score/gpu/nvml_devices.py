@@ -1,5 +1,6 @@
 """The visible GPUs by UUID, and one small question to NVML per method."""
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,7 +157,7 @@ def open_nvml_devices(*, count: int | None = None, shown: str | None = None, all
 
 @dataclass(frozen=True)
 class _Described:
-    """Every GPU that NVML sees, by its index."""
+    """Every GPU that this process may use, in NVML's order."""
 
     handles: list[object]
     uuids: list[str]
@@ -164,7 +165,7 @@ class _Described:
 
 
 def _chosen(nvml: ModuleType, *, shown: str | None, all_gpus: bool) -> tuple[tuple[int, ...], _Described]:
-    handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+    handles = _usable_handles(nvml)
     described = _Described(
         handles=handles,
         uuids=[str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles],
@@ -179,6 +180,19 @@ def _chosen(nvml: ModuleType, *, shown: str | None, all_gpus: bool) -> tuple[tup
     if origin == _CUDA:
         refuse_ambiguous_indices(listed, device_order=os.environ.get("CUDA_DEVICE_ORDER"), names=described.names)
     return indices, described
+
+
+def _usable_handles(nvml: ModuleType) -> list[object]:
+    """The GPUs less those that a device cgroup keeps from this process, as a Slurm job has it.
+
+    NVML counts those too, and refuses their handles; CUDA and nvidia-smi number the others from 0. Source: NVML API
+    Reference, ``nvmlDeviceGetCount_v2``.
+    """
+    handles: list[object] = []
+    for index in range(nvml.nvmlDeviceGetCount()):
+        with contextlib.suppress(nvml.NVMLError_NoPermission):
+            handles.append(nvml.nvmlDeviceGetHandleByIndex(index))
+    return handles
 
 
 def _devices_at(nvml: ModuleType, indices: Sequence[int], described: _Described) -> NvmlDevices:

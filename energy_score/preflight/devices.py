@@ -1,5 +1,6 @@
 """The energy counters of this machine, each read once."""
 
+import contextlib
 from pathlib import Path
 from types import ModuleType
 
@@ -22,8 +23,7 @@ def gpu_checks() -> list[Check]:
     except nvml.NVMLError as error:
         return [Check("gpu", "missing", f"no NVIDIA driver answers ({error})", _NO_GPU)]
     try:
-        count = nvml.nvmlDeviceGetCount()
-        checks = [_gpu_check(nvml, index) for index in range(count)]
+        checks = [_gpu_check(nvml, index, handle) for index, handle in enumerate(_usable_handles(nvml))]
     except nvml.NVMLError as error:
         return [Check("gpu", "missing", f"the driver cannot describe the GPUs ({error})", "does nvidia-smi work?")]
     finally:
@@ -47,8 +47,16 @@ def cpu_counter_checks() -> list[Check]:
     return [Check("cpu energy counter", "ok", f"RAPL, {len(readings)} zones", "")]
 
 
-def _gpu_check(nvml: ModuleType, index: int) -> Check:
-    handle = nvml.nvmlDeviceGetHandleByIndex(index)
+def _usable_handles(nvml: ModuleType) -> list[object]:
+    """The GPUs less those that a device cgroup keeps from this process; NVML counts them and refuses their handles."""
+    handles: list[object] = []
+    for index in range(nvml.nvmlDeviceGetCount()):
+        with contextlib.suppress(nvml.NVMLError_NoPermission):
+            handles.append(nvml.nvmlDeviceGetHandleByIndex(index))
+    return handles
+
+
+def _gpu_check(nvml: ModuleType, index: int, handle: object) -> Check:
     name = str(nvml.nvmlDeviceGetName(handle))
     memory_mib = int(nvml.nvmlDeviceGetMemoryInfo(handle).total) // _BYTES_PER_MIB
     label, found = f"gpu {index}", f"{name}, {memory_mib} MiB"

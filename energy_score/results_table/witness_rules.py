@@ -38,9 +38,9 @@ class _GpuUse:
 def reconcile(report: RunReport, witness: HostWitness | None) -> Verdict:
     """The report's verdict with what the host has to say added; unchanged for a run that measured no GPU itself.
 
-    A missing witness is a warning. What the witness contradicts is invalid: it saw a foreign process, a counter's
-    fault, less energy over the whole run than the engine in its windows, more power outside the windows than the GPU
-    had in any of them, or it did not see a GPU that the engine measured.
+    A missing witness is a warning, and so is one that could not tell processes. What the witness contradicts is
+    invalid: it saw a foreign process, a counter's fault, less energy over the whole run than the engine in its windows,
+    more power outside the windows than the GPU had in any of them, or it did not see a GPU that the engine measured.
     """
     if not set(_sources(report)) & _WITNESSED_SOURCES:
         return report.verdict
@@ -81,6 +81,14 @@ def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[Verdict
             "the host saw another compute process on the run's GPUs",
             observed=f"process {', '.join(map(str, sorted(witness.foreign_process_ids)))}",
             threshold="0 other compute processes",
+        )
+    if not witness.processes_watched:
+        yield warning(
+            "processes_unwatched",
+            "the host could not tell whose processes are on the run's GPUs: it is in a container itself, or its driver "
+            "gives no list of them",
+            observed="unknown",
+            threshold="the processes of the whole machine",
         )
     if witness.faults:
         yield invalid(

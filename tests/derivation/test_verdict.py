@@ -133,6 +133,24 @@ def test_more_than_5_percent_failed_queries_are_invalid(make_facts: MakeFacts) -
     assert warning.code == "partial_failure"
 
 
+@pytest.mark.parametrize(
+    ("failed", "retried", "spoken"),
+    [
+        (0, 51, {"too_many_retried_queries": "invalid"}),
+        (20, 60, {"partial_failure": "warning", "too_many_retried_queries": "invalid"}),
+        (0, 50, {"retried_queries": "warning"}),
+        (50, 50, {"partial_failure": "warning"}),  # asked once more in vain: no success lacks its energy
+    ],
+)
+def test_queries_that_were_answered_outside_the_windows_alone_lack_their_energy(
+    make_facts: MakeFacts, failed: int, retried: int, spoken: dict[str, str]
+) -> None:
+    outcome = make_facts().queries.model_copy(update={"succeeded": 1000 - failed, "failed": failed, "retried": retried})
+    verdict = verdict_on(make_facts(queries=outcome))
+    assert {reason.code: reason.severity for reason in verdict.reasons} == spoken
+    assert verdict.rateable is ("invalid" not in spoken.values())
+
+
 @pytest.mark.parametrize(("shortest", "longest", "observed"), [(9, 10, "9 to 10 tokens"), (11, 11, "11 tokens")])
 def test_other_than_exactly_10_tokens_are_invalid(
     make_facts: MakeFacts, shortest: int, longest: int, observed: str

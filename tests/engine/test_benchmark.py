@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -137,6 +138,33 @@ def test_times_and_tokens_are_those_of_one_pass(make_spec: MakeSpec) -> None:
     assert statistics.mean_latency_s == pytest.approx(1.0)
     assert statistics.mean_time_to_first_token_s == pytest.approx(0.1)
     assert statistics.inter_token_latency_p50_s == pytest.approx(0.1, rel=0.006)
+
+
+class FadingBackend(RuleBackend):
+    """Answers shorter from time to time, as a server may: full answers of 10, 6 and 5 tokens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lengths = iter((10, 6, 5))
+
+    def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
+        completion = super().answer(query, limits)
+        if completion.completion_tokens == 1:
+            return completion
+        return replace(completion, completion_tokens=next(self._lengths))
+
+
+def test_the_tokens_of_an_answer_are_the_mean_of_its_passes_as_its_energy_is(make_spec: MakeSpec) -> None:
+    backend = FadingBackend()
+    measurement = Measurement([], synchronise=backend.synchronise)
+    benchmark = Benchmark(
+        spec=make_spec(repeat_policy=policy(repeats=3), warmup_query_count=0), backend=backend, rows=[{"text": "a"}],
+        measurement=measurement, events=EventStream(io.StringIO()),
+    )  # fmt: skip
+    benchmark.warm_up()
+    benchmark.measure()
+    tokens = benchmark.log.tokens()
+    assert (tokens.completion, tokens.completion_min, tokens.completion_max) == (7, 5, 10)
 
 
 def test_a_query_that_fails_once_is_retried_outside_the_statistics(make_spec: MakeSpec) -> None:

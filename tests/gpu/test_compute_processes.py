@@ -23,6 +23,16 @@ def test_a_process_is_foreign_unless_it_may_be_the_runs_own(
     assert foreign_process_ids(ALL, own, start_s=10, end_s=90, ids_are_comparable=comparable) == foreign
 
 
+def test_in_a_container_what_comes_while_the_run_starts_a_process_may_be_its_own() -> None:
+    def foreign(*arrivals_s: tuple[float, float], comparable: bool = False) -> tuple[int, ...]:
+        return foreign_process_ids(ALL, (), start_s=10, end_s=90, ids_are_comparable=comparable, arrivals_s=arrivals_s)
+
+    assert foreign((48, 52)) == (10,)
+    assert foreign((40, 45), (55, 60)) == (10, 30)
+    assert foreign((0, 52)) == (10,)  # that of the first look was there before any of the run
+    assert foreign((48, 52), comparable=True) == (10, 20, 30)  # ids tell more
+
+
 def test_a_process_that_was_gone_or_not_there_yet_is_not_of_the_window() -> None:
     assert foreign_process_ids(ALL, (10, 20), start_s=70, end_s=90, ids_are_comparable=True) == ()
     assert foreign_process_ids(ALL, (10, 20), start_s=10, end_s=40, ids_are_comparable=True) == ()

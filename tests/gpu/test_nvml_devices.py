@@ -52,6 +52,12 @@ def test_only_the_visible_gpus_are_there(nvml_simulator: NvmlSimulator) -> None:
     assert list(ask(nvml_simulator, gpus=3, CUDA_VISIBLE_DEVICES="2,0")) == [UUIDS[2], UUIDS[0]]
 
 
+def test_gpus_that_a_device_cgroup_keeps_from_this_process_are_not_numbered(nvml_simulator: NvmlSimulator) -> None:
+    """NVML counts them and refuses their handles; a Slurm job's CUDA_VISIBLE_DEVICES counts its own GPUs from 0."""
+    assert list(ask(nvml_simulator, gpus=3, forbidden_gpu=0)) == [UUIDS[1], UUIDS[2]]
+    assert list(ask(nvml_simulator, gpus=3, forbidden_gpu=0, CUDA_VISIBLE_DEVICES="1")) == [UUIDS[2]]
+
+
 def test_clock_events_have_the_names_of_nvidia_smi_and_unknown_bits_a_number() -> None:
     assert clock_event_names(0) == ()
     assert clock_event_names(0x1 | 0x40 | 0x80) == ("gpu_idle", "hw_thermal_slowdown", "hw_power_brake_slowdown")

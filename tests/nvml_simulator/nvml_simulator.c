@@ -13,6 +13,7 @@
  *   NVML_SIMULATOR_GPUS            number of GPUs, 0 to 16                                           default 1
  *   NVML_SIMULATOR_ORDER           which GPU lies at each of NVML's indices, comma-separated numbers    default 0,1,2,...
  *                                  A GPU's number gives its UUID and its place in every list per GPU.
+ *   NVML_SIMULATOR_FORBIDDEN_GPU   the number of a GPU whose handle answers NO_PERMISSION, as in a device cgroup  default none
  *   NVML_SIMULATOR_NAMES           names, per GPU, comma-separated                                   default an H100
  *   NVML_SIMULATOR_MEMORY_MIB      memory of each GPU                                                default 81559
  *   NVML_SIMULATOR_MEMORY_USED_MIB memory in use on each GPU                                         default 0
@@ -193,7 +194,7 @@ static unsigned long long memory_bytes, memory_used_bytes, throttle_bits;
 static int has_counter, has_instant_power, lists_own_process, mig_is_on;
 static double counter_period_s, counter_scale, power_period_s, boxcar_s;
 static double frozen_at_s, reset_at_s, lost_at_s, foreign_at_s, throttle_at_s, limit_changes_at_s;
-static int foreign_gpu;
+static int foreign_gpu, forbidden_gpu;
 static unsigned int foreign_pid, temperature_c, sm_clock_mhz, memory_clock_mhz, limit_mw, changed_limit_mw;
 
 static double monotonic_s(void) {
@@ -374,6 +375,7 @@ static void read_order(Gpu *gpu) {
 static void read_settings(void) {
     epoch_s = number("EPOCH_S", monotonic_s());
     gpu_count = (unsigned int)number("GPUS", 1);
+    forbidden_gpu = (int)number("FORBIDDEN_GPU", -1);
     if (gpu_count > MAX_GPUS) gpu_count = MAX_GPUS;
     for (unsigned int index = 0; index < gpu_count; index++) {
         gpus[index].index = gpus[index].number = index;
@@ -540,6 +542,7 @@ static void write_uuid(const Gpu *gpu, char *text, size_t size) {
 nvmlReturn_t nvmlDeviceGetHandleByIndex_v2(unsigned int index, nvmlDevice_t *device) {
     if (init_count == 0) return NVML_ERROR_UNINITIALIZED;
     if (index >= gpu_count) return NVML_ERROR_INVALID_ARGUMENT;
+    if ((int)gpus[index].number == forbidden_gpu) return NVML_ERROR_NO_PERMISSION;
     *device = &gpus[index];
     return NVML_SUCCESS;
 }

@@ -14,10 +14,15 @@ class NvmlError(Exception):
     pass
 
 
+class NoPermissionError(NvmlError):
+    pass
+
+
 class FakeNvml:
     """A driver with one GPU; what is None is not supported."""
 
     NVMLError = NvmlError
+    NVMLError_NoPermission = NoPermissionError
     NVML_DEVICE_MIG_ENABLE = 1
 
     def __init__(
@@ -29,9 +34,11 @@ class FakeNvml:
         mig: int | None = 0,
         count: int = 1,
         has_driver: bool = True,
+        forbidden: int | None = None,
     ) -> None:
         self._name, self._memory_mib, self._energy_mj = name, memory_mib, energy_mj
         self._mig, self._count, self._has_driver = mig, count, has_driver
+        self._forbidden = forbidden
         self.is_open = False
 
     def nvmlInit(self) -> None:  # noqa: N802 - NVML's name
@@ -46,6 +53,8 @@ class FakeNvml:
         return self._count
 
     def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802 - NVML's name
+        if index == self._forbidden:
+            raise NoPermissionError("Insufficient Permissions")
         return index
 
     def nvmlDeviceGetName(self, handle: int) -> str:  # noqa: N802 - NVML's name
@@ -93,6 +102,11 @@ def test_a_gpu_is_told_with_its_counter_and_what_its_figures_are_worth(
 def test_every_gpu_has_its_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(count=8))
     assert [check.name for check in devices.gpu_checks()] == [f"gpu {index}" for index in range(8)]
+
+
+def test_a_gpu_that_a_device_cgroup_keeps_from_this_process_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(count=3, forbidden=1))
+    assert [(check.name, check.status) for check in devices.gpu_checks()] == [("gpu 0", "ok"), ("gpu 1", "ok")]
 
 
 def test_without_pynvml_the_finding_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,6 +70,12 @@ def test_a_foreign_process_that_only_the_host_saw_is_invalid() -> None:
     assert (verdict.rateable, verdict.comparable) == (False, False)
 
 
+def test_a_host_that_could_not_tell_whose_processes_it_saw_says_so() -> None:
+    verdict = reconcile(make_report(), make_witness(processes_watched=False))
+    assert (reason(verdict).code, reason(verdict).severity) == ("processes_unwatched", "warning")
+    assert (verdict.rateable, verdict.comparable) == (True, True)
+
+
 def test_a_fault_that_only_the_host_saw_is_invalid_and_its_gpu_is_not_called_missing() -> None:
     verdict = reconcile(make_report(), make_witness(energy_j={}, faults={H100.uuid: "counter_reset"}))
     assert (reason(verdict).code, reason(verdict).observed) == ("witness_fault", f"{H100.uuid}: counter_reset")

@@ -34,6 +34,37 @@ def some_queries_failed(facts: Facts) -> VerdictReason | None:
     )
 
 
+def too_many_queries_were_retried(facts: Facts) -> VerdictReason | None:
+    """Invalid: the windows lack the work of queries that failed in them and were answered afterwards.
+
+    A retry lies outside of every window, so its query counts as a success, and its energy as nothing.
+    """
+    asked, failed, retried = facts.queries.asked, facts.queries.failed, facts.queries.retried
+    if retried <= failed or retried <= MAX_FAILED_FRACTION * asked:
+        return None
+    return invalid(
+        "too_many_retried_queries",
+        f"{retried} of {asked} queries failed in a pass, and some of them were answered when asked once more, outside "
+        "the windows, whose energy is too low for so many successes",
+        observed=f"{_percent(retried, asked)} retried",
+        threshold=f"<= {100 * MAX_FAILED_FRACTION:g}% retried",
+    )
+
+
+def some_queries_were_retried(facts: Facts) -> VerdictReason | None:
+    """Warning: the windows lack a little of the successes' work."""
+    asked, failed, retried = facts.queries.asked, facts.queries.failed, facts.queries.retried
+    if retried <= failed or retried > MAX_FAILED_FRACTION * asked:
+        return None
+    return warning(
+        "retried_queries",
+        f"{retried} of {asked} queries failed in a pass, and some of them were answered when asked once more, outside "
+        "the windows",
+        observed=f"{retried} retried",
+        threshold="0 retried",
+    )
+
+
 def token_count_is_off_target(facts: Facts) -> VerdictReason | None:
     """Invalid: a completion is shorter or longer than the spec's limits, which say exactly n where they are equal.
 

@@ -6,7 +6,7 @@ import random
 import threading
 import time
 from array import array
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -73,13 +73,26 @@ class GpuSampler:
             integrals = {uuid: samples.integral_j(start_s, end_s) for uuid, samples in self._samples.items()}
         return {uuid: energy_j for uuid, energy_j in integrals.items() if energy_j is not None}
 
-    def conditions(self, own_process_ids: Collection[int], start_s: float, end_s: float) -> tuple[GpuConditions, ...]:
+    def conditions(
+        self,
+        own_process_ids: Collection[int],
+        start_s: float,
+        end_s: float,
+        *,
+        arrivals_s: Iterable[tuple[float, float]] = (),
+    ) -> tuple[GpuConditions, ...]:
         """What was seen of each GPU from ``start_s`` to ``end_s``; idle power and update periods are left to others.
 
-        This process and its descendants are the run's own; ``own_process_ids`` are further ones (a server's).
+        This process and its descendants are the run's own; ``own_process_ids`` are further ones (a server's), and
+        ``arrivals_s`` are the times within which a further one came to the GPUs.
         """
+        # The processes are looked for once in a while: one that has come may be seen that much later.
+        late_s = _PROCESSES_EVERY_S + _LONGEST_HOLD_PERIODS * self.period_s
+        seen_s = [(from_s, until_s + late_s) for from_s, until_s in arrivals_s]
         with self._lock:
-            return tuple(self._conditions_of(uuid, own_process_ids, start_s, end_s) for uuid in self._samples)
+            return tuple(
+                self._conditions_of(uuid, own_process_ids, start_s, end_s, arrivals_s=seen_s) for uuid in self._samples
+            )
 
     def last_power_w(self) -> float | None:
         """What all GPUs drew together at the last sample, in W; None where one of them did not say."""
@@ -105,16 +118,17 @@ class GpuSampler:
         # NVML is asked outside the lock: a window's edge must not wait for it.
         looks = [self._look_at(uuid) for uuid in uuids]
         limits_w = [_or_none(devices.power_limit_w, uuid) for uuid in uuids]
-        process_ids = {}
+        process_ids: dict[str, frozenset[int] | None] = {}
         if time_s >= self._processes_due_s:
-            process_ids = {uuid: _or_none(devices.compute_process_ids, uuid) or frozenset() for uuid in uuids}
+            process_ids = {uuid: _or_none(devices.compute_process_ids, uuid) for uuid in uuids}
         with self._lock:
             self._times_s.append(time_s)
             for uuid, look, limit_w in zip(uuids, looks, limits_w, strict=True):
                 self._samples[uuid].append(look, longest_hold_s=_LONGEST_HOLD_PERIODS * self.period_s)
                 self._note_limit(uuid, limit_w, time_s)
             for uuid, ids in process_ids.items():
-                self._note_processes(uuid, ids, time_s)
+                if ids is not None:  # else nobody is known to have gone, to count as another one when seen again
+                    self._note_processes(uuid, ids, time_s)
         if process_ids:
             self._processes_due_s = time_s + _PROCESSES_EVERY_S
 
@@ -148,7 +162,13 @@ class GpuSampler:
             self._sightings[uuid].append(Sighting(process_id, time_s, math.inf, first_look=first_look, descends=own))
 
     def _conditions_of(
-        self, uuid: str, own_process_ids: Collection[int], start_s: float, end_s: float
+        self,
+        uuid: str,
+        own_process_ids: Collection[int],
+        start_s: float,
+        end_s: float,
+        *,
+        arrivals_s: Sequence[tuple[float, float]],
     ) -> GpuConditions:
         samples = self._samples[uuid]
         span = samples.span(start_s, end_s)
@@ -171,6 +191,7 @@ class GpuSampler:
                 start_s=start_s,
                 end_s=end_s,
                 ids_are_comparable=ids_are_comparable(),
+                arrivals_s=arrivals_s,
             ),
             mig_enabled=self._mig_enabled.get(uuid),
         )

@@ -67,6 +67,7 @@ class OptimumBenchmark:
         self._reports: list[str] = []
         self._notes: tuple[str, ...] = ()
         self._model: LoadedModel | None = None
+        self._started_s = 0.0
         self.log = QueryLog.of(len(rows))
         for index, error in prepared.queries.errors.items():
             self.log.records[index].error = error
@@ -127,6 +128,7 @@ class OptimumBenchmark:
             )
             if repeat == 1:
                 self._enter("load")
+            self._started_s = time.monotonic()
             try:
                 with process:
                     self._follow(process, repeat, counted=counted)
@@ -176,6 +178,8 @@ class OptimumBenchmark:
             else:
                 run_pass()
             self._note_model(ends[0]["model"])
+            # Each repeat is a process of its own, which in a container nobody knows by its id.
+            self._measurement.arrivals_s.append((self._started_s, time.monotonic()))
             if repeat == 1:
                 self._measure_idle()
                 self._enter("measure")

@@ -147,6 +147,49 @@ def test_a_gpu_that_does_not_answer_is_unknown_in_everything_and_ends_nothing() 
     assert gpu.model_dump(exclude_defaults=True).keys() == {"uuid", "sample_count"}
 
 
+class ForgetfulDevices(SilentDevices):
+    """One GPU whose list of processes is empty, then has the run's own one, of which one answer is missing."""
+
+    def __init__(self) -> None:
+        self._lists: list[frozenset[int] | None] = [frozenset(), frozenset({7}), None, frozenset({7})]
+
+    def compute_process_ids(self, uuid: str) -> frozenset[int]:
+        process_ids = self._lists.pop(0)
+        if process_ids is None:
+            raise MeterError(f"{uuid}: the process list cannot be read")
+        return process_ids
+
+
+def test_a_process_does_not_become_another_one_when_a_list_of_them_cannot_be_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In a container a process that appears within the windows is foreign, and the run's own was there before."""
+    monkeypatch.setattr("energy_score.engine.meters.sampler._PROCESSES_EVERY_S", 0.0)
+    monkeypatch.setattr("energy_score.engine.meters.sampler.ids_are_comparable", lambda: False)
+    sampler = GpuSampler(cast("NvmlDevices", ForgetfulDevices()), seed=1)
+    sampler._sample()
+    sampler._sample()
+    start_s = time.monotonic()
+    sampler._sample()
+    sampler._sample()
+    (gpu,) = sampler.conditions((), start_s, time.monotonic())
+    assert gpu.foreign_process_ids == ()
+
+
+def test_a_further_process_of_the_run_is_none_of_others_in_a_container(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As every repeat of optimum-benchmark is; it may be seen a little after it has come."""
+    monkeypatch.setattr("energy_score.engine.meters.sampler._PROCESSES_EVERY_S", 0.0)
+    monkeypatch.setattr("energy_score.engine.meters.sampler.ids_are_comparable", lambda: False)
+    sampler = GpuSampler(cast("NvmlDevices", ForgetfulDevices()), seed=1)
+    sampler._sample()
+    start_s = time.monotonic()
+    sampler._sample()
+    end_s = time.monotonic()
+    (without,) = sampler.conditions((), start_s, end_s)
+    (gpu,) = sampler.conditions((), start_s, end_s, arrivals_s=[(start_s - 1, start_s)])
+    assert (without.foreign_process_ids, gpu.foreign_process_ids) == ((7,), ())
+
+
 def test_the_sampled_times_are_jittered_by_at_most_three_tenths_of_the_period() -> None:
     sampler = GpuSampler(cast("NvmlDevices", SilentDevices()), period_s=0.02, seed=1)
     sampler.start()

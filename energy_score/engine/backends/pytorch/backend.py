@@ -20,7 +20,7 @@ class PyTorchBackend:
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
-        self._on_cuda = torch.cuda.is_available()
+        self._gpus: tuple[torch.device, ...] = ()
         self._loaded: TaskModel
 
     @property
@@ -35,6 +35,7 @@ class PyTorchBackend:
         with failing_load(self._spec.model_id):
             source = ModelSource.of(self._spec, index_file=task_of(way).index_file)
             self._loaded = load_function(way)(source)
+            self._gpus = _gpus_of(self._loaded)
         # Some models warn at every call of generate; what must be known of a model is in its notes.
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         return read_back(source, self._loaded)
@@ -66,5 +67,14 @@ class PyTorchBackend:
 
     def synchronise(self) -> None:
         """As the protocol says."""
-        if self._on_cuda:
-            torch.cuda.synchronize()
+        for gpu in self._gpus:  # torch waits for one of them only, the current one
+            torch.cuda.synchronize(gpu)
+
+
+def _gpus_of(loaded: TaskModel) -> tuple[torch.device, ...]:
+    """The GPUs that hold a part of the model, and the one that works on what lies elsewhere; none without CUDA."""
+    if not torch.cuda.is_available():
+        return ()
+    holding = {parameter.device for module in loaded.modules for parameter in module.parameters()}
+    current = torch.device("cuda", torch.cuda.current_device())
+    return (current, *sorted({gpu for gpu in holding if gpu.type == "cuda"} - {current}, key=str))

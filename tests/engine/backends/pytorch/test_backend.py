@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -54,6 +55,29 @@ def test_exactly_the_asked_number_of_tokens_comes_with_a_time_for_each(
     assert list(completion.token_times_s) == sorted(completion.token_times_s)
     assert 0 < completion.token_times_s[-1] <= completion.latency_s
     assert completion.prompt_tokens == query.inputs.shape[1]
+
+
+def test_every_gpu_that_holds_a_part_of_the_model_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, make_spec: MakeSpec
+) -> None:
+    parts = [torch.device("cuda", 2), torch.device("cuda", 0), torch.device("cpu"), torch.device("cuda", 1)]
+    module = SimpleNamespace(parameters=lambda: [SimpleNamespace(device=device) for device in parts])
+    waited_for: list[str] = []
+    for name, stand_in in {
+        "load_function": lambda way: lambda source: SimpleNamespace(modules=(module,)),
+        "read_back": lambda source, loaded: None,
+        "ModelSource": SimpleNamespace(of=lambda spec, index_file: None),
+    }.items():
+        monkeypatch.setattr(f"energy_score.engine.backends.pytorch.backend.{name}", stand_in)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 0)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: waited_for.append(str(device)))
+    backend = PyTorchBackend(make_spec())
+    backend.synchronise()
+    assert waited_for == []  # nothing was given to any of them yet, and asking would put a context on them
+    backend.load()
+    backend.synchronise()
+    assert waited_for == ["cuda:0", "cuda:1", "cuda:2"]
 
 
 def test_answers_are_greedy_and_repeat(load: Callable[..., PyTorchBackend]) -> None:
