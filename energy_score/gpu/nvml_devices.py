@@ -165,7 +165,7 @@ class _Described:
 
 
 def _chosen(nvml: ModuleType, *, shown: str | None, all_gpus: bool) -> tuple[tuple[int, ...], _Described]:
-    handles = _usable_handles(nvml)
+    handles = usable_handles(nvml)
     described = _Described(
         handles=handles,
         uuids=[str(nvml.nvmlDeviceGetUUID(handle)) for handle in handles],
@@ -182,7 +182,7 @@ def _chosen(nvml: ModuleType, *, shown: str | None, all_gpus: bool) -> tuple[tup
     return indices, described
 
 
-def _usable_handles(nvml: ModuleType) -> list[object]:
+def usable_handles(nvml: ModuleType) -> list[object]:
     """The GPUs less those that a device cgroup keeps from this process, as a Slurm job has it.
 
     NVML counts those too, and refuses their handles; CUDA and nvidia-smi number the others from 0. Source: NVML API

@@ -1,10 +1,10 @@
 """The energy counters of this machine, each read once."""
 
-import contextlib
 from pathlib import Path
 from types import ModuleType
 
 from energy_score.contract.official_gpu import is_official_gpu
+from energy_score.gpu.nvml_devices import usable_handles
 from energy_score.preflight.check import Check
 
 POWERCAP_ROOT = Path("/sys/class/powercap")
@@ -23,7 +23,7 @@ def gpu_checks() -> list[Check]:
     except nvml.NVMLError as error:
         return [Check("gpu", "missing", f"no NVIDIA driver answers ({error})", _NO_GPU)]
     try:
-        checks = [_gpu_check(nvml, index, handle) for index, handle in enumerate(_usable_handles(nvml))]
+        checks = [_gpu_check(nvml, index, handle) for index, handle in enumerate(usable_handles(nvml))]
     except nvml.NVMLError as error:
         return [Check("gpu", "missing", f"the driver cannot describe the GPUs ({error})", "does nvidia-smi work?")]
     finally:
@@ -45,15 +45,6 @@ def cpu_counter_checks() -> list[Check]:
     except (OSError, ValueError) as error:
         return [Check("cpu energy counter", "warning", f"{counters[0]}: {error}", "CPU energy is estimated instead")]
     return [Check("cpu energy counter", "ok", f"RAPL, {len(readings)} zones", "")]
-
-
-def _usable_handles(nvml: ModuleType) -> list[object]:
-    """The GPUs less those that a device cgroup keeps from this process; NVML counts them and refuses their handles."""
-    handles: list[object] = []
-    for index in range(nvml.nvmlDeviceGetCount()):
-        with contextlib.suppress(nvml.NVMLError_NoPermission):
-            handles.append(nvml.nvmlDeviceGetHandleByIndex(index))
-    return handles
 
 
 def _gpu_check(nvml: ModuleType, index: int, handle: object) -> Check:
