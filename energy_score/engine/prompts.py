@@ -57,11 +57,13 @@ class PromptRenderer:
     def _refuse_switches_that_go_nowhere(self) -> None:
         """Templates accept unknown variables in silence, so a switch must be looked for in the template's text."""
         switches = self._plan.chat_template_kwargs
-        if switches and (self._template is None or self._plan.raw):
-            raise PromptRenderError(
-                f"the model has no chat template, so {_assignments(switches)} cannot be transmitted; "
-                "leave the state at 'Off (N/A)' for a base model"
-            )
+        if self._template is None or self._plan.raw:
+            lost = "a system prompt" if self._plan.system_prompt is not None else ""
+            if switches or lost:
+                raise PromptRenderError(
+                    f"the model has no chat template, so {_assignments(switches) or lost} cannot be transmitted; "
+                    "leave the state at 'Off (N/A)' for a base model"
+                )
         for name, value in switches.items():
             if not re.search(rf"\b{re.escape(name)}\b", self._template or ""):
                 raise PromptRenderError(

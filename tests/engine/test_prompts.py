@@ -67,6 +67,12 @@ def test_a_switch_without_a_template_is_refused(without_template: PreTrainedToke
         render(without_template, chat_template_kwargs={"enable_thinking": False})
 
 
+def test_a_system_prompt_without_a_template_is_refused(without_template: PreTrainedTokenizerBase) -> None:
+    """Dropped, it would leave an Off row of Nemotron Super, or an On row of Magistral, with the other one's prompt."""
+    with pytest.raises(PromptRenderError, match="a system prompt cannot be transmitted"):
+        render(without_template, system_prompt="/no_think")
+
+
 def test_a_template_that_refuses_the_messages_says_so(with_template: PreTrainedTokenizerBase) -> None:
     with_template.chat_template = "{{ raise_exception('system messages are not supported') }}"
     with pytest.raises(PromptRenderError, match="system messages are not supported"):
