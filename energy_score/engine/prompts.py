@@ -9,6 +9,8 @@ from energy_score.contract.run_spec import PromptPlan
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+_EFFORT = "reasoning_effort"
+
 
 class PromptRenderer:
     """Carries out one prompt plan with one tokenizer of transformers."""
@@ -29,13 +31,14 @@ class PromptRenderer:
         Raises:
             PromptRenderError: the template itself refuses the messages.
         """
-        if self._harmony is not None:
-            return self._harmony.render(text)
         plan = self._plan
+        user_text = f"{plan.user_prefix}{text}{plan.user_suffix}"
+        if self._harmony is not None:
+            return self._harmony.render(user_text)
         if self._template is None or plan.raw:
-            rendered = f"{plan.raw_prefix}{plan.user_prefix}{text}{plan.user_suffix}"
+            rendered = f"{plan.raw_prefix}{user_text}"
             return rendered, self._tokenizer(rendered)["input_ids"]
-        rendered = self._apply_template(f"{plan.user_prefix}{text}{plan.user_suffix}")
+        rendered = self._apply_template(user_text)
         # A template that already opened the thinking block must not open it twice.
         if plan.assistant_prefill and not rendered.rstrip().endswith(plan.assistant_prefill.strip()):
             rendered += plan.assistant_prefill
@@ -75,6 +78,9 @@ class _HarmonyRenderer:
     """Renders with the published openai-harmony package, for a gpt-oss tokenizer that came without a template."""
 
     def __init__(self, plan: PromptPlan) -> None:
+        unknown = {name: value for name, value in plan.chat_template_kwargs.items() if name != _EFFORT}
+        if unknown:
+            raise PromptRenderError(f"Harmony has no such variable, so {_assignments(unknown)} would have no effect")
         try:
             import openai_harmony as harmony  # noqa: PLC0415 - only this rare path needs it
 
@@ -85,7 +91,7 @@ class _HarmonyRenderer:
                 "add the model's chat_template.jinja, or give openai-harmony its vocabulary (TIKTOKEN_ENCODINGS_BASE)"
             ) from error
         system = harmony.SystemContent.new()
-        effort = plan.chat_template_kwargs.get("reasoning_effort")
+        effort = plan.chat_template_kwargs.get(_EFFORT)
         if effort is not None:
             system = system.with_reasoning_effort(harmony.ReasoningEffort(str(effort).capitalize()))
         self._harmony, self._encoding, self._system = harmony, encoding, system

@@ -1,6 +1,8 @@
 from pathlib import Path
 
+import openai_harmony
 import pytest
+from openai_harmony import Conversation, Role
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from energy_score.contract.errors import PromptRenderError
@@ -86,3 +88,32 @@ def test_harmony_without_its_vocabulary_says_what_is_missing(
     monkeypatch.setenv("TIKTOKEN_ENCODINGS_BASE", str(tmp_path))
     with pytest.raises(PromptRenderError, match=r"openai-harmony cannot be loaded .*TIKTOKEN_ENCODINGS_BASE"):
         render(without_template, template_fallback="harmony", chat_template_kwargs={"reasoning_effort": "high"})
+
+
+class Vocabulary:
+    """Stands for the Harmony vocabulary, which has to be fetched: a byte for each character, messages as they are."""
+
+    def render_conversation_for_completion(self, conversation: Conversation, role: Role) -> list[int]:
+        said = (f"[{message.author.role.value}]{message.content[0].to_dict()}" for message in conversation.messages)
+        return list(f"{''.join(said)}[{role.value}]".encode())
+
+    def decode_utf8(self, ids: list[int]) -> str:
+        return bytes(ids).decode()
+
+
+def test_harmony_carries_the_text_around_the_prompt_and_the_effort(
+    without_template: PreTrainedTokenizerBase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_harmony, "load_harmony_encoding", lambda _: Vocabulary())
+    plan = PromptPlan(
+        template_fallback="harmony", user_prefix="Summarize. ", user_suffix=" Now.",
+        chat_template_kwargs={"reasoning_effort": "high"},
+    )  # fmt: skip
+    rendered, _ = PromptRenderer(tokenizer=without_template, plan=plan).render("What is AI?")
+    assert "<ReasoningEffort.HIGH: 'High'>" in rendered
+    assert "[user]{'type': 'text', 'text': 'Summarize. What is AI? Now.'}[assistant]" in rendered
+
+
+def test_a_variable_that_harmony_has_not_is_refused(without_template: PreTrainedTokenizerBase) -> None:
+    with pytest.raises(PromptRenderError, match="Harmony has no such variable, so enable_thinking=True would have no"):
+        render(without_template, template_fallback="harmony", chat_template_kwargs={"enable_thinking": True})
