@@ -79,7 +79,12 @@ def _read_folder(path: Path, columns: Sequence[str]) -> Table:
 
 def _read_lines(path: Path) -> Table:
     """Plain text: one prompt a line."""
-    return [{"text": line} for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    return [{"text": line} for line in _lines_of(path) if line.strip()]
+
+
+def _lines_of(path: Path) -> list[str]:
+    """The lines between line feeds (or CRLF), and no others: a form feed or U+2028 belongs to the text around it."""
+    return path.read_text(encoding="utf-8-sig").split("\n")
 
 
 def _read_csv(path: Path) -> Table:
@@ -94,8 +99,7 @@ def _read_json(path: Path) -> Table:
 
 
 def _read_jsonl(path: Path) -> Table:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return _as_rows([parsed(line) for line in lines if line.strip()])
+    return _as_rows([parsed(line) for line in _lines_of(path) if line.strip()])
 
 
 def _as_rows(content: object) -> Table:

@@ -51,6 +51,14 @@ def test_a_text_file_gives_one_prompt_a_line_and_no_blank_ones(tmp_path: Path) -
     assert texts_of(write(tmp_path / "p.txt", "one\r\n\r\ntwo\r\n")) == ("one", "two")
 
 
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    """JSON allows U+2028 in a text as it is; a page of plain text may hold a form feed."""
+    texts = ("one\u2028two", "three\x0cfour\x85five")
+    assert texts_of(write(tmp_path / "p.txt", "\r\n".join(texts))) == texts
+    lines = "\n".join(json.dumps({"text": text}, ensure_ascii=False) for text in texts)
+    assert texts_of(write(tmp_path / "p.jsonl", lines)) == texts
+
+
 def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "text,body\na,b\n")
     assert texts_of(path, text_column="body") == ("b",)
