@@ -71,6 +71,10 @@ def test_a_column_of_the_only_name_there_is_is_taken(tmp_path: Path) -> None:
     assert texts_of(write(tmp_path / "p.csv", "sentence\na\n")) == ("a",)
 
 
+def test_blank_cells_beyond_the_header_are_left_out(tmp_path: Path) -> None:
+    assert texts_of(write(tmp_path / "p.csv", "text\na,,\n\nb\n")) == ("a", "b")
+
+
 def test_the_first_n_are_taken(tmp_path: Path) -> None:
     assert texts_of(write(tmp_path / "p.txt", "a\nb\nc\n"), count=2) == ("a", "b")
 
@@ -89,6 +93,9 @@ def test_asking_for_more_than_there_is_warns_with_both_numbers(
         ("p.json", '{"a": 1, "b": 2}', "expected a list"),
         ("p.jsonl", '"a"\n3\n', "entry 2 is neither"),
         ("p.csv", "text\n", "no prompts"),
+        ("p.csv", "text\na\nHello, who are you?\n", 'line 3 has more cells than the header; a comma in a text needs "'),
+        ("p.csv", "id;text\n1;Hello\n", "its columns stand between ';'; valid is a comma"),
+        ("p.csv", "id\ttext\n1\tHello\n", r"its columns stand between '\\t'; valid is a comma"),
         ("p.csv", "text,x\n,1\n", "row 1: column 'text': '' is not a non-empty text"),
         ("p.csv", "a,b\n1,2\n", "no column 'text'"),
         ("p.parquet", "no parquet", "not a readable .parquet file"),
