@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 _EFFORT = "reasoning_effort"
+_PROBE_TEXT = "What is energy?"
 
 
 class PromptRenderer:
@@ -24,6 +25,12 @@ class PromptRenderer:
             self._harmony = _HarmonyRenderer(plan)
         else:
             self._refuse_switches_that_go_nowhere()
+        # Templates of models that read images as well may look for parts in a message, and find none in plain text.
+        self._in_parts = False
+        if self._template is not None and not plan.raw and _PROBE_TEXT not in self._apply_template(_PROBE_TEXT):
+            self._in_parts = True
+            if _PROBE_TEXT not in self._apply_template(_PROBE_TEXT):
+                raise PromptRenderError("the chat template leaves the user's text out of the prompt")
 
     def render(self, text: str) -> tuple[str, list[int]]:
         """The rendered prompt and its token ids.
@@ -45,9 +52,9 @@ class PromptRenderer:
         return rendered, self._tokenizer(rendered, add_special_tokens=False)["input_ids"]
 
     def _apply_template(self, user_text: str) -> str:
-        messages = [{"role": "user", "content": user_text}]
+        messages = [{"role": "user", "content": self._content(user_text)}]
         if self._plan.system_prompt is not None:
-            messages.insert(0, {"role": "system", "content": self._plan.system_prompt})
+            messages.insert(0, {"role": "system", "content": self._content(self._plan.system_prompt)})
         switches: dict[str, Any] = dict(self._plan.chat_template_kwargs)
         try:
             rendered = self._tokenizer.apply_chat_template(
@@ -56,6 +63,9 @@ class PromptRenderer:
         except Exception as error:  # a template is foreign code: whatever it raises is its refusal
             raise PromptRenderError(f"the chat template refuses the messages: {error}") from error
         return str(rendered)
+
+    def _content(self, text: str) -> str | list[dict[str, str]]:
+        return [{"type": "text", "text": text}] if self._in_parts else text
 
     def _refuse_switches_that_go_nowhere(self) -> None:
         """Templates accept unknown variables in silence, so a switch must be looked for in the template's text."""

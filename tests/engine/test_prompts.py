@@ -54,6 +54,21 @@ def test_the_prefill_follows_the_template_unless_it_opened_the_block_already(
     assert render(with_template, assistant_prefill="<think>\n") == "What is AI?<think>\n"
 
 
+def test_a_template_that_looks_for_parts_in_a_message_gets_them(with_template: PreTrainedTokenizerBase) -> None:
+    """As those of LLaVA and SmolVLM do; of a plain text they find nothing, and the query would be an empty turn."""
+    with_template.chat_template = (
+        "{% for m in messages %}[{{ m.role }}]{% for part in m.content %}{% if part['type'] == 'text' %}"
+        "{{ part['text'] }}{% endif %}{% endfor %}{% endfor %}[assistant]"
+    )
+    assert render(with_template, system_prompt="Be brief.") == "[system]Be brief.[user]What is AI?[assistant]"
+
+
+def test_a_template_that_leaves_the_text_out_is_refused(with_template: PreTrainedTokenizerBase) -> None:
+    with_template.chat_template = "{% for m in messages %}[{{ m.role }}]{% endfor %}[assistant]"
+    with pytest.raises(PromptRenderError, match="leaves the user's text out of the prompt"):
+        render(with_template)
+
+
 def test_without_a_template_the_raw_prompt_is_sent(without_template: PreTrainedTokenizerBase) -> None:
     assert render(without_template) == "What is AI?"
     assert render(without_template, raw_prefix="<think>", assistant_prefill="<think>\n") == "<think>What is AI?"
