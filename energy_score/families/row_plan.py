@@ -89,7 +89,7 @@ def _variables_of_cell(
             kept[key] = value
             continue
         is_own, own_value = key in family.switches, plan.chat_template_kwargs.get(key)
-        agrees = _agrees(value, mode) if own_value is None else value == own_value
+        agrees = _agrees(value, mode) if own_value is None else _is_same(value, own_value)
         if key == STATE_KEY and agrees:
             continue
         if not agrees and not (is_own and family.cell_may_be_inverted):
@@ -100,6 +100,11 @@ def _variables_of_cell(
             corrected = value if agrees else _corrected(value, mode)
             kept |= {} if corrected is None else {key: corrected}
     return kept
+
+
+def _is_same(value: ParameterValue, own_value: ParameterValue) -> bool:
+    """Whether the cell says what the plan does; an effort in any case."""
+    return value == own_value or (isinstance(value, str) and value.lower() == own_value)
 
 
 def _agrees(value: ParameterValue, mode: ReasoningMode) -> bool:

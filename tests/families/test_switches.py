@@ -113,6 +113,12 @@ def test_a_switch_reaches_the_prompt(model_id: str, template: str, on: str, off:
         plan_of(row(model_id, "On (High)"))
 
 
+def test_an_effort_in_another_case_contradicts_nothing() -> None:
+    assert plan_of(row("openai/gpt-oss-20b", "On (High)", reasoning_effort="High")).notes == ()
+    (note,) = plan_of(row("openai/gpt-oss-20b", "On (High)", reasoning_effort="Low")).notes
+    assert "reasoning_effort=Low contradicts" in note
+
+
 def test_gpt_oss_sends_the_effort_of_the_state() -> None:
     prompts = {
         state: rendered(plan_of(row("openai/gpt-oss-20b", state)), HARMONY)
