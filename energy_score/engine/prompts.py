@@ -1,9 +1,12 @@
 """From a prompt plan and a query's text to token ids, through the model's own chat template where it has one."""
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from energy_score.contract.errors import PromptRenderError
+from energy_score.contract.model_config import ParameterValue
 from energy_score.contract.run_spec import PromptPlan
 
 if TYPE_CHECKING:
@@ -31,6 +34,8 @@ class PromptRenderer:
             self._in_parts = True
             if _PROBE_TEXT not in self._apply_template(_PROBE_TEXT):
                 raise PromptRenderError("the chat template leaves the user's text out of the prompt")
+        if plan.chat_template_kwargs and self._harmony is None:
+            self._refuse_switches_that_change_nothing()
 
     def render(self, text: str) -> tuple[str, list[int]]:
         """The rendered prompt and its token ids.
@@ -51,11 +56,11 @@ class PromptRenderer:
             rendered += plan.assistant_prefill
         return rendered, self._tokenizer(rendered, add_special_tokens=False)["input_ids"]
 
-    def _apply_template(self, user_text: str) -> str:
+    def _apply_template(self, user_text: str, kwargs: Mapping[str, ParameterValue] | None = None) -> str:
         messages = [{"role": "user", "content": self._content(user_text)}]
         if self._plan.system_prompt is not None:
             messages.insert(0, {"role": "system", "content": self._content(self._plan.system_prompt)})
-        switches: dict[str, Any] = dict(self._plan.chat_template_kwargs)
+        switches: dict[str, Any] = dict(self._plan.chat_template_kwargs if kwargs is None else kwargs)
         try:
             rendered = self._tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, **switches
@@ -82,6 +87,28 @@ class PromptRenderer:
                 raise PromptRenderError(
                     f"the model's chat template has no variable {name!r}, so {name}={value} would have no effect"
                 )
+
+    def _refuse_switches_that_change_nothing(self) -> None:
+        """The name alone may stand in the template's prose: 'thinking' does where it asks for a thinking process."""
+        names: list[str] = []
+        switches, as_planned = self._plan.chat_template_kwargs, self._apply_template(_PROBE_TEXT)
+        for name, value in switches.items():
+            without = {other: switches[other] for other in switches if other != name}
+            otherwise = (without, {**without, name: another_value(value)})
+            with suppress(PromptRenderError):  # a template that refuses another value reads it
+                if all(self._apply_template(_PROBE_TEXT, kwargs) == as_planned for kwargs in otherwise):
+                    names.append(f"{name}={value}")
+        if names:
+            raise PromptRenderError(f"{', '.join(names)}: changes nothing in what the model's chat template writes")
+
+
+def another_value(value: ParameterValue) -> ParameterValue:
+    """A value of the same kind that a template would write otherwise."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int | float):
+        return value + 1
+    return "low" if value != "low" else "high"
 
 
 class _HarmonyRenderer:

@@ -79,6 +79,17 @@ def test_a_switch_the_template_does_not_know_is_refused_by_name(with_template: P
         render(with_template, chat_template_kwargs={"thinking": True})
 
 
+def test_a_switch_that_only_stands_in_the_templates_prose_is_refused(with_template: PreTrainedTokenizerBase) -> None:
+    """As in the template of Phi-4-reasoning, whose system prompt asks for a thinking process."""
+    with_template.chat_template = "Write down your thinking process. {{ messages[0].content }}"
+    with pytest.raises(PromptRenderError, match="thinking=False: changes nothing in what the model's chat template"):
+        render(with_template, chat_template_kwargs={"thinking": False})
+
+
+def test_a_switch_that_says_the_default_has_its_effect(with_template: PreTrainedTokenizerBase) -> None:
+    assert render(with_template, chat_template_kwargs={"enable_thinking": True}) == render(with_template)
+
+
 def test_a_switch_without_a_template_is_refused(without_template: PreTrainedTokenizerBase) -> None:
     with pytest.raises(PromptRenderError, match="enable_thinking=False cannot be transmitted"):
         render(without_template, chat_template_kwargs={"enable_thinking": False})
