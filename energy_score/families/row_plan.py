@@ -1,5 +1,6 @@
 """One row's prompt plan: the family says how, the reasoning state says what, the sheet's cell supplies parameters."""
 
+import re
 from dataclasses import dataclass
 
 from energy_score.contract.errors import RowRefusedError
@@ -10,6 +11,8 @@ from energy_score.families.other import KNOWN_SWITCHES, STATE_KEY
 from energy_score.families.registry import family_of
 
 _EFFORT = "reasoning_effort"
+# "/no_think" (Qwen, Hunyuan), "/nothink" (GLM), and a block of thoughts that is closed as soon as it is opened.
+_NO_THINKING = re.compile(r"no[_-]?think|[<\[]/think", re.IGNORECASE)
 _LEVELS = {mode.value: mode for mode in (ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.HIGH)}
 
 
@@ -132,7 +135,7 @@ def _with_text_of_cell(config: ModelConfig, plan: PromptPlan, notes: list[str]) 
     for text, is_prefix in ((config.prompt_prefix, True), (config.prompt_suffix, False)):
         if not text:
             continue
-        asked = "no_think" not in text if "think" in text else None
+        asked = _NO_THINKING.search(text) is None if "think" in text.lower() else None
         if asked is not None and asked != config.reasoning_mode.thinks:
             state = config.reasoning_state or "N/A"
             notes.append(f"Chat Template cell: {text.strip()!r} contradicts Reasoning State {state!r}; the state wins")
