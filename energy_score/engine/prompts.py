@@ -57,7 +57,7 @@ class PromptRenderer:
         return rendered, self._tokenizer(rendered, add_special_tokens=False)["input_ids"]
 
     def _apply_template(self, user_text: str, kwargs: Mapping[str, ParameterValue] | None = None) -> str:
-        messages = [{"role": "user", "content": self._content(user_text)}]
+        messages: list[dict[str, Any]] = [{"role": "user", "content": self._content(user_text)}]
         if self._plan.system_prompt is not None:
             messages.insert(0, {"role": "system", "content": self._content(self._plan.system_prompt)})
         switches: dict[str, Any] = dict(self._plan.chat_template_kwargs if kwargs is None else kwargs)
