@@ -21,6 +21,7 @@ from energy_score.spreadsheet.cells import (
     priority_of,
     reasoning_mode_of,
     revision_of,
+    state_text,
     yes_of,
 )
 from energy_score.spreadsheet.chat_template_cell import chat_template_of
@@ -68,7 +69,7 @@ class ModelConfigParser:
         reasoning_state: str | None = None,
         exact: bool = False,
     ) -> list[ModelConfig]:
-        """The configs that pass every filter given; case never matters.
+        """The configs that pass every filter given; case never matters, nor do the blanks in a reasoning state.
 
         The class is compared exactly, the others as substrings unless ``exact``. ``High`` and ``On`` both find
         ``On (High)``. A task is also found by an alias written in full.
@@ -83,13 +84,14 @@ class ModelConfigParser:
         def is_alias(wanted: str | None, name: str) -> bool:
             return wanted is not None and wanted.strip().lower() in task_of(name).aliases
 
+        wanted_state = None if reasoning_state is None else state_text(reasoning_state)
         return [
             config
             for config in configs
             if found(model_name, config.model_id)
             and (model_class is None or model_class.strip().upper() == (config.model_class or ""))
             and (found(task, config.task) or is_alias(task, config.task))
-            and found(reasoning_state, config.reasoning_state)
+            and found(wanted_state, state_text(config.reasoning_state))
         ]
 
 

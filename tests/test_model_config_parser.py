@@ -74,6 +74,16 @@ def test_an_exact_filter_finds_whole_values_only(sheet: list[ModelConfig]) -> No
     assert exact(task="text-generation") == 57
 
 
+@pytest.mark.parametrize("state", ["On(High)", "on  ( high )", "On\u00a0(High)"])
+@pytest.mark.parametrize("wanted", ["On (High)", "on(high)", "On", "High", "(high)"])
+def test_a_state_is_found_however_either_side_spaces_it(tmp_path: Path, state: str, wanted: str) -> None:
+    sheet = rows(tmp_path, f"org/one,1,A,text_gen,{state},", "org/one,1,A,text_gen,Off,")
+    found = ModelConfigParser.filter_configs(sheet, reasoning_state=wanted)
+    assert [config.reasoning_mode for config in found] == [ReasoningMode.HIGH]
+    is_whole = "on" in wanted.lower() and "high" in wanted.lower()
+    assert bool(ModelConfigParser.filter_configs(sheet, reasoning_state=wanted, exact=True)) == is_whole
+
+
 def test_the_two_copies_of_the_october_sheet_say_the_same() -> None:
     if not OCTOBER.exists():
         pytest.skip("the data file is not on this machine")

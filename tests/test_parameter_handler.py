@@ -372,7 +372,7 @@ def test_a_path_that_no_record_can_hold_is_refused_before_anything_runs(tmp_path
         handler(folder).resolve(local("./model"), run_id="run")
 
 
-@pytest.mark.parametrize("name", ["prompts.tsv", "prompts.XLSX", "prompts.yaml"])
+@pytest.mark.parametrize("name", ["prompts.tsv", "prompts.XLSX", "prompts.yaml", "prompts.ndjson"])
 def test_a_table_that_is_not_read_is_never_taken_for_plain_text(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("text\tid\nhello\t1\n")
     with pytest.raises(UsageError, match=r"tables in \.\w+ are not read; valid is a CSV, JSON"):

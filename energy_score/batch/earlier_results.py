@@ -6,7 +6,8 @@ from pathlib import Path
 
 from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import RecordError, UsageError
-from energy_score.contract.model_config import SHEET_STATES, ModelConfig
+from energy_score.contract.model_config import ModelConfig, ReasoningMode
+from energy_score.spreadsheet.cells import CellFaultError, reasoning_mode_of
 from energy_score.tasks.registry import task_of
 
 _MODEL = ("model_name", "model")
@@ -67,7 +68,7 @@ class EarlierResults:
         if state is None:
             if config.reasoning_mode.thinks:
                 return False
-        elif SHEET_STATES.get(state.strip()) is not config.reasoning_mode:
+        elif _mode_of(state) is not config.reasoning_mode:
             return False
         if revision is None or config.revision is None:
             return True
@@ -111,6 +112,14 @@ def _members_of(path: Path) -> tuple[Sequence[str], _Rows]:
 
 def _first(columns: Sequence[str], names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in columns), None)
+
+
+def _mode_of(state: str) -> ReasoningMode | None:
+    """The mode of a state as results have it, which is the sheet's own spelling; None for one that nobody knows."""
+    try:
+        return reasoning_mode_of(state)
+    except CellFaultError:
+        return None
 
 
 def _task_name(config: ModelConfig) -> str:

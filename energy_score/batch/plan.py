@@ -1,7 +1,6 @@
 """From spreadsheet and options to the list of runs: every row resolved before any GPU time is spent."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -96,17 +95,20 @@ def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:
 
 
 def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:
-    """Each row's run directory name by line number; rows whose names would coincide get a mark of their own.
+    """Each row's run directory name by line number; a row whose name an earlier one has gets a mark of its own.
 
-    Names are compared without case, because some file systems do.
+    The first keeps the plain name, so that a row added below changes neither its name nor that it is done. Names are
+    compared without case, because some file systems do.
     """
-    names = {config.line_number: run_name(config.model_id, config.reasoning_state) for config in sheet}
-    count = Counter(name.lower() for name in names.values())
+    names: dict[int, str] = {}
+    taken: set[str] = set()
     for config in sheet:
-        name = names[config.line_number]
-        if count[name.lower()] > 1:
+        name = run_name(config.model_id, config.reasoning_state)
+        if name.lower() in taken:
             key = "\n".join((config.model_id, config.reasoning_state, config.task, config.revision or ""))
-            names[config.line_number] = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+            name = f"{name}-{hashlib.sha256(key.encode()).hexdigest()[:8]}"
+        taken.add(name.lower())
+        names[config.line_number] = name
     return names
 
 

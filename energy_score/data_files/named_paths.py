@@ -7,7 +7,7 @@ from energy_score.contract.model_config import is_local_model
 
 _VALID_PROMPTS = "valid is a CSV, JSON, JSONL, Parquet or text file, or a folder of images or of audio files"
 # Taken for plain text, a table's header and the cells beside its texts would be queries.
-_OTHER_TABLES = frozenset({".arrow", ".feather", ".ods", ".tsv", ".xls", ".xlsx", ".xml", ".yaml", ".yml"})
+_OTHER_TABLES = frozenset({".arrow", ".feather", ".ndjson", ".ods", ".tsv", ".xls", ".xlsx", ".xml", ".yaml", ".yml"})
 
 
 def prompts_path(file: Path | None) -> Path | None:

@@ -19,6 +19,7 @@ MEDIA_SUFFIXES = {
 }
 # A local file with one of these columns needs no --text-column; the task's own column comes first.
 _USUAL_TEXT_COLUMNS = ("text", "prompt", "question", "input", "instruction")
+_OTHER_SEPARATORS = (";", "\t")
 # Of a batch, and of one model.
 _NAMING = "--text-column, or scenario.text_column_name"
 
@@ -79,11 +80,27 @@ def _read_folder(path: Path, columns: Sequence[str]) -> Table:
 
 def _read_lines(path: Path) -> Table:
     """Plain text: one prompt a line."""
-    return [{"text": line} for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    return [{"text": line} for line in _lines_of(path) if line.strip()]
+
+
+def _lines_of(path: Path) -> list[str]:
+    """The lines between line feeds (or CRLF), and no others: a form feed or U+2028 belongs to the text around it."""
+    return path.read_text(encoding="utf-8-sig").split("\n")
 
 
 def _read_csv(path: Path) -> Table:
-    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True))
+    """The rows between commas; what would cut a text, or join it with its neighbours, is a fault."""
+    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
+    columns = reader.fieldnames or ()
+    if len(columns) == 1 and (other := next((mark for mark in _OTHER_SEPARATORS if mark in columns[0]), None)):
+        raise ValueError(f"its columns stand between {other!r}; valid is a comma")
+    rows = []
+    for row in reader:
+        surplus: Any = row.pop(None, ())  # where DictReader keeps what has no column
+        if any(cell.strip() for cell in surplus):
+            raise ValueError(f'line {reader.line_num} has more cells than the header; a comma in a text needs "quotes"')
+        rows.append(row)
+    return rows
 
 
 def _read_json(path: Path) -> Table:
@@ -94,8 +111,7 @@ def _read_json(path: Path) -> Table:
 
 
 def _read_jsonl(path: Path) -> Table:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return _as_rows([parsed(line) for line in lines if line.strip()])
+    return _as_rows([parsed(line) for line in _lines_of(path) if line.strip()])
 
 
 def _as_rows(content: object) -> Table:

@@ -1,5 +1,6 @@
 """One row's prompt plan: the family says how, the reasoning state says what, the sheet's cell supplies parameters."""
 
+import re
 from dataclasses import dataclass
 
 from energy_score.contract.errors import RowRefusedError
@@ -10,6 +11,8 @@ from energy_score.families.other import KNOWN_SWITCHES, STATE_KEY
 from energy_score.families.registry import family_of
 
 _EFFORT = "reasoning_effort"
+# "/no_think" (Qwen, Hunyuan), "/nothink" (GLM), and a block of thoughts that is closed as soon as it is opened.
+_NO_THINKING = re.compile(r"no[_-]?think|[<\[]/think", re.IGNORECASE)
 _LEVELS = {mode.value: mode for mode in (ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.HIGH)}
 
 
@@ -89,7 +92,7 @@ def _variables_of_cell(
             kept[key] = value
             continue
         is_own, own_value = key in family.switches, plan.chat_template_kwargs.get(key)
-        agrees = _agrees(value, mode) if own_value is None else value == own_value
+        agrees = _agrees(value, mode) if own_value is None else _is_same(value, own_value)
         if key == STATE_KEY and agrees:
             continue
         if not agrees and not (is_own and family.cell_may_be_inverted):
@@ -100,6 +103,11 @@ def _variables_of_cell(
             corrected = value if agrees else _corrected(value, mode)
             kept |= {} if corrected is None else {key: corrected}
     return kept
+
+
+def _is_same(value: ParameterValue, own_value: ParameterValue) -> bool:
+    """Whether the cell says what the plan does; an effort in any case."""
+    return value == own_value or (isinstance(value, str) and value.lower() == own_value)
 
 
 def _agrees(value: ParameterValue, mode: ReasoningMode) -> bool:
@@ -127,7 +135,7 @@ def _with_text_of_cell(config: ModelConfig, plan: PromptPlan, notes: list[str]) 
     for text, is_prefix in ((config.prompt_prefix, True), (config.prompt_suffix, False)):
         if not text:
             continue
-        asked = "no_think" not in text if "think" in text else None
+        asked = _NO_THINKING.search(text) is None if "think" in text.lower() else None
         if asked is not None and asked != config.reasoning_mode.thinks:
             state = config.reasoning_state or "N/A"
             notes.append(f"Chat Template cell: {text.strip()!r} contradicts Reasoning State {state!r}; the state wins")

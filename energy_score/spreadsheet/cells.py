@@ -87,11 +87,18 @@ def model_class_of(cell: str) -> ModelClass | None:
 @lru_cache(maxsize=1024)
 def reasoning_mode_of(cell: str) -> ReasoningMode:
     """The mode that the state names, in any case; CellFaultError for an unknown state."""
-    mode = _STATES.get(re.sub(r"\s*\(\s*", " (", cell.strip().lower()).replace(" )", ")"))
+    mode = _STATES.get(state_text(cell))
     if mode is None:
         valid = ", ".join(state for state in SHEET_STATES if state)
         raise CellFaultError(f"{cell.strip()!r} is no reasoning state; valid is {valid}, or nothing")
     return mode
+
+
+@lru_cache(maxsize=1024)
+def state_text(cell: str) -> str:
+    """The state as it is compared: in lower case, with blanks as the sheet's own spelling has them, known or not."""
+    spaced = " ".join(cell.lower().replace("(", " ( ").replace(")", " ) ").split())
+    return spaced.replace("( ", "(").replace(" )", ")")
 
 
 @lru_cache(maxsize=1024)

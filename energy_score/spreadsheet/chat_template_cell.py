@@ -10,6 +10,9 @@ from energy_score.contract.model_config import ParameterValue
 # "key: value" or "key=value" where the value is one word, so that a sentence after a colon is read as prose. Keys are
 # template variables: lower case, or the sheet's "Reasoning:".
 _PAIR = re.compile(r"""["']?([Rr]easoning|[a-z_][a-z0-9_]*)["']?\s*[:=]\s*([^\s=:/][^\s=]*)\s*""", re.ASCII)
+_BETWEEN_PAIRS = re.compile(r"[\n\r,;{}]")
+# What may stand around a pair in pasted text: Markdown's list marks and code marks.
+_BEFORE_A_PAIR, _BEHIND_A_PAIR = " *-`", " `"
 _BOOLEANS = {"true": True, "false": False}
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _FLOAT = re.compile(r"-?[0-9]{1,15}\.[0-9]{1,15}")
@@ -36,7 +39,8 @@ class ChatTemplateCell:
 def chat_template_of(cell: str) -> ChatTemplateCell:
     """The meaning of the cell; prose that asks for nothing known means nothing.
 
-    A nested block (``reasoning_params:``) is flattened. A word is set off from the prompt by a space, a tag is not.
+    A nested block (``reasoning_params:``, or in braces) is flattened. A word is set off from the prompt by a space, a
+    tag is not.
     """
     prefix = _first(cell, _PREPEND, _BEFORE)
     suffix = _first(cell, _APPEND, _AFTER)
@@ -53,16 +57,18 @@ def _first(cell: str, *sentences: re.Pattern[str]) -> str:
 
 
 def _pairs(cell: str) -> Iterator[tuple[str, ParameterValue]]:
-    for piece in re.split(r"[\n\r,;]", cell):
-        match = _PAIR.fullmatch(piece.strip(" \t{}"))
+    for piece in _BETWEEN_PAIRS.split(cell):
+        plain = " ".join(piece.split())  # no-break spaces and the like are blanks too
+        match = _PAIR.fullmatch(plain.lstrip(_BEFORE_A_PAIR).rstrip(_BEHIND_A_PAIR))
         if match and match[2].lower() not in ("null", "none"):
             yield match[1].lower(), _typed(match[2].strip("\"'"))
 
 
 def _typed(text: str) -> ParameterValue:
     """The value as true/false, a number, or the text itself."""
-    if text.lower() in _BOOLEANS:
-        return _BOOLEANS[text.lower()]
+    word = text.lower().removesuffix(".")  # of a sentence
+    if word in _BOOLEANS:
+        return _BOOLEANS[word]
     if _INTEGER.fullmatch(text):
         return int(text)
     return float(text) if _FLOAT.fullmatch(text) else text

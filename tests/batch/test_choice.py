@@ -104,6 +104,15 @@ def test_only_new_compares_model_revision_state_and_task(
     assert earlier.note is None
 
 
+@pytest.mark.parametrize("state", ["on (high)", "On(High)", "ON  ( High )"])
+def test_only_new_knows_a_state_in_any_case_and_spacing(tmp_path: Path, state: str) -> None:
+    """A results table has the state as its sheet had it, and a sheet may write it in any of these ways."""
+    (tmp_path / "old.csv").write_text(TABLE.format(commit=COMMIT).replace("On (High)", state))
+    assert EarlierResults(tmp_path / "old.csv").line_of(make_config()) == "old.csv:2"
+    (tmp_path / "old.csv").write_text(TABLE.format(commit=COMMIT).replace("On (High)", "sometimes"))
+    assert EarlierResults(tmp_path / "old.csv").line_of(make_config()) is None
+
+
 def test_a_snapshot_without_states_holds_no_run_that_reasons(tmp_path: Path) -> None:
     (tmp_path / "feb.csv").write_text("model,total_gpu_energy,energy_score\nopenai/gpt-oss-20b,0.01,5\n")
     snapshot = EarlierResults(tmp_path / "feb.csv")

@@ -47,6 +47,16 @@ def test_names_that_would_coincide_are_told_apart_whatever_the_filter(tmp_path: 
     assert alone[0].name == together[1]
 
 
+def test_a_row_that_is_added_below_leaves_the_others_their_names(tmp_path: Path) -> None:
+    """Renamed, a run that is done would run again, and its old directory would be a second row of the results."""
+    one = "org/one,1,,summarization,,"
+    before = [planned.name for planned in make_plan(Selection(csv=sheet(tmp_path, one)), RunOptions())]
+    path = sheet(tmp_path, one, "org/one,1,A,text_gen,,", "https://huggingface.co/org/one/tree/v2,1,A,text_gen,,")
+    after = [planned.name for planned in make_plan(Selection(csv=path), RunOptions())]
+    assert after[:1] == before == ["org_one"]
+    assert len(set(after)) == 3
+
+
 def test_rows_that_do_the_same_work_are_paired_with_the_first_of_them(tmp_path: Path) -> None:
     path = sheet(
         tmp_path,

@@ -51,6 +51,14 @@ def test_a_text_file_gives_one_prompt_a_line_and_no_blank_ones(tmp_path: Path) -
     assert texts_of(write(tmp_path / "p.txt", "one\r\n\r\ntwo\r\n")) == ("one", "two")
 
 
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    """JSON allows U+2028 in a text as it is; a page of plain text may hold a form feed."""
+    texts = ("one\u2028two", "three\x0cfour\x85five")
+    assert texts_of(write(tmp_path / "p.txt", "\r\n".join(texts))) == texts
+    lines = "\n".join(json.dumps({"text": text}, ensure_ascii=False) for text in texts)
+    assert texts_of(write(tmp_path / "p.jsonl", lines)) == texts
+
+
 def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "text,body\na,b\n")
     assert texts_of(path, text_column="body") == ("b",)
@@ -61,6 +69,10 @@ def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
 
 def test_a_column_of_the_only_name_there_is_is_taken(tmp_path: Path) -> None:
     assert texts_of(write(tmp_path / "p.csv", "sentence\na\n")) == ("a",)
+
+
+def test_blank_cells_beyond_the_header_are_left_out(tmp_path: Path) -> None:
+    assert texts_of(write(tmp_path / "p.csv", "text\na,,\n\nb\n")) == ("a", "b")
 
 
 def test_the_first_n_are_taken(tmp_path: Path) -> None:
@@ -81,6 +93,9 @@ def test_asking_for_more_than_there_is_warns_with_both_numbers(
         ("p.json", '{"a": 1, "b": 2}', "expected a list"),
         ("p.jsonl", '"a"\n3\n', "entry 2 is neither"),
         ("p.csv", "text\n", "no prompts"),
+        ("p.csv", "text\na\nHello, who are you?\n", 'line 3 has more cells than the header; a comma in a text needs "'),
+        ("p.csv", "id;text\n1;Hello\n", "its columns stand between ';'; valid is a comma"),
+        ("p.csv", "id\ttext\n1\tHello\n", r"its columns stand between '\\t'; valid is a comma"),
         ("p.csv", "text,x\n,1\n", "row 1: column 'text': '' is not a non-empty text"),
         ("p.csv", "a,b\n1,2\n", "no column 'text'"),
         ("p.parquet", "no parquet", "not a readable .parquet file"),

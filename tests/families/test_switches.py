@@ -5,6 +5,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.model_config import ModelConfig, ParameterValue, ReasoningMode
+from energy_score.contract.run_spec import PromptPlan
 from energy_score.families.row_plan import RowPlan, plan_of
 
 # Turns: every message as role:content. What follows is the part of each template that the switch decides.
@@ -113,6 +114,12 @@ def test_a_switch_reaches_the_prompt(model_id: str, template: str, on: str, off:
         plan_of(row(model_id, "On (High)"))
 
 
+def test_an_effort_in_another_case_contradicts_nothing() -> None:
+    assert plan_of(row("openai/gpt-oss-20b", "On (High)", reasoning_effort="High")).notes == ()
+    (note,) = plan_of(row("openai/gpt-oss-20b", "On (High)", reasoning_effort="Low")).notes
+    assert "reasoning_effort=Low contradicts" in note
+
+
 def test_gpt_oss_sends_the_effort_of_the_state() -> None:
     prompts = {
         state: rendered(plan_of(row("openai/gpt-oss-20b", state)), HARMONY)
@@ -217,6 +224,14 @@ def test_the_word_before_the_prompt_stands_beside_the_switch() -> None:
     row_plan = plan_of(row("tencent/Hunyuan-1.8B-Instruct", "On", prefix="/think "))
     assert rendered(row_plan, THINKS_UNLESS_FALSE) == "[user]/think Hi[assistant]"
     assert row_plan.prompt_plan.chat_template_kwargs == {"enable_thinking": True}
+
+
+@pytest.mark.parametrize("word", ["/nothink ", "/no_think ", "<think></think>", "[THINK][/THINK]"])
+def test_every_spelling_of_no_thinking_belongs_to_an_off_row(word: str) -> None:
+    off, on = (plan_of(row("org/new-model", state, prefix=word)) for state in ("Off", "On"))
+    assert word.strip() in (off.prompt_plan.user_prefix + off.prompt_plan.assistant_prefill)
+    assert (off.notes, on.prompt_plan) == ((), PromptPlan())
+    assert "contradicts Reasoning State 'On'" in on.notes[-1]
 
 
 def test_a_word_that_contradicts_the_state_is_left_out_with_a_note() -> None:

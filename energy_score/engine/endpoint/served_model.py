@@ -7,11 +7,11 @@ from typing import Any
 
 from energy_score.contract.endpoint_address import server_root
 from energy_score.contract.errors import ModelLoadError, PromptRenderError
-from energy_score.contract.model_config import ParameterValue
 from energy_score.contract.run_spec import PromptPlan, RunSpec
 from energy_score.contract.server_command import served_name
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.engine.endpoint.query_request import PATHS, chat_request
+from energy_score.engine.prompts import another_value
 
 _PROBE_TEXT = "What is energy?"
 
@@ -79,7 +79,7 @@ class TemplateProbe:
         if as_planned is None:
             return False
         for name, value in switches.items():
-            other = plan.model_copy(update={"chat_template_kwargs": {**switches, name: _another(value)}})
+            other = plan.model_copy(update={"chat_template_kwargs": {**switches, name: another_value(value)}})
             if self._tokens(other) == as_planned:
                 raise PromptRenderError(
                     f"the served model's chat template has no variable {name!r}, so {name}={value} would have no effect"
@@ -117,12 +117,3 @@ class TemplateProbe:
         except HttpError:  # most servers have no such field or path
             return None
         return answer if isinstance(answer, dict) else None
-
-
-def _another(value: ParameterValue) -> ParameterValue:
-    """A value of the same kind that a template would write otherwise."""
-    if isinstance(value, bool):
-        return not value
-    if isinstance(value, int | float):
-        return value + 1
-    return "low" if value != "low" else "high"

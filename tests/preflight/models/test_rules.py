@@ -204,6 +204,18 @@ def test_a_template_is_one_that_the_tokenizer_reads(file: str, status: str) -> N
     assert found("chat_template", question(facts=facts)).status == status
 
 
+def test_a_system_prompt_needs_a_template_as_a_switch_does() -> None:
+    """The engine refuses it too, but only once the model's files are there and a GPU is leased."""
+    bare = {"files": {"tokenizer_config.json": 2}, "tokenizer_config": {}}
+    assert not found("chat_template", question(facts=bare)).bars_run
+    asked = PromptPlan(system_prompt="/no_think")
+    served = question(facts=bare, prompt_plan=asked, backend="vllm", endpoint="http://localhost:8000/v1")
+    assert found("chat_template", served).status == "warn"
+    finding = found("chat_template", question(facts=bare, prompt_plan=asked))
+    assert (finding.status, finding.bars_run) == ("fail", True)
+    assert finding.found == "none, so a system prompt cannot be transmitted"
+
+
 def test_random_weights_need_none_of_the_models_own() -> None:
     bare = {"weights": WeightFiles(), "tensors": None}
     assert found("weights", question(facts=bare)).bars_run

@@ -11,6 +11,13 @@ from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 
+# One greedy answer, a token at a time, until its limits and not a clock's: otherwise its tokens are miscounted.
+_PLAIN: dict[str, Any] = {
+    "do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None, "max_length": None,
+    "early_stopping": False, "length_penalty": None, "cache_implementation": None, "disable_compile": True,
+    "num_return_sequences": 1, "return_dict_in_generate": False, "max_time": None, "prompt_lookup_num_tokens": None,
+}  # fmt: skip
+
 
 class Generator:
     """Generates with one model. ``room`` is how many new tokens its decoder can hold at most; None: any number."""
@@ -22,6 +29,8 @@ class Generator:
         cache = getattr(model.generation_config, "cache_implementation", None)
         if cache is not None:
             source.notes.append(f"the model's generation config asks for the {cache} cache; run with the dynamic one")
+        # On the model itself, because generate puts its own config's values where the given one has None.
+        model.generation_config.update(**_PLAIN)
 
     def generate(
         self,
@@ -54,11 +63,7 @@ class Generator:
         key = (limits.max_new_tokens, limits.min_new_tokens)
         if key not in self._configs:
             config = copy.deepcopy(self._model.generation_config)
-            config.update(
-                do_sample=False, num_beams=1, temperature=None, top_p=None, top_k=None, max_length=None,
-                early_stopping=False, length_penalty=None, cache_implementation=None, disable_compile=True,
-                max_new_tokens=limits.max_new_tokens, min_new_tokens=limits.min_new_tokens,
-            )  # fmt: skip
+            config.update(max_new_tokens=limits.max_new_tokens, min_new_tokens=limits.min_new_tokens)
             if config.pad_token_id is None:
                 config.pad_token_id = (_end_tokens(config) or [0])[0]
             self._configs[key] = config

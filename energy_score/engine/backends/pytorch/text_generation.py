@@ -3,7 +3,11 @@
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedConfig
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+)
 
 from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.generation import Generator
@@ -23,7 +27,7 @@ class CausalText:
         self._spec = source.spec
         self._tokenizer = source.tokenizer()
         self._renderer = PromptRenderer(tokenizer=self._tokenizer, plan=source.spec.prompt_plan)
-        self._model = source.model(AutoModelForCausalLM)
+        self._model = source.model(_auto_class(source.config))
         self._generator = Generator(self._model, source)
         # Not the tokenizer's: of a causal model it is often the length that the tokenizer was trained with.
         self.context_length: int | None = getattr(source.config.get_text_config(), "max_position_embeddings", None)
@@ -57,3 +61,10 @@ class CausalText:
     def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
         """As the protocol says; special tokens are kept, so that thinking blocks stay visible."""
         return str(self._tokenizer.decode(value, skip_special_tokens=False))
+
+
+def _auto_class(config: PreTrainedConfig) -> Any:  # noqa: ANN401 - the Auto classes are untyped
+    """The class that knows the model: some that read images as well (Mistral Small 3.1) are no causal ones by name."""
+    reads_images_too = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not config.is_encoder_decoder
+    is_unknown = type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING
+    return AutoModelForImageTextToText if is_unknown and reads_images_too else AutoModelForCausalLM

@@ -131,9 +131,12 @@ def chat_template(question: Question) -> Finding | None:
     if has_template:
         return Finding("chat_template", "pass", "there is one")
     switches = ", ".join(f"{name}={value}" for name, value in plan.chat_template_kwargs.items())
-    if switches and plan.template_fallback == "raw":
+    # A server may render Mistral's models by their own package, without any template of the tokenizer.
+    is_lost = plan.system_prompt is not None and question.spec.backend != "vllm"
+    told = switches or ("a system prompt" if is_lost else "")
+    if told and plan.template_fallback == "raw":
         remedy = "leave the state at 'Off (N/A)' for a base model"
-        found = f"none, so {switches} cannot be transmitted"
+        found = f"none, so {told} cannot be transmitted"
         return Finding("chat_template", "fail", found, remedy, bars_run=True)
     remedy = "right for a base model; add chat_template.jinja to a chat model"
     return Finding("chat_template", "warn", "none: queries are sent as plain text", remedy)

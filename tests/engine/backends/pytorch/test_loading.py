@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -86,6 +87,40 @@ def test_a_static_cache_is_declined_and_told(load_task: Load, all_tasks: Path, t
     assert loaded.facts.notes == ("the model's generation config asks for the static cache; run with the dynamic one",)
     used = loaded.inside._generator._config(TokenLimits(1, 1))
     assert (used.cache_implementation, used.disable_compile) == (None, True)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"cache_implementation": "static"},
+        {"max_time": 1e-6},
+        {"prompt_lookup_num_tokens": 3},
+        {"return_dict_in_generate": True},
+        {"num_return_sequences": 2, "num_beams": 2},
+        {"min_length": 50},
+    ],
+    ids=lambda own: next(iter(own)),
+)
+def test_a_models_own_generation_config_changes_neither_the_tokens_nor_the_cache(
+    load_task: Load, all_tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, object]
+) -> None:
+    """What generate really does: it puts the model's own values where the given config has None."""
+    for file in (all_tasks / "models" / "Qwen3-tiny").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "generation_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | own))
+    loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path))
+    model, caches = loaded.inside.modules[0], []
+    forward = model.forward
+
+    def watched(**inputs: Any) -> object:
+        caches.append(type(inputs["past_key_values"]).__name__)
+        return forward(**inputs)
+
+    monkeypatch.setattr(model, "forward", watched)
+    _, completion = loaded.ask(TokenLimits(10, 10), text="one two one two one two")
+    assert (completion.completion_tokens, completion.finish_reason, len(completion.output)) == (10, "length", 10)
+    assert caches == ["DynamicCache"] * 10
 
 
 @pytest.mark.parametrize(

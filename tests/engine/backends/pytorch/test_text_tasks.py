@@ -1,10 +1,12 @@
 """Tasks that read text. The tiny BERTs have one token a letter, so their counts are counted by hand."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from tokenizers import Tokenizer
+from transformers import Mistral3Config, Mistral3ForConditionalGeneration, MistralConfig, PixtralVisionConfig
 
 from energy_score.contract.errors import QueryError
 from energy_score.engine.backends.backend import TokenLimits
@@ -46,6 +48,25 @@ def test_a_causal_model_summarizes_what_its_prompt_plan_renders(load_task: Load)
     query, completion = load_task("summarization", "Qwen3-tiny").ask(TEN, text=TEXT)
     assert query.rendered.startswith("<|im_start|>user\n")
     assert completion.completion_tokens == 10
+
+
+def test_a_model_that_reads_images_as_well_writes_text_from_text(
+    load_task: Load, all_tasks: Path, tmp_path: Path
+) -> None:
+    """Mistral Small 3.1 is such a one: its kind stands among no causal models of transformers."""
+    for file in (all_tasks / "models" / "Qwen3-tiny").glob("*token*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    text = MistralConfig(
+        vocab_size=1024, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        num_key_value_heads=2, head_dim=16, max_position_embeddings=256,
+    )  # fmt: skip
+    vision = PixtralVisionConfig(
+        hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16
+    )
+    Mistral3ForConditionalGeneration(Mistral3Config(text_config=text, vision_config=vision)).save_pretrained(tmp_path)
+    loaded = load_task("text_gen", "Mistral-Small-tiny", model_path=str(tmp_path))
+    _, completion = loaded.ask(TEN, text=TEXT)
+    assert (completion.completion_tokens, loaded.facts.context_length) == (10, 256)
 
 
 def test_a_text_gets_a_label_in_one_pass(load_task: Load) -> None:
