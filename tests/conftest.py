@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from tests.nvml_simulator.simulator import NvmlSimulator
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# A shell starts a job in the background with Ctrl-C ignored, and so would be the programs that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # Simulated GPUs have the same names in every session of tests, and must not be leased away from another one's.
 if "ENERGY_SCORE_LOCK_DIR" not in os.environ:
     _locks = tempfile.mkdtemp(prefix="energy-score-locks-")
