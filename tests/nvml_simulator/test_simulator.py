@@ -133,13 +133,13 @@ def test_the_counter_moves_once_a_period(nvml_simulator: NvmlSimulator) -> None:
     changes = seen(nvml_simulator, WATCH_COUNTER.format(watch_s=0.5), period_s=0.1)
     assert len(changes) in (4, 5)
     assert [step_j for _, step_j in changes] == [pytest.approx(30, abs=0.01)] * len(changes)
-    # The median, because a busy machine sees one change or another late.
-    assert median((at_s + 0.001) % 0.1 for at_s, _ in changes) < 0.02
+    assert all((at_s + 0.001) % 0.1 < 0.02 for at_s, _ in changes)
 
 
 def test_the_second_gpu_ticks_at_another_time(nvml_simulator: NvmlSimulator) -> None:
     script = "gpu = pynvml.nvmlDeviceGetHandleByIndex(1)\n" + WATCH_COUNTER.replace("energy_j()", "energy_j(gpu)")
     changes = seen(nvml_simulator, script.format(watch_s=0.5), gpus=2, period_s=0.1)
+    # The median, because a busy machine sees one change or another late.
     assert median((at_s - 0.0618034 + 0.001) % 0.1 for at_s, _ in changes) < 0.02
 
 

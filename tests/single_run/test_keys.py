@@ -10,7 +10,7 @@ from energy_score.single_run.keys import KEYS, overrides_of
 NAMES = st.text(st.sampled_from("ab\\'\"${}, ()=[]:;\n~#@-") | st.characters(exclude_characters="\0"))
 
 
-@settings(max_examples=80, deadline=None)  # a tenth of a second each; python -m tests.fuzz draws more
+@settings(max_examples=200, deadline=None)
 @given(NAMES.filter(lambda name: name != "null"))
 def test_a_name_comes_out_of_the_composition_as_it_was_typed(name: str) -> None:
     assert compose("text_generation", [f"backend.model={name}"]).values["backend.model"] == name
