@@ -116,20 +116,11 @@ def _sampled(windows: list[PhaseEnergy]) -> "tuple[array[float], GpuSamples]":
 
 
 def _conditions(windows: list[PhaseEnergy], samples: GpuSamples) -> GpuConditions:
-    """What was seen from the first counted window to the last, as the engine's sampler tells it."""
+    """What was seen from the first counted window to the last, as the engine's samples tell it."""
     before_s = sum(window.duration_s for window in windows[: [window.counted for window in windows].index(True)])
-    span = samples.span(before_s, before_s + sum(window.duration_s for window in windows if window.counted))
-    powers_w = samples.powers_w(span)
-    return GpuConditions(
-        uuid=H100.uuid,
-        sample_count=len(span),
-        mean_power_w=sum(powers_w) / len(powers_w),
-        peak_power_w=max(powers_w),
-        temperature_max_c=60,
-        sm_clock_min_mhz=1980,
-        sm_clock_max_mhz=1980,
-        idle_power_w=next(w.energy_j[H100.uuid] / w.duration_s for w in windows if w.phase == "idle"),
-    )
+    end_s = before_s + sum(window.duration_s for window in windows if window.counted)
+    idle_power_w = next(w.energy_j[H100.uuid] / w.duration_s for w in windows if w.phase == "idle")
+    return samples.conditions(H100.uuid, before_s, end_s).model_copy(update={"idle_power_w": idle_power_w})
 
 
 def _queries(count: int) -> QueryLog:

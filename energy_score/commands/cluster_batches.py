@@ -4,17 +4,14 @@ from pathlib import Path
 
 import click
 
-from energy_score.contract.errors import ExitCode, UsageError
+from energy_score.commands.output_directory import output_dir_option, with_runs
+from energy_score.contract.errors import ExitCode
 
-_output_dir = click.option(
-    "--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
-    show_default=True, metavar="DIR", help="The output directory of the batch.",
-)  # fmt: skip
 _as_json = click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 
 
 @click.command("collect")
-@_output_dir
+@output_dir_option
 @click.option("--wait", is_flag=True, help="Return when nothing of the batch is queued or running any more.")
 @_as_json
 @click.pass_context
@@ -26,22 +23,16 @@ def collect(context: click.Context, *, output_dir: Path, wait: bool, as_json: bo
     """
     from energy_score.cluster.afterwards import collect_batch  # noqa: PLC0415 - not on the way to --help
 
-    context.exit(collect_batch(_existing(output_dir), wait=wait, as_json=as_json))
+    context.exit(collect_batch(with_runs(output_dir), wait=wait, as_json=as_json))
 
 
 @click.command("cancel")
-@_output_dir
+@output_dir_option
 @_as_json
 @click.pass_context
 def cancel(context: click.Context, *, output_dir: Path, as_json: bool) -> None:
     """End a batch on Slurm: what is queued never begins, what runs is stopped. Says how many runs that were."""
     from energy_score.cluster.afterwards import cancel_batch  # noqa: PLC0415 - not on the way to --help
 
-    cancel_batch(_existing(output_dir), as_json=as_json)
+    cancel_batch(with_runs(output_dir), as_json=as_json)
     context.exit(ExitCode.OK)
-
-
-def _existing(output_dir: Path) -> Path:
-    if not (output_dir / "individual_runs").is_dir():
-        raise UsageError(f"{output_dir}: no individual_runs in it; --output-dir names a batch's output directory")
-    return output_dir

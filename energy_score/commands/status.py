@@ -8,21 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from energy_score.commands.output_directory import output_dir_option
 from energy_score.contract.errors import ExitCode, NothingMatchedError, RecordError
 from energy_score.contract.plain_text import printed_json
 
 if TYPE_CHECKING:
     from energy_score.batch.overview import Overview
 
-_OUTPUT = click.option(
-    "--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
-    show_default=True, metavar="DIR", help="The output directory of the batch.",
-)  # fmt: skip
 _REFRESH_S = 1.0
 
 
 @click.command()
-@_OUTPUT
+@output_dir_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(output_dir: Path, *, as_json: bool) -> None:
     """Say what a batch is doing, or did last: counts, what runs where, energy, failures. Needs no lock.
@@ -41,7 +38,7 @@ def status(output_dir: Path, *, as_json: bool) -> None:
 
 
 @click.command()
-@_OUTPUT
+@output_dir_option
 def watch(output_dir: Path) -> None:
     """Show what a batch is doing, live, until it ends. In a pipe: its status whenever that changes."""
     from energy_score.batch.overview import lines_of  # noqa: PLC0415 - not on the way to --help

@@ -10,6 +10,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from energy_score.contract.run_report import GpuConditions
+from energy_score.gpu.clock_events import clock_event_names
+
 _NO_CLOCK, _NO_TEMPERATURE, _NO_MEMORY, _NO_MASK = 0xFFFF, -0x8000, 0xFFFFFFFF, 0xFFFF
 
 
@@ -78,6 +81,22 @@ class GpuSamples:
     def last_power_w(self) -> float | None:
         """The power of the last sample in W; None where it had none."""
         return None if not self._power_w or math.isnan(self._power_w[-1]) else self._power_w[-1]
+
+    def conditions(self, uuid: str, start_s: float, end_s: float) -> GpuConditions:
+        """What the samples from ``start_s`` to ``end_s`` tell of their GPU; what others know of it is left to them."""
+        span = self.span(start_s, end_s)
+        powers_w, clocks_mhz = self.powers_w(span), self.sm_clocks_mhz(span)
+        return GpuConditions(
+            uuid=uuid,
+            sample_count=len(span),
+            mean_power_w=sum(powers_w) / len(powers_w) if powers_w else None,
+            peak_power_w=max(powers_w, default=None),
+            temperature_max_c=max(self.temperatures_c(span), default=None),
+            sm_clock_min_mhz=min(clocks_mhz, default=None),
+            sm_clock_max_mhz=max(clocks_mhz, default=None),
+            memory_peak_mib=max(self.memory_mib(span), default=None),
+            throttle_reasons=clock_event_names(self.clock_events(span)),
+        )
 
     def powers_w(self, span: range) -> list[float]:
         """The known powers in ``span``, in W."""

@@ -16,7 +16,6 @@ from energy_score.contract.record import write_bytes_atomically
 from energy_score.contract.run_report import GpuConditions
 from energy_score.engine.meters.gpu_samples import GpuSample, GpuSamples
 from energy_score.engine.meters.power_trace import power_trace
-from energy_score.gpu.clock_events import clock_event_names
 from energy_score.gpu.compute_processes import Sighting, descends_from, foreign_process_ids, ids_are_comparable
 from energy_score.gpu.nvml_devices import NvmlDevices
 
@@ -170,30 +169,25 @@ class GpuSampler:
         *,
         arrivals_s: Sequence[tuple[float, float]],
     ) -> GpuConditions:
-        samples = self._samples[uuid]
-        span = samples.span(start_s, end_s)
-        powers_w, clocks_mhz = samples.powers_w(span), samples.sm_clocks_mhz(span)
-        return GpuConditions(
-            uuid=uuid,
-            power_field=self._devices.power_field(uuid),
-            sample_count=len(span),
-            mean_power_w=sum(powers_w) / len(powers_w) if powers_w else None,
-            peak_power_w=max(powers_w, default=None),
-            temperature_max_c=max(samples.temperatures_c(span), default=None),
-            sm_clock_min_mhz=min(clocks_mhz, default=None),
-            sm_clock_max_mhz=max(clocks_mhz, default=None),
-            memory_peak_mib=max(samples.memory_mib(span), default=None),
-            throttle_reasons=clock_event_names(samples.clock_events(span)),
-            power_limits_w=_limits_between(self._limits_w[uuid], start_s, end_s),
-            foreign_process_ids=foreign_process_ids(
-                self._sightings[uuid],
-                own_process_ids,
-                start_s=start_s,
-                end_s=end_s,
-                ids_are_comparable=ids_are_comparable(),
-                arrivals_s=arrivals_s,
-            ),
-            mig_enabled=self._mig_enabled.get(uuid),
+        foreign = foreign_process_ids(
+            self._sightings[uuid],
+            own_process_ids,
+            start_s=start_s,
+            end_s=end_s,
+            ids_are_comparable=ids_are_comparable(),
+            arrivals_s=arrivals_s,
+        )
+        return (
+            self._samples[uuid]
+            .conditions(uuid, start_s, end_s)
+            .model_copy(
+                update={
+                    "power_field": self._devices.power_field(uuid),
+                    "power_limits_w": _limits_between(self._limits_w[uuid], start_s, end_s),
+                    "foreign_process_ids": foreign,
+                    "mig_enabled": self._mig_enabled.get(uuid),
+                }
+            )
         )
 
 

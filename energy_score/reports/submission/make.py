@@ -26,7 +26,14 @@ from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE,
 from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, rated, read_records
 from energy_score.reports.submission.rederive import strange_records
 from energy_score.reports.submission.run_files import files_of
-from energy_score.reports.submission.verify import MANIFEST, RUNS, SIGNATURE, SNAPSHOT, verify_bytes
+from energy_score.reports.submission.verify import (
+    MANIFEST,
+    RUNS,
+    SIGNATURE,
+    SNAPSHOT,
+    verify_bytes,
+    version_notes,
+)
 
 
 @dataclass(frozen=True)
@@ -85,11 +92,10 @@ def make_bundle(
     if sign is not None:
         members[SIGNATURE] = sign(members[MANIFEST]).encode()
     content = archive_of(members)
-    verification = verify_bytes(content)
-    if verification.findings:
-        lines = ["the files of these runs contradict each other, and nothing was written:"]
-        lines += map(str, verification.findings)
-        raise UsageError("\n".join([*lines, *(note for note in verification.notes if " by version " in note)]))
+    found = verify_bytes(content).findings
+    if found:
+        head = "the files of these runs contradict each other, and nothing was written:"
+        raise UsageError("\n".join([head, *map(str, found), *version_notes(manifest)]))
     return Bundle(manifest, content)
 
 

@@ -264,7 +264,8 @@ def _damaged(error: RecordError) -> Finding:
     return finding(file, fault)
 
 
-def _notes(manifest: BundleManifest) -> Iterator[str]:
+def version_notes(manifest: BundleManifest) -> Iterator[str]:
+    """A note for each version of the program but this one that had a part in the bundle."""
     others = {"made": manifest.tool_version} | {
         f"{run.folder} was measured": run.tool_version or "unknown" for run in manifest.runs
     }
@@ -274,6 +275,10 @@ def _notes(manifest: BundleManifest) -> Iterator[str]:
                 f"{what} by version {version} and checked by {__version__}: where rules have changed between the two, "
                 "figures and verdicts may differ for that alone"
             )
+
+
+def _notes(manifest: BundleManifest) -> Iterator[str]:
+    yield from version_notes(manifest)
     for file in manifest.left_out:
         yield f"left out: {file.path}: {file.because}"
     for run in manifest.runs:

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energy_score.contract.run_report import EnergySource, GpuConditions, PhaseEnergy, RunReport
+from energy_score.contract.run_report import EnergySource, PhaseEnergy, RunReport
 from energy_score.engine.meters.gpu_samples import GpuSample, GpuSamples
 from energy_score.engine.meters.power_trace import power_trace
-from energy_score.gpu.clock_events import clock_event_names
 from energy_score.reports.submission.power_trace import check_power_trace
 from tests.record_factory import H100, make_report
 from tests.reports.submission.tampering import REPORT, RUN, found, opened, reforged
@@ -55,19 +54,7 @@ def recorded(seed: int, *, windows: int = 8, steady: bool = False) -> tuple[byte
         )
         for number, (begin_s, end_s) in enumerate(edges_s)
     )  # fmt: skip
-    span = samples.span(edges_s[2][0], edges_s[-1][1])
-    powers_w, clocks_mhz = samples.powers_w(span), samples.sm_clocks_mhz(span)
-    seen = GpuConditions(
-        uuid=UUID,
-        sample_count=len(span),
-        mean_power_w=sum(powers_w) / len(powers_w) if powers_w else None,
-        peak_power_w=max(powers_w, default=None),
-        temperature_max_c=max(samples.temperatures_c(span), default=None),
-        sm_clock_min_mhz=min(clocks_mhz, default=None),
-        sm_clock_max_mhz=max(clocks_mhz, default=None),
-        memory_peak_mib=max(samples.memory_mib(span), default=None),
-        throttle_reasons=clock_event_names(samples.clock_events(span)),
-    )
+    seen = samples.conditions(UUID, edges_s[2][0], edges_s[-1][1])
     return power_trace(times_s, [samples]), make_report(phases=phases, conditions=(seen,))
 
 
