@@ -53,4 +53,4 @@ ENV PATH=/opt/energy-score/bin:${PATH} \
 USER 1000:1000
 WORKDIR /home/user
 # -P: no file of the working directory is ever taken for a module.
-ENTRYPOINT ["python", "-P", "-m", "energy_score.entry_point"]
+ENTRYPOINT ["python", "-P", "-m", "energy_score.host.cli.entry_point"]

@@ -37,11 +37,11 @@ types: $(VENV)/.installed-dev
 	$(PYTHON) -m mypy
 
 schemas: $(VENV)/.installed-dev
-	$(PYTHON) -m energy_score.contract.schemas
+	$(PYTHON) -m energy_score.host.cli.schemas
 
 # docs/commands.md, from the program itself.
 reference: $(VENV)/.installed-dev
-	$(PYTHON) -m energy_score.commands.reference
+	$(PYTHON) -m energy_score.host.cli.reference
 
 # The environment of --backend optimum, which needs older packages than ours. Two to three minutes.
 optimum-env: .venv-optimum/.installed

@@ -1,39 +1,37 @@
-"""The command line and the batch loop: select, resolve, execute, publish."""
+"""The command line: a batch without a subcommand, every further command by name, and one exit code for each end."""
 
-import energy_score.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
+import energy_score.host.cli.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
 
 # isort: split
 import importlib
-import logging
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import closing, nullcontext, suppress
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, cast
 
 import click
 
 from energy_score import __version__
-from energy_score.commands.options import (
+from energy_score.contract.errors import EnergyScoreError, ExitCode
+from energy_score.host.cli.options import (
     batch_executor_options,
     batch_options,
     dry_run_option,
-    executor_from,
     is_cluster,
     run_options,
     run_options_from,
     selection_from,
     selection_options,
 )
-from energy_score.commands.readable_group import ReadableGroup
-from energy_score.contract.errors import EnergyScoreError, ExitCode, UsageError
-from energy_score.standard_streams import fault_of_the_system, have_streams, reader_may_leave, say, settle_streams
-
-if TYPE_CHECKING:
-    from energy_score.batch.ledger import Ledger
-    from energy_score.batch.plan import PlannedRun
-    from energy_score.executors.executor import Executor
-    from parameter_handler import RunOptions
+from energy_score.host.cli.readable_group import ReadableGroup
+from energy_score.host.cli.standard_streams import (
+    fault_of_the_system,
+    have_streams,
+    reader_may_leave,
+    say,
+    settle_streams,
+)
 
 # The packages that an extra brings, and which: they are imported where they are needed.
 _EXTRA_OF = {
@@ -57,27 +55,27 @@ class _CommandGroup(ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     further = {  # noqa: RUF012 - never changed
-        "bundle": "energy_score.commands.bundle:command",
-        "cancel": "energy_score.commands.cluster_batches:cancel",
-        "collect": "energy_score.commands.cluster_batches:collect",
-        "aggregate": "energy_score.commands.aggregate:command",
-        "compare": "energy_score.commands.compare:command",
-        "drift": "energy_score.commands.rate:drift",
-        "doctor": "energy_score.commands.doctor:doctor",
-        "label": "energy_score.commands.label:command",
-        "leaderboard": "energy_score.commands.leaderboard:command",
-        "list": "energy_score.commands.list_runs:command",
-        "impact": "energy_score.commands.impact:command",
-        "preflight": "energy_score.commands.preflight:command",
-        "rate": "energy_score.commands.rate:rate",
-        "refresh": "energy_score.commands.refresh:command",
-        "run": "energy_score.commands.run_one:command",
-        "snapshot": "energy_score.commands.rate:snapshot",
-        "sweep": "energy_score.commands.sweep:command",
-        "status": "energy_score.commands.status:status",
-        "watch": "energy_score.commands.status:watch",
-        "validate": "energy_score.commands.validate:command",
-        "verify": "energy_score.commands.verify:command",
+        "bundle": "energy_score.host.cli.commands.bundle:command",
+        "cancel": "energy_score.host.cli.commands.cluster_batches:cancel",
+        "collect": "energy_score.host.cli.commands.cluster_batches:collect",
+        "aggregate": "energy_score.host.cli.commands.aggregate:command",
+        "compare": "energy_score.host.cli.commands.compare:command",
+        "drift": "energy_score.host.cli.commands.rate:drift",
+        "doctor": "energy_score.host.cli.commands.doctor:doctor",
+        "label": "energy_score.host.cli.commands.label:command",
+        "leaderboard": "energy_score.host.cli.commands.leaderboard:command",
+        "list": "energy_score.host.cli.commands.list_runs:command",
+        "impact": "energy_score.host.cli.commands.impact:command",
+        "preflight": "energy_score.host.cli.commands.preflight:command",
+        "rate": "energy_score.host.cli.commands.rate:rate",
+        "refresh": "energy_score.host.cli.commands.refresh:command",
+        "run": "energy_score.host.cli.commands.run_one:command",
+        "snapshot": "energy_score.host.cli.commands.rate:snapshot",
+        "sweep": "energy_score.host.cli.commands.sweep:command",
+        "status": "energy_score.host.cli.commands.status:status",
+        "watch": "energy_score.host.cli.commands.status:watch",
+        "validate": "energy_score.host.cli.commands.validate:command",
+        "verify": "energy_score.host.cli.commands.verify:command",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -168,99 +166,14 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
         context.default_map = {context.invoked_subcommand: given}
         return
     if parameters["dry_run"]:
-        from energy_score.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
+        from energy_score.host.cli.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
 
         is_cluster(parameters)  # what a batch would refuse is refused
         show_plan(selection_from(parameters), run_options_from(parameters), as_json=parameters["as_json"])
         return
+    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415 - not on the way to --help
+
     context.exit(run_batch(parameters))
-
-
-def run_batch(parameters: Mapping[str, Any]) -> ExitCode:
-    """Run one batch as the command line asks; the exit code of the program.
-
-    Raises:
-        EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
-    """
-    if is_cluster(parameters):
-        from energy_score.cluster.run import run_on_cluster  # noqa: PLC0415 - not on the way to --help
-
-        return run_on_cluster(parameters)
-    from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
-    from energy_score.batch.attempt import end_on_sigterm  # noqa: PLC0415
-    from energy_score.batch.ledger import Ledger  # noqa: PLC0415
-    from energy_score.batch.plan import in_image, make_plan  # noqa: PLC0415
-    from energy_score.leases.output_lock import locked_output  # noqa: PLC0415
-
-    configure_console(logging.WARNING)
-    end_on_sigterm()
-    options = run_options_from(dict(parameters))
-    plan = make_plan(selection_from(dict(parameters)), options)
-    _check_jobs(parameters, options)
-    executor = executor_from(dict(parameters))
-    plan = in_image(plan, executor.image)
-    ledger = Ledger(parameters["output_dir"])
-    ledger.open()
-    with locked_output(ledger.output_directory, option=ledger.option), closing(ledger):
-        return _run_planned(plan, ledger, executor, parameters)
-
-
-def _run_planned(
-    plan: "Sequence[PlannedRun]", ledger: "Ledger", executor: "Executor", parameters: Mapping[str, Any]
-) -> ExitCode:
-    """The batch over a plan that stands, in an output directory that is ours."""
-    from energy_score.batch.attempt import Attempt  # noqa: PLC0415 - not on the way to --help
-    from energy_score.batch.choice import open_chooser  # noqa: PLC0415
-    from energy_score.batch.live_status import LiveStatus  # noqa: PLC0415
-    from energy_score.batch.loop import Batch  # noqa: PLC0415
-    from energy_score.batch.preflight import Preflight, preflighted  # noqa: PLC0415
-    from energy_score.batch.progress import open_progress  # noqa: PLC0415
-    from energy_score.batch.summary import print_results, summary, tell_start  # noqa: PLC0415
-    from energy_score.leases.gpu_leases import open_gpu_leases  # noqa: PLC0415
-    from energy_score.preflight.models.surroundings import surroundings_here  # noqa: PLC0415
-    from results_aggregator import ResultsAggregator  # noqa: PLC0415
-
-    directory = ledger.output_directory
-    chooser = open_chooser(plan, ledger, rerun=parameters["rerun"], only_new=parameters["only_new"])
-    live = LiveStatus(open_progress(as_json=parameters["as_json"]), directory, jobs=parameters["jobs"])
-    attempt = Attempt(ledger=ledger, executor=executor, progress=live, timeout_s=parameters["timeout_s"])
-    with open_gpu_leases(parameters["gpus"]) or nullcontext() as leases:
-        choices = {planned.name: chooser.of(planned) for planned in plan}  # once: each reads a run's records
-        preflight = Preflight(plan)
-        if not parameters["no_preflight"]:
-            preflight = preflighted(
-                plan, is_to_do=lambda planned: choices[planned.name].outcome is None, sheet_name=parameters["csv"].name,
-                here=surroundings_here(executor=executor.name, gpus=leases.gpus if leases else ()),
-            )  # fmt: skip
-        plan = preflight.plan
-        choices |= {planned.name: chooser.of(planned) for planned in plan if planned.spec is None}
-        batch = Batch(
-            plan=plan, attempt=attempt, aggregator=ResultsAggregator(directory), live=live, choices=choices,
-            leases=leases, jobs=parameters["jobs"], retries=parameters["retries"], fail_fast=parameters["fail_fast"],
-            gpu_wait_s=parameters["gpu_wait_s"],
-        )  # fmt: skip
-        tell_start(live, plan, notes=(*filter(None, [chooser.note]), *preflight.notes))
-        try:
-            exit_code = batch.run()
-        except KeyboardInterrupt:
-            exit_code = ExitCode.INTERRUPTED
-    live.batch_finished(summary(batch.counts, directory, interrupted=exit_code is ExitCode.INTERRUPTED))
-    if not parameters["as_json"]:
-        print_results(batch.aggregator, ledger, plan)
-    return exit_code
-
-
-def _check_jobs(parameters: Mapping[str, Any], options: "RunOptions") -> None:
-    """Return if several runs may be under way at a time.
-
-    Raises:
-        UsageError: they would share one server, whose GPUs would count for each of them.
-    """
-    if parameters["jobs"] > 1 and options.backend == "vllm" and not options.managed:
-        raise UsageError(
-            f"--jobs {parameters['jobs']}: all runs would be answered by the one server at --endpoint, and each would "
-            "be charged for the others; valid is --jobs 1, or --managed with a server for each"
-        )
 
 
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:

@@ -1,6 +1,7 @@
 """Reads the models spreadsheet: every row a typed config, or every fault of the file at once."""
 
-import energy_score.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
+if __name__ == "__main__":
+    import energy_score.host.cli.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
 
 # isort: split
 import csv
@@ -10,11 +11,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from energy_score.contract.errors import EnergyScoreError, ExitCode, ModelsCsvError, UsageError
+from energy_score.contract.errors import ModelsCsvError, UsageError
 from energy_score.contract.model_config import ModelConfig, is_local_model
-from energy_score.contract.plain_text import counted
-from energy_score.families.registry import family_of
-from energy_score.spreadsheet.cells import (
+from energy_score.host.families.registry import family_of
+from energy_score.host.sheet.cells import (
     CellFaultError,
     model_class_of,
     model_of,
@@ -24,9 +24,8 @@ from energy_score.spreadsheet.cells import (
     state_text,
     yes_of,
 )
-from energy_score.spreadsheet.chat_template_cell import chat_template_of
-from energy_score.standard_streams import fault_of_the_system, have_streams, reader_may_leave, settle_streams
-from energy_score.tasks.registry import task_of
+from energy_score.host.sheet.chat_template_cell import chat_template_of
+from energy_score.shared.tasks.registry import task_of
 
 MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
 TASK, STATE, TEMPLATE = "Task", "Reasoning State", "Chat Template"
@@ -236,33 +235,7 @@ def _is_unclosed(lines: list[str]) -> bool:
     return sum(1 for _ in csv.reader([*lines, "next"])) == 1
 
 
-def main(arguments: Sequence[str]) -> int:
-    """List the rows of the spreadsheet named by the only argument on stdout; the exit code."""
-    have_streams()
-    if len(arguments) != 1:
-        sys.stderr.write("usage: python model_config_parser.py FILE\n")
-        return ExitCode.USAGE
-    try:
-        configs = ModelConfigParser(arguments[0]).parse()
-    except EnergyScoreError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    width = max(len(config.model_id) for config in configs)
-    try:
-        with reader_may_leave():
-            sys.stdout.writelines(
-                f"{config.line_number:>5}  {config.model_id:<{width}}  {config.model_class or '-'}  "
-                f"{config.task:<10}  {config.reasoning_state or '-'}\n"
-                for config in configs
-            )
-            sys.stdout.write(f"{counted(len(configs), 'row')}\n")
-            sys.stdout.flush()
-    except OSError as error:
-        code = fault_of_the_system(error)
-        settle_streams()
-        return code
-    return ExitCode.OK
-
-
 if __name__ == "__main__":
+    from energy_score.host.cli.sheet_rows import main
+
     raise SystemExit(main(sys.argv[1:]))

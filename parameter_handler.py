@@ -22,14 +22,14 @@ from energy_score.contract.run_spec import (
     PromptPlan,
     RunSpec,
 )
-from energy_score.data_files.named_paths import processor_location, prompts_path, why_unreadable
-from energy_score.data_files.pinning import folder_digest, pinned
-from energy_score.endpoint_order import endpoint_order_of
-from energy_score.families.row_plan import RowPlan, plan_of
-from energy_score.optimum_order import optimum_order_of, refuse_what_optimum_cannot
-from energy_score.repeat_order import repeat_order_of
-from energy_score.tasks.registry import TASKS, task_of
-from energy_score.tasks.task import Task
+from energy_score.host.run_specs.endpoint_order import endpoint_order_of
+from energy_score.host.run_specs.optimum_order import optimum_order_of, refuse_what_optimum_cannot
+from energy_score.host.run_specs.repeat_order import repeat_order_of
+from energy_score.host.run_specs.row_plan import RowPlan, plan_of
+from energy_score.shared.query_data.named_paths import processor_location, prompts_path, why_unreadable
+from energy_score.shared.query_data.pinning import folder_digest, pinned
+from energy_score.shared.tasks.registry import TASKS, task_of
+from energy_score.shared.tasks.task import Task
 
 # What each backend can run today.
 RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {

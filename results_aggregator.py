@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from energy_score.contract.errors import RecordError
 from energy_score.contract.grid import grid_factor
 from energy_score.contract.record import write_atomically
-from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_owner import RunOwner
-from energy_score.results_table.csv_table import csv_text
-from energy_score.results_table.report_row import row_of_report
+from energy_score.reports.results_table.csv_table import csv_text
+from energy_score.reports.results_table.report_row import row_of_report
+from energy_score.reports.results_table.result_row import ResultRow
 
 if TYPE_CHECKING:
     import pandas as pd

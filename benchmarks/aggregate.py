@@ -60,7 +60,7 @@ def main() -> int:
 def make_runs(directory: Path, count: int) -> int:
     """Write ``count`` finished runs of an official run's shape; the size of one report in bytes."""
     from energy_score.contract.run_report import EnergySource  # noqa: PLC0415 - not measured
-    from tests.record_factory import make_config, make_phases, make_report, make_statistics  # noqa: PLC0415 - not measured
+    from tests.support.record_factory import make_config, make_phases, make_report, make_statistics  # noqa: PLC0415 - not measured
 
     report = make_report(
         phases=make_phases(repeats=10) + make_phases(repeats=10, source=EnergySource.RAPL),

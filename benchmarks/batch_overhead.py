@@ -22,10 +22,10 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
-from energy_score.executors.engine_output import OnEvent, OnLogLine
-from energy_score.executors.executor import Execution
+from energy_score.host.executors.engine_output import OnEvent, OnLogLine
+from energy_score.host.executors.executor import Execution
 from tests.drills.toy_workplace import ROOT, ToyWorkplace
-from tests.record_factory import make_report
+from tests.support.record_factory import make_report
 
 # What a batch is told for each executor; a cluster's is another line.
 EXECUTORS: dict[str, tuple[str, ...]] = {"local": ("--executor", "local")}
@@ -114,13 +114,13 @@ def _bare_interpreter_s(workplace: ToyWorkplace) -> float:
 
 def _drive(rows: int) -> None:
     """The batch loop over so many rows, in this process; prints its memory and its time per run."""
-    from energy_score.batch.attempt import Attempt  # noqa: PLC0415 - what is imported counts from here on
-    from energy_score.batch.choice import Chooser  # noqa: PLC0415
-    from energy_score.batch.ledger import Ledger  # noqa: PLC0415
-    from energy_score.batch.live_status import LiveStatus  # noqa: PLC0415
-    from energy_score.batch.loop import Batch  # noqa: PLC0415
-    from energy_score.batch.plan import Selection, make_plan  # noqa: PLC0415
-    from energy_score.batch.progress import PlainProgress  # noqa: PLC0415
+    from energy_score.host.batch.attempt import Attempt  # noqa: PLC0415 - what is imported counts from here on
+    from energy_score.host.batch.choice import Chooser  # noqa: PLC0415
+    from energy_score.host.batch.ledger import Ledger  # noqa: PLC0415
+    from energy_score.host.batch.live_status import LiveStatus  # noqa: PLC0415
+    from energy_score.host.batch.loop import Batch  # noqa: PLC0415
+    from energy_score.host.batch.plan import Selection, make_plan  # noqa: PLC0415
+    from energy_score.host.batch.progress import PlainProgress  # noqa: PLC0415
     from parameter_handler import RunOptions  # noqa: PLC0415
     from results_aggregator import ResultsAggregator  # noqa: PLC0415
 

@@ -22,9 +22,9 @@ from datetime import datetime
 from pathlib import Path
 
 from tests.nvml_simulator.simulator import NvmlSimulator
-from tests.ray_cluster import RayCluster
-from tests.slurm_cluster import SlurmCluster, missing_commands
-from tests.toy_installation import ToyInstallation, write_sheet
+from tests.support.ray_cluster import RayCluster
+from tests.support.slurm_cluster import SlurmCluster, missing_commands
+from tests.support.toy_installation import ToyInstallation, write_sheet
 
 _ORDER = {"n1": "3,0", "n2": "2,1"}
 

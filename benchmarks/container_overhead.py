@@ -18,9 +18,9 @@ import docker
 from energy_score import __version__
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import DatasetRef, RunSpec
-from energy_score.executors.container_settings import container_settings
-from energy_score.executors.docker import DockerExecutor
-from tests.record_factory import make_spec
+from energy_score.host.executors.container_settings import container_settings
+from energy_score.host.executors.docker import DockerExecutor
+from tests.support.record_factory import make_spec
 
 _STAND_IN = "energy-score-benchmark"
 _DOCKERFILE = """\

@@ -15,7 +15,7 @@ from benchmarks.shape_runs import PUBLISHED_WH, ShapeRun, run_shape, shape_spec
 from energy_score.contract.run_report import PhaseEnergy, PhaseStatistics, RunReport
 from energy_score.contract.units import watt_hours
 from energy_score.engine.datasets import load_queries
-from energy_score.results_table.gpu_figures import quotient
+from energy_score.reports.results_table.gpu_figures import quotient
 
 Figures = dict[str, Any]
 

@@ -52,7 +52,7 @@ def run(parts: list[int], only: list[str] | None, *, simulated: bool) -> dict[st
     """The results of all checks of ``parts``, each with how long it took; a check that raises leaves its error."""
     from benchmarks.gpu_bench import Bench  # noqa: PLC0415 - loads torch
     from benchmarks.gpu_checks import PARTS  # noqa: PLC0415
-    from energy_score.gpu.nvml_library import nvidia_driver_version  # noqa: PLC0415
+    from energy_score.shared.gpu.nvml_library import nvidia_driver_version  # noqa: PLC0415
 
     checks: dict[str, dict[str, object]] = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
-from tests.leaderboard_pages import generated_rows
+from tests.support.leaderboard_pages import generated_rows
 
 ROWS, ROUNDS = 2000, 7
 # Does something, and gives the ms until the table is drawn anew and a frame has been shown; at most 5 s.

@@ -8,12 +8,12 @@ import torch
 
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Row, TokenLimits
 from energy_score.engine.backends.pytorch.backend import PyTorchBackend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.meter import Meter
+from energy_score.engine.query import Row, TokenLimits
 
 
 class Loops:

@@ -18,7 +18,7 @@ from energy_score.contract.run_spec import (
     RepeatPolicy,
     RunSpec,
 )
-from energy_score.executors.local import LocalExecutor
+from energy_score.host.executors.local import LocalExecutor
 
 SHAPES = Path(__file__).resolve().parent / "shapes"
 # Tokens of a prompt of AIEnergyScore/text_generation on average, as the method's authors count them.

@@ -15,8 +15,8 @@ import pytest
 
 from energy_score import __version__
 from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
-from tests.leaderboard_pages import browser, large_site, visit  # noqa: F401 - fixtures of several folders
 from tests.nvml_simulator.simulator import NvmlSimulator
+from tests.support.leaderboard_pages import browser, large_site, visit  # noqa: F401 - fixtures of several folders
 
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

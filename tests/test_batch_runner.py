@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.batch.ledger import Ledger
-from energy_score.leases.output_lock import locked_output
+from energy_score.host.batch.ledger import Ledger
+from energy_score.host.locks.output_lock import locked_output
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 FIVE_FAULTS = """\
 Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template
 openai/gpt-oss-20b,high,B,text_gen,On (High),
@@ -215,12 +215,16 @@ def test_an_interval_without_adaptive_repeats_is_a_usage_error() -> None:
     assert "valid is --repeats auto --ci 1%" in done.stderr
 
 
+OLD = "import sys; sys.version_info = (3, 10, 4)"
+
+
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
         (["-S", "-E", "batch_runner.py", "list"], "not installed: click, hydra, "),
         (["-S", "-E", "model_config_parser.py", "models.csv"], "not installed: click, hydra, "),
-        (["-c", "import sys; sys.version_info = (3, 10, 4); import model_config_parser"], "this is 3.10"),
+        (["-c", f"{OLD}; import batch_runner"], "this is 3.10"),
+        (["-c", f"{OLD}; import runpy; runpy.run_path('model_config_parser.py', run_name='__main__')"], "this is 3.10"),
     ],
 )
 def test_a_python_that_cannot_run_the_program_is_told_so_in_one_line(words: list[str], fault: str) -> None:

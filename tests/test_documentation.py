@@ -12,17 +12,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from energy_score.contract.model_config import ReasoningMode
+from energy_score.host.single_run.composition import config_names
+from energy_score.host.single_run.keys import KEYS
 from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.signature import sign
-from energy_score.single_run.composition import config_names
-from energy_score.single_run.keys import KEYS
-from tests.finished_runs import write_finished_run
-from tests.guide_blocks import GUIDES
-from tests.record_factory import make_report, make_run, make_spec, make_statistics
+from tests.support.finished_runs import write_finished_run
+from tests.support.guide_blocks import GUIDES
+from tests.support.record_factory import make_report, make_run, make_spec, make_statistics
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Make and the image run in CI, the clusters' programs in tests/cluster; nobody clones a repository.
+# Make and the image run in CI, the clusters' programs in tests/host/cluster; nobody clones a repository.
 RUN_ELSEWHERE = (
     "make ", "./build.sh", "apt-get ", "munged ", "slurmctld ", "slurmd ", "ray start ", "git clone ",
     "python batch_runner.py cancel",
@@ -113,7 +113,7 @@ def as_run_here(line: str) -> tuple[dict[str, str], list[str]]:
     count = next(index for index, word in enumerate(words) if not re.match(r"[A-Z_]+=", word))
     variables, command = dict(word.split("=", 1) for word in words[:count]), words[count:]
     if command[:2] == ["docker", "run"]:
-        command = [sys.executable, "-m", "energy_score.entry_point", *command[command.index(IMAGE) + 1 :]]
+        command = [sys.executable, "-m", "energy_score.host.cli.entry_point", *command[command.index(IMAGE) + 1 :]]
     return variables, command
 
 

@@ -8,9 +8,9 @@ import pytest
 from debug_logger import RunLog
 from energy_score.contract.run_directory import run_name
 from results_aggregator import ResultsAggregator
-from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
 from tests.security.hostile_strings import HOSTILE
 from tests.security.traces import is_plain
+from tests.support.record_factory import make_config, make_failure, make_report, make_run, make_spec
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)

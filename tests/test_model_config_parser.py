@@ -10,7 +10,7 @@ from energy_score.contract.errors import ModelsCsvError, UsageError
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from model_config_parser import REQUIRED_COLUMNS, ModelConfigParser
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 OCTOBER = ROOT.parent / "shared" / "data" / "oct_2025_models.csv"
 HEADER = ",".join(REQUIRED_COLUMNS)
 

@@ -12,12 +12,12 @@ import parameter_handler
 from energy_score.contract.errors import RowRefusedError, UsageError
 from energy_score.contract.model_config import SHEET_STATES, ModelConfig, ReasoningMode
 from energy_score.contract.run_spec import PromptPlan, RepeatPolicy, RunSpec
-from energy_score.data_files.pinning import folder_digest
-from energy_score.tasks.registry import TASKS
+from energy_score.shared.query_data.pinning import folder_digest
+from energy_score.shared.tasks.registry import TASKS
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 SHEET = ModelConfigParser(ROOT / "models.csv").parse()
 
 THINK = {"chat_template_kwargs": {"enable_thinking": True}}

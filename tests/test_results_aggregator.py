@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import EnergySource, GpuConditions, Hardware, RunReport, Verdict, VerdictReason
-from energy_score.results_table.csv_table import COLUMNS
+from energy_score.reports.results_table.csv_table import COLUMNS
+from energy_score.reports.results_table.result_row import DOCUMENTED_COLUMNS, ResultRow
 from results_aggregator import ResultsAggregator
-from tests.record_factory import (
+from tests.support.record_factory import (
     H100,
     make_config,
     make_failure,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("run_docker.sh", "run_non_docker.sh")
 MODEL = "backend.model=openai/gpt-oss-20b"
 
@@ -50,7 +50,7 @@ def test_help_is_the_documented_usage_and_needs_no_python(name: str, flag: str) 
 
 
 def test_the_usage_names_every_key() -> None:
-    from energy_score.single_run.keys import KEYS  # noqa: PLC0415
+    from energy_score.host.single_run.keys import KEYS  # noqa: PLC0415
 
     usage = script("run_docker.sh", "--help").stdout
     named = {

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[1]
 RULES = [
-    *sorted((ROOT / "energy_score" / "derivation" / "rules").glob("*.py")),
-    ROOT / "energy_score" / "results_table" / "witness_rules.py",
+    *sorted((ROOT / "energy_score" / "shared" / "analysis" / "rules").glob("*.py")),
+    ROOT / "energy_score" / "reports" / "results_table" / "witness_rules.py",
 ]
 SEVERITIES = {"invalid", "not_comparable", "warning"}
 

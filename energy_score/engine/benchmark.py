@@ -10,13 +10,14 @@ from itertools import count
 
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_spec import RunSpec
-from energy_score.derivation.statistics import should_stop
-from energy_score.engine.backends.backend import Backend, Completion, PreparedQuery, Row, TokenLimits
+from energy_score.engine.backends.backend import Backend
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
+from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits
 from energy_score.engine.query_log import QueryLog
 from energy_score.engine.stopping import StopRequest
 from energy_score.engine.unquoted import unquoted
+from energy_score.shared.analysis.statistics import should_stop
 
 log = logging.getLogger(__name__)
 

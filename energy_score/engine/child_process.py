@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 
-from energy_score.gpu.compute_processes import with_descendants
+from energy_score.shared.gpu.compute_processes import with_descendants
 
 
 def environment_of_its_own() -> dict[str, str]:

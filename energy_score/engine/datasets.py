@@ -9,10 +9,10 @@ from typing import Any
 
 from energy_score.contract.errors import DatasetError
 from energy_score.contract.run_spec import DatasetRef
-from energy_score.data_files.media_cells import media_of_cell
-from energy_score.data_files.tables import FORMATS, Table, names_in_source, read_table
-from energy_score.engine.backends.backend import Row
 from energy_score.engine.media import decode_audio, decode_image
+from energy_score.engine.query import Row
+from energy_score.shared.query_data.media_cells import media_of_cell
+from energy_score.shared.query_data.tables import FORMATS, Table, names_in_source, read_table
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from energy_score.contract.errors import EnvironmentNotReadyError, MeterError
 from energy_score.contract.official_gpu import is_official_gpu
 from energy_score.contract.run_report import Gpu, Hardware
 from energy_score.contract.server_use import ServerUse
-from energy_score.gpu.nvml_devices import open_nvml_devices
-from energy_score.gpu.nvml_library import nvidia_driver_version
+from energy_score.shared.gpu.nvml_devices import open_nvml_devices
+from energy_score.shared.gpu.nvml_library import nvidia_driver_version
 
 log = logging.getLogger(__name__)
 

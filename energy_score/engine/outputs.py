@@ -7,9 +7,9 @@ from energy_score.contract.csv_text import table_text
 from energy_score.contract.record import write_atomically
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import RunReport
-from energy_score.derivation.energy_files import energy_files
 from energy_score.engine.benchmark import Answer
 from energy_score.engine.query_log import QueryRecord
+from energy_score.shared.analysis.energy_files import energy_files
 
 
 def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> None:

@@ -6,8 +6,8 @@ from itertools import pairwise
 from typing import TypeVar
 
 from energy_score.contract.run_report import MediaCounts, QueryStatistics, TokenCounts
-from energy_score.engine.backends.backend import Completion, PreparedQuery
 from energy_score.engine.latency import LatencyHistogram
+from energy_score.engine.query import Completion, PreparedQuery
 
 Number = TypeVar("Number", int, float)
 

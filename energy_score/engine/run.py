@@ -14,8 +14,6 @@ from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_report import Gpu, GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
-from energy_score.derivation.statistics import phase_statistics
-from energy_score.derivation.verdict import judge
 from energy_score.engine.backends.backend import Backend, Served
 from energy_score.engine.backends.registry import open_backend
 from energy_score.engine.benchmark import Answer, Benchmark
@@ -31,6 +29,8 @@ from energy_score.engine.optimum.order import open_optimum
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
 from energy_score.engine.query_log import QueryLog
 from energy_score.engine.stopping import StopRequest
+from energy_score.shared.analysis.statistics import phase_statistics
+from energy_score.shared.analysis.verdict import judge
 
 log = logging.getLogger(__name__)
 

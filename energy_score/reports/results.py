@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from energy_score.contract.csv_text import FORMULA_STARTS
 from energy_score.contract.errors import UsageError
-from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
 from energy_score.contract.run_directory import RunDirectory
-from energy_score.results_table.gpu_figures import product, quotient
+from energy_score.reports.results_table.gpu_figures import product, quotient
+from energy_score.reports.results_table.result_row import DOCUMENTED_COLUMNS, ResultRow
 from results_aggregator import ResultsAggregator
 
 # The columns whose empty cell is a text without letters, and not an unknown one.

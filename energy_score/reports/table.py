@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from energy_score.batch.table import print_table
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import printed_json
+from energy_score.reports.terminal_table import print_table
 
 Format = Literal["table", "markdown", "json"]
 

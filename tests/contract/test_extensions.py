@@ -12,15 +12,15 @@ from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.engine.backends.pytorch.registry import way_of
 from energy_score.engine.run import Run
-from energy_score.tasks.registry import task_of
+from energy_score.shared.tasks.registry import task_of
 from parameter_handler import ParameterHandler, RunOptions
-from tests.toy_package import install
+from tests.support.toy_package import install
 
 TOY = """
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import DatasetRef
-from energy_score.engine.backends.backend import Completion, PreparedQuery
-from energy_score.tasks.task import Task
+from energy_score.engine.query import Completion, PreparedQuery
+from energy_score.shared.tasks.task import Task
 
 TASK = Task(
     name="shouting",

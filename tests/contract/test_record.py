@@ -12,10 +12,10 @@ from energy_score.contract.errors import RecordError
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.record import Record, write_atomically
 from energy_score.contract.run_report import RunReport
-from tests.record_factory import __file__ as factory_file
-from tests.record_factory import make_config, make_failure, make_report, make_spec, make_witness
+from tests.support.record_factory import __file__ as factory_file
+from tests.support.record_factory import make_config, make_failure, make_report, make_spec, make_witness
 
-GOLDEN_REPORT = Path(factory_file).parent / "golden" / "run_report.v1.json"
+GOLDEN_REPORT = Path(factory_file).parents[1] / "golden" / "run_report.v1.json"
 
 # Reads the file over and over until it holds "stop"; ends with 1 at the first content that is neither "a"s nor "b"s.
 READER = """

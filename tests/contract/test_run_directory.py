@@ -7,7 +7,7 @@ import pytest
 
 from energy_score.contract.run_directory import RunDirectory, RunState, run_name
 from energy_score.contract.run_owner import RunOwner
-from tests.record_factory import make_failure, make_report, make_run, make_witness
+from tests.support.record_factory import make_failure, make_report, make_run, make_witness
 
 
 @pytest.mark.parametrize(

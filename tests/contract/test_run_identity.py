@@ -13,7 +13,7 @@ from energy_score.contract.run_spec import (
     RepeatPolicy,
     RunSpec,
 )
-from tests.record_factory import make_spec
+from tests.support.record_factory import make_spec
 
 NOT_IDENTITY = {"run_id": "another", "region": "france", "notes": ("a note",)}
 FILING = {"model_class": "A", "reasoning_state": "On", "reasoning": ReasoningMode.ON}

@@ -13,7 +13,7 @@ import docker
 
 from energy_score import __version__
 from tests.drills.toy_workplace import ROOT, ToyWorkplace
-from tests.private_engine import PrivateEngine
+from tests.support.private_engine import PrivateEngine
 
 IMAGE = "drill"
 SMALL_IMAGE_VARIABLE = "ENERGY_SCORE_SMALL_IMAGE"

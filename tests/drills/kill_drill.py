@@ -77,7 +77,7 @@ def drill(
     **variables: str,
 ) -> Drill:
     """Kill ``victim`` (batch, engine or container-engine) up to ``length_s`` after the start, and run it again."""
-    from energy_score.results_table.csv_table import COLUMNS  # noqa: PLC0415 - the drill itself needs no program
+    from energy_score.reports.results_table.csv_table import COLUMNS  # noqa: PLC0415 - the drill itself needs no program
 
     sheet = workplace.folder / "models.csv"
     options = (*executor, "--jobs", str(chance.choice((1, 2))), "--retry", str(chance.choice((0, 1))))

@@ -15,7 +15,7 @@ import pytest
 
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_report import RunReport
-from energy_score.results_table.csv_table import COLUMNS
+from energy_score.reports.results_table.csv_table import COLUMNS
 from tests.drills.toy_workplace import ROOT, ToyWorkplace, mixed_sheet
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
@@ -24,7 +24,7 @@ AGGREGATE = """
 import sys
 from pathlib import Path
 from results_aggregator import ResultsAggregator
-from tests.record_factory import make_config, make_report, make_run
+from tests.support.record_factory import make_config, make_report, make_run
 output, process, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 report = make_report()
 aggregator = ResultsAggregator(output)

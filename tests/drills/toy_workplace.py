@@ -10,15 +10,15 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.toy_package import install
+from tests.support.toy_package import install
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = """
 import time
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import DatasetRef
-from energy_score.engine.backends.backend import Completion, PreparedQuery
-from energy_score.tasks.task import Task
+from energy_score.engine.query import Completion, PreparedQuery
+from energy_score.shared.tasks.task import Task
 
 TASK = Task(
     name="echo", aliases=(), dataset=DatasetRef(name="toy/echo", columns=("words",)), phases=("forward",),

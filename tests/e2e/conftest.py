@@ -12,12 +12,12 @@ import docker
 import pytest
 from click.testing import CliRunner
 
-from energy_score.commands import bundle
-from energy_score.contract.bundle_manifest import BundleManifest
+from energy_score.host.cli.commands import bundle
+from energy_score.reports.submission.bundle_manifest import BundleManifest
 from energy_score.reports.submission.verify import verify_file
 from examples.demo import PROMPTS, write_demo
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from energy_score.executors.docker import RUN_LABEL
+from energy_score.host.executors.docker import RUN_LABEL
 from tests.e2e.conftest import ROOT, DemoBatch, Workplace, accepts_gpu_requests
 from tests.nvml_simulator.simulator import NvmlSimulator
 
@@ -312,7 +312,7 @@ def test_an_engine_that_cannot_hand_out_gpus_says_what_is_missing(
 ) -> None:
     """The host sees a (simulated) GPU; the engine's own answer is passed on."""
     if accepts_gpu_requests(engine, image):
-        pytest.skip("this engine accepts requests for GPUs; tests/executors/test_engine_loss.py has one that does not")
+        pytest.skip("this engine accepts requests for GPUs; executors/test_engine_loss.py has one that does not")
     variables = nvml_simulator.environment(gpus=1, OMP_NUM_THREADS=1)
     done = containers.run(containers.sheet("gpu.csv", [BASE]), tmp_path / "out", **variables)
     assert done.returncode == 1

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.contract.result_row import DOCUMENTED_COLUMNS
 from energy_score.contract.run_report import RunReport
+from energy_score.reports.results_table.result_row import DOCUMENTED_COLUMNS
 from examples.demo import PROMPTS
 from tests.e2e.conftest import ROOT, DemoBatch, Workplace, manifest_of_a_bundle
 

@@ -13,8 +13,8 @@ import pytest
 
 from energy_score.contract.host_witness import HostWitness
 from tests.e2e.conftest import ROOT
-from tests.endpoint_server import MODEL, EndpointServer, endpoint_server
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
+from tests.support.endpoint_server import MODEL, EndpointServer, endpoint_server
 
 pytestmark = pytest.mark.e2e
 

@@ -20,7 +20,7 @@ import pytest
 
 from energy_score.contract.run_report import RunReport
 from tests.e2e.conftest import ROOT
-from tests.stand_in_server import unused_port
+from tests.support.stand_in_server import unused_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.endpoint]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guide_blocks import GUIDES, Block, blocks_of
+from tests.support.guide_blocks import GUIDES, Block, blocks_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # The environment that runs the tests stays as it is: packages go beside the copy, where its engine looks as well.

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from tests.e2e.conftest import ROOT, DemoBatch, environment
-from tests.leaderboard_pages import column, leaderboard
+from tests.support.leaderboard_pages import column, leaderboard
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 SERVER = """
 import subprocess, sys, time
 sys.path.insert(0, {root!r})
-from tests.endpoint_server import Script, endpoint_server
+from tests.support.endpoint_server import Script, endpoint_server
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
 with endpoint_server(Script(models=(sys.argv[2],), latency_s=0.3), port=int(sys.argv[1])):
     time.sleep(100)

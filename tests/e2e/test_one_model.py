@@ -109,7 +109,7 @@ def test_a_signal_ends_the_run_with_130_and_a_record(workplace: Workplace, tmp_p
 
 def test_the_entry_point_runs_one_model(workplace: Workplace, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "energy_score.entry_point", "--config-name", "text_generation", "--warmup", "1",
+        [sys.executable, "-m", "energy_score.host.cli.entry_point", "--config-name", "text_generation", "--warmup", "1",
          f"backend.model={workplace.folder}/models/base-tiny", "scenario.num_samples=1",
          f"scenario.dataset_name={workplace.folder}/prompts.txt"],
         cwd=ROOT, env=variables(tmp_path), capture_output=True, text=True, timeout=280, check=False,

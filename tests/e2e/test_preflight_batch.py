@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Workplace
-from tests.model_cases import hub_models
-from tests.model_hub import model_hub
+from tests.support.model_cases import hub_models
+from tests.support.model_hub import model_hub
 
 pytestmark = pytest.mark.e2e
 

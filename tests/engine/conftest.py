@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.run_spec import RunSpec
-from tests.official_facts import valid_spec
+from tests.support.official_facts import valid_spec
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ import pytest
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RepeatPolicy, RunSpec
-from energy_score.engine.backends.backend import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
+from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 
 MakeSpec = Callable[..., RunSpec]
 

@@ -9,10 +9,10 @@ import pytest
 from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerTokens
-from energy_score.engine.backends.backend import TokenLimits
 from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
-from tests.endpoint_server import MODEL, Script, endpoint_server
-from tests.stand_in_server import silent
+from energy_score.engine.query import TokenLimits
+from tests.support.endpoint_server import MODEL, Script, endpoint_server
+from tests.support.stand_in_server import silent
 
 MakeSpec = Callable[..., RunSpec]
 Connect = Callable[..., OpenAIEndpointBackend]

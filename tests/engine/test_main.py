@@ -8,7 +8,7 @@ from energy_score.contract.errors import ExitCode
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.engine.__main__ import _carry_out
 from energy_score.engine.stopping import StopRequest
-from tests.record_factory import make_spec
+from tests.support.record_factory import make_spec
 
 
 @pytest.mark.parametrize("was_asked", [True, False])

@@ -19,7 +19,7 @@ MakeSpec = Callable[..., RunSpec]
 PROGRAM = """
 import os, signal, subprocess, sys, time
 sys.path.insert(0, {root!r})
-from tests.endpoint_server import Script, endpoint_server
+from tests.support.endpoint_server import Script, endpoint_server
 CHILD = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
 child = subprocess.Popen([sys.executable, "-c", CHILD])
 print("pids", os.getpid(), child.pid, flush=True)

@@ -16,11 +16,12 @@ from energy_score.contract.errors import (
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
 from energy_score.contract.server_use import ServerTokens
-from energy_score.engine.backends.backend import Served, TokenLimits
+from energy_score.engine.backends.backend import Served
 from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
 from energy_score.engine.backends.registry import open_backend
-from tests.endpoint_server import MODEL, EndpointServer, Script, endpoint_server
-from tests.stand_in_server import unused_port
+from energy_score.engine.query import TokenLimits
+from tests.support.endpoint_server import MODEL, EndpointServer, Script, endpoint_server
+from tests.support.stand_in_server import unused_port
 
 MakeSpec = Callable[..., RunSpec]
 Serve = Callable[..., EndpointServer]

@@ -6,23 +6,23 @@ from unicodedata import category
 import pytest
 from hypothesis import strategies as st
 
-from energy_score.cluster.slurm_commands import refuse_slurm_arguments
 from energy_score.contract.endpoint_address import endpoint_address
 from energy_score.contract.errors import EnergyScoreError
 from energy_score.contract.model_config import SHEET_STATES
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.contract.server_command import PLACEHOLDERS, checked_server_command, filled_in
 from energy_score.engine.datasets import load_queries
-from energy_score.executors.hub_cache import is_model_cached
-from energy_score.gpu.visible_gpus import visible_gpu_indices
-from energy_score.leases.gpu_need import loaded_bytes
+from energy_score.host.cluster.slurm_commands import refuse_slurm_arguments
+from energy_score.host.locks.gpu_need import loaded_bytes
+from energy_score.host.model_files.hub_cache import is_model_cached
+from energy_score.host.single_run.keys import KEYS
 from energy_score.reports.impact.factors import factors_of, parse_changes
-from energy_score.single_run.keys import KEYS
-from energy_score.tasks.registry import TASKS
+from energy_score.shared.gpu.visible_gpus import visible_gpu_indices
+from energy_score.shared.tasks.registry import TASKS
 from model_config_parser import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from tests.fuzz.target import Target, scratch, told
 from tests.fuzz.ways import documents, numbers, printed, tables, texts
-from tests.record_factory import H100, make_spec
+from tests.support.record_factory import H100, make_spec
 
 _HEADER = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 _MODELS = (

@@ -10,20 +10,20 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from energy_score.batch.earlier_results import EarlierResults
-from energy_score.cluster.task_list import ClusterTask, NodeSettings, TaskList
-from energy_score.contract.batch_status import BatchStatus
 from energy_score.contract.errors import EnergyScoreError
-from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_owner import Owner
+from energy_score.host.batch.batch_status import BatchStatus
+from energy_score.host.batch.earlier_results import EarlierResults
+from energy_score.host.cluster.task_list import ClusterTask, NodeSettings, TaskList
 from energy_score.reports.leaderboard.changes import read_entries
 from energy_score.reports.ratings.rating import snapshot_of
+from energy_score.reports.results_table.result_row import ResultRow
 from results_aggregator import ResultsAggregator
-from tests.command_line import command
 from tests.fuzz.target import Target, scratch, told
 from tests.fuzz.ways import documents, numbers, tables, texts
-from tests.leaderboard_pages import generated_rows
-from tests.record_factory import (
+from tests.support.command_line import command
+from tests.support.leaderboard_pages import generated_rows
+from tests.support.record_factory import (
     make_config,
     make_failure,
     make_owner,

@@ -11,10 +11,6 @@ from functools import cache, partial
 from hypothesis import strategies as st
 
 from debug_logger import RunLog
-from energy_score.batch.live_status import FILE_NAME, LiveStatus
-from energy_score.batch.plan import PlannedRun
-from energy_score.batch.progress import JsonProgress, PlainProgress, Progress, RichProgress
-from energy_score.contract.batch_status import BatchStatus
 from energy_score.contract.errors import EnergyScoreError
 from energy_score.contract.log_line import safe_line
 from energy_score.engine.endpoint.answer_stream import StreamError, read_answer
@@ -23,11 +19,15 @@ from energy_score.engine.endpoint.metrics import parse_metrics
 from energy_score.engine.endpoint.served_model import TemplateProbe, find_served_model
 from energy_score.engine.endpoint.server_account import ServerAccount
 from energy_score.engine.unquoted import without_quotation
-from energy_score.executors.engine_output import LineFeed, dispatch
+from energy_score.host.batch.batch_status import BatchStatus
+from energy_score.host.batch.live_status import FILE_NAME, LiveStatus
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.progress import JsonProgress, PlainProgress, Progress, RichProgress
+from energy_score.host.executors.engine_output import LineFeed, dispatch
 from tests.fuzz.target import Target, scratch
 from tests.fuzz.ways import documents, texts, values
-from tests.record_factory import make_config, make_spec
 from tests.security.traces import LOG_LINE, is_plain
+from tests.support.record_factory import make_config, make_spec
 
 _EVENT = {
     "model": "org/m@main", "object": "chat.completion.chunk", "usage": {"prompt_tokens": 3, "completion_tokens": 1},

@@ -11,21 +11,21 @@ from unittest import mock
 
 from hypothesis import strategies as st
 
-from energy_score.batch.plan import Selection, make_plan
-from energy_score.batch.preflight import preflighted
-from energy_score.preflight.models.surroundings import Surroundings, surroundings_here
+from energy_score.host.batch.plan import Selection, make_plan
+from energy_score.host.batch.preflight import preflighted
+from energy_score.host.preflight.models.surroundings import Surroundings, surroundings_here
 from energy_score.reports.submission.archive import archive_of, read_archive
 from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.verify import MANIFEST
 from model_config_parser import REQUIRED_COLUMNS
 from parameter_handler import RunOptions
-from tests.finished_runs import NAME, write_finished_run
 from tests.fuzz.target import Target, scratch, told
 from tests.fuzz.ways import documents, texts
-from tests.model_cases import SMALL, model
-from tests.model_hub import HubModel, ModelHub, model_hub
 from tests.reports.submission.tampering import resealed
 from tests.security.traces import raw_controls
+from tests.support.finished_runs import NAME, write_finished_run
+from tests.support.model_cases import SMALL, model
+from tests.support.model_hub import HubModel, ModelHub, model_hub
 
 _RUN = f"runs/{NAME}"
 _RECORDS = ("benchmark_report.json", "run_spec.json", "model_config.json", "host_witness.json")

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from energy_score.contract.errors import ExitCode
-from tests.command_line import Outcome, command
 from tests.security.traces import raw_controls
+from tests.support.command_line import Outcome, command
 
 # Memory, where there is such a folder: a case writes some files and removes them.
 _FOLDER = next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK)), None)  # noqa: S108 - private below it

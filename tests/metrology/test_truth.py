@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.run_report import PhaseEnergy
-from energy_score.derivation.statistics import phase_statistics
+from energy_score.shared.analysis.statistics import phase_statistics
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator, true_energy_j
 
 CHILDREN = 8

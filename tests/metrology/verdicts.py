@@ -6,12 +6,12 @@ import time
 
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_report import Hardware, LoadedModel, QueryStatistics, TokenCounts
-from energy_score.derivation.statistics import phase_statistics
-from energy_score.derivation.verdict import judge
 from energy_score.engine.gpu_watch import GpuWatch
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.registry import open_meters
-from tests.record_factory import make_spec
+from energy_score.shared.analysis.statistics import phase_statistics
+from energy_score.shared.analysis.verdict import judge
+from tests.support.record_factory import make_spec
 
 
 def main() -> None:

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.result_row import DOCUMENTED_COLUMNS, ResultRow
 from energy_score.reports.comparison.side_by_side import modes
 from energy_score.reports.ratings.rating import unrated_because
 from energy_score.reports.results import read_results
+from energy_score.reports.results_table.result_row import DOCUMENTED_COLUMNS, ResultRow
 from results_aggregator import ResultsAggregator
-from tests.record_factory import make_config, make_failure, make_report, make_run
+from tests.support.record_factory import make_config, make_failure, make_report, make_run
 
 
 def test_a_table_read_back_holds_the_rows_of_the_run_directories(tmp_path: Path) -> None:

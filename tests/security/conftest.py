@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.spreadsheet.cells import CellFaultError, model_of
+from energy_score.host.sheet.cells import CellFaultError, model_of
 from tests.security.echo_backend import ENTRY_POINTS, MODULE
 from tests.security.hostile_strings import HOSTILE
-from tests.toy_installation import HEADER, ToyInstallation
-from tests.toy_package import install
+from tests.support.toy_installation import HEADER, ToyInstallation
+from tests.support.toy_package import install
 
 # A file's name has at most so many bytes.
 _NAME_MAX = 255

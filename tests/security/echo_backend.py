@@ -14,7 +14,7 @@ from pathlib import Path
 
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_report import LoadedModel
-from energy_score.engine.backends.backend import Completion, PreparedQuery
+from energy_score.engine.query import Completion, PreparedQuery
 
 
 class EchoBackend:

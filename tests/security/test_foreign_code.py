@@ -4,19 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.batch.plan import PlannedRun, in_image
 from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
-from energy_score.executors.container_settings import container_settings
-from energy_score.executors.local import LocalExecutor
-from energy_score.executors.registry import open_executor
-from energy_score.single_run.composition import compose
-from energy_score.single_run.keys import KEYS
+from energy_score.host.batch.plan import PlannedRun, in_image
+from energy_score.host.executors.container_settings import container_settings
+from energy_score.host.executors.local import LocalExecutor
+from energy_score.host.executors.registry import open_executor
+from energy_score.host.single_run.composition import compose
+from energy_score.host.single_run.keys import KEYS
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
-from tests.command_line import command
-from tests.record_factory import make_config, make_spec
+from tests.support.command_line import command
+from tests.support.record_factory import make_config, make_spec
 
 HEADER = "Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template,Trust Remote Code\n"
 

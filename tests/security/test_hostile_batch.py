@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.batch.live_status import FILE_NAME
-from energy_score.contract.batch_status import BatchStatus
-from tests.record_factory import make_owner, make_run
+from energy_score.host.batch.batch_status import BatchStatus
+from energy_score.host.batch.live_status import FILE_NAME
 from tests.security.conftest import HostileBatch
 from tests.security.hostile_strings import CANARY
 from tests.security.traces import LOG_LINE, is_plain, live_cells, raw_controls
-from tests.toy_installation import ROOT
+from tests.support.record_factory import make_owner, make_run
+from tests.support.toy_installation import ROOT
 
 # What rich itself sends to a terminal that shows a live view: colours, cursor, lines taken back.
 _OF_THE_VIEW = re.compile(r"\x1b\[(?:\?25[lh]|[0-9;]*m|1A|2K)|\r")

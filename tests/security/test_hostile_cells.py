@@ -9,11 +9,11 @@ import pytest
 
 from energy_score.contract.server_command import filled_in
 from model_config_parser import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
-from tests.command_line import command
-from tests.endpoint_server import Script, endpoint_server
-from tests.record_factory import make_spec
 from tests.security.hostile_strings import CANARY, HOSTILE
 from tests.security.traces import contents_below, raw_controls
+from tests.support.command_line import command
+from tests.support.endpoint_server import Script, endpoint_server
+from tests.support.record_factory import make_spec
 
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
 PLAIN = ("org/model", "1", "A", "text_gen", "N/A", "", "", "")

@@ -12,9 +12,11 @@ from PIL import Image
 
 from energy_score.contract.run_report import Verdict, VerdictReason
 from energy_score.contract.server_use import ServerTokens, ServerUse
-from tests.command_line import Outcome, command
-from tests.leaderboard_pages import leaderboard
-from tests.record_factory import (
+from tests.security.hostile_strings import CANARY, HOSTILE
+from tests.security.traces import live_cells, raw_controls
+from tests.support.command_line import Outcome, command
+from tests.support.leaderboard_pages import leaderboard
+from tests.support.record_factory import (
     H100,
     make_config,
     make_failure,
@@ -24,8 +26,6 @@ from tests.record_factory import (
     make_spec,
     make_statistics,
 )
-from tests.security.hostile_strings import CANARY, HOSTILE
-from tests.security.traces import live_cells, raw_controls
 
 # Parts of names by which labels are asked for; each label takes a fifth of a second.
 LABELLED = (CANARY, "xxxx", "gpj.exe", "red")

@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 
-from energy_score.cluster.slurm_commands import script
-from energy_score.cluster.task_list import ClusterTask, NodeSettings, TaskList
 from energy_score.contract.log_line import holds_secret
 from energy_score.contract.run_report import LoadedModel
+from energy_score.host.cluster.slurm_commands import script
+from energy_score.host.cluster.task_list import ClusterTask, NodeSettings, TaskList
 from energy_score.reports.leaderboard.update import update_site
-from tests.command_line import command
-from tests.endpoint_server import Script, endpoint_server
-from tests.record_factory import (
+from tests.security.conftest import EchoWorkplace
+from tests.security.traces import command_lines, contents_below, forms_of
+from tests.support.command_line import command
+from tests.support.endpoint_server import Script, endpoint_server
+from tests.support.record_factory import (
     make_config,
     make_failure,
     make_queries,
@@ -28,10 +30,8 @@ from tests.record_factory import (
     make_spec,
     make_statistics,
 )
-from tests.security.conftest import EchoWorkplace
-from tests.security.traces import command_lines, contents_below, forms_of
-from tests.stand_in_server import QuietHandler, serving
-from tests.toy_installation import ROOT
+from tests.support.stand_in_server import QuietHandler, serving
+from tests.support.toy_installation import ROOT
 
 HUB_TOKEN = "hf_" + "PlantedTokenNobodyMaySee0123456789"
 # With signs that addresses, JSON and Base64 write otherwise.

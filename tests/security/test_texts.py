@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.command_line import command
-from tests.endpoint_server import EndpointServer, Script, endpoint_server
 from tests.security.conftest import EchoWorkplace
 from tests.security.traces import contents_below
+from tests.support.command_line import command
+from tests.support.endpoint_server import EndpointServer, Script, endpoint_server
 
 PROMPT = "the planted prompt: my neighbour's daughter has a rash — what is to be done?"
 ANSWER = "the planted answer: put the ointment of the blue tin on it"

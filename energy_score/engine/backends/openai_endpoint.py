@@ -10,7 +10,6 @@ from energy_score.contract.foreign_json import parsed
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
-from energy_score.engine.backends.backend import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.endpoint.answer_stream import StreamedAnswer, StreamError, read_answer
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.engine.endpoint.managed_server import ManagedServer
@@ -25,6 +24,7 @@ from energy_score.engine.endpoint.query_request import (
 from energy_score.engine.endpoint.served_model import ServedModel, TemplateProbe, find_served_model
 from energy_score.engine.endpoint.server import RunningServer, Server
 from energy_score.engine.endpoint.server_account import ServerAccount
+from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from energy_score.contract.foreign_json import parsed
 from energy_score.contract.plain_text import shortened
-from energy_score.engine.backends.backend import FinishReason
+from energy_score.engine.query import FinishReason
 
 _DONE = b"[DONE]"
 # Far more than one piece of an answer, or a whole one.

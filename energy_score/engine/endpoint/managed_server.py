@@ -16,7 +16,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_command import filled_in
 from energy_score.engine.child_process import end_with_all_it_started, environment_of_its_own
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
-from energy_score.gpu.endpoint_gpus import EndpointGpus
+from energy_score.shared.gpu.endpoint_gpus import EndpointGpus
 
 log = logging.getLogger(__name__)
 

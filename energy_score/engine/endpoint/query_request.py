@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from energy_score.contract.run_spec import PromptPlan
-from energy_score.engine.backends.backend import TokenLimits
+from energy_score.engine.query import TokenLimits
 
 _EFFORT = "reasoning_effort"
 

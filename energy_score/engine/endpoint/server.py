@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Protocol, Self
 
 from energy_score.contract.endpoint_address import is_loopback
-from energy_score.gpu.compute_processes import with_descendants
-from energy_score.gpu.endpoint_gpus import EndpointGpus, find_endpoint_gpus
+from energy_score.shared.gpu.compute_processes import with_descendants
+from energy_score.shared.gpu.endpoint_gpus import EndpointGpus, find_endpoint_gpus
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from energy_score.contract.run_report import GpuConditions
-from energy_score.gpu.clock_events import clock_event_names
+from energy_score.shared.gpu.clock_events import clock_event_names
 
 _NO_CLOCK, _NO_TEMPERATURE, _NO_MEMORY, _NO_MASK = 0xFFFF, -0x8000, 0xFFFFFFFF, 0xFFFF
 

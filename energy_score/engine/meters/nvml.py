@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_report import Domain, EnergySource, MeterReading
 from energy_score.engine.meters.update_periods import POLL_S, UpdatePeriods, measure_update_periods
-from energy_score.gpu.nvml_devices import NvmlDevices, open_nvml_devices
+from energy_score.shared.gpu.nvml_devices import NvmlDevices, open_nvml_devices
 
 _MJ_PER_J = 1000.0
 # A counter has stopped if it stands still for so many of its periods, and for so long whatever they are: a delayed

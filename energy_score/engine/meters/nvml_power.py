@@ -5,7 +5,7 @@ import time
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_report import Domain, EnergySource, MeterReading
 from energy_score.engine.meters.sampler import GpuSampler
-from energy_score.gpu.nvml_devices import NvmlDevices, open_nvml_devices
+from energy_score.shared.gpu.nvml_devices import NvmlDevices, open_nvml_devices
 
 _SEED = 42
 

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Sequence
 
 from energy_score.engine.meters.gpu_samples import GpuSample, GpuSamples
-from energy_score.gpu.clock_events import clock_event_names
+from energy_score.shared.gpu.clock_events import clock_event_names
 
 HEADER = "time_s,gpu,power_w,sm_clock_mhz,temperature_c,memory_mib,throttle_reasons"
 

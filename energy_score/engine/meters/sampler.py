@@ -16,8 +16,8 @@ from energy_score.contract.record import write_bytes_atomically
 from energy_score.contract.run_report import GpuConditions
 from energy_score.engine.meters.gpu_samples import GpuSample, GpuSamples
 from energy_score.engine.meters.power_trace import power_trace
-from energy_score.gpu.compute_processes import Sighting, descends_from, foreign_process_ids, ids_are_comparable
-from energy_score.gpu.nvml_devices import NvmlDevices
+from energy_score.shared.gpu.compute_processes import Sighting, descends_from, foreign_process_ids, ids_are_comparable
+from energy_score.shared.gpu.nvml_devices import NvmlDevices
 
 Answer = TypeVar("Answer")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from energy_score.gpu.nvml_devices import NvmlDevices
+from energy_score.shared.gpu.nvml_devices import NvmlDevices
 
 # Between two polls of a counter; an edge is then known to about this long, and a poll costs a core 1 to 5 % of it.
 POLL_S = 0.0005

@@ -15,8 +15,6 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_report import LoadedModel, PhaseStatistics
 from energy_score.contract.run_spec import RunSpec
-from energy_score.derivation.statistics import should_stop
-from energy_score.engine.backends.backend import Completion, Row
 from energy_score.engine.benchmark import Answer
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
@@ -24,7 +22,9 @@ from energy_score.engine.optimum import job
 from energy_score.engine.optimum.process import OptimumProcess
 from energy_score.engine.optimum.queries import PreparedModel
 from energy_score.engine.optimum.report import differences, read_report
+from energy_score.engine.query import Completion, Row
 from energy_score.engine.query_log import QueryLog
+from energy_score.shared.analysis.statistics import should_stop
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Any
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.optimum.queries import PreparedModel
-from energy_score.gpu.nvml_devices import open_nvml_devices
-from energy_score.tasks.registry import task_of
+from energy_score.shared.gpu.nvml_devices import open_nvml_devices
+from energy_score.shared.tasks.registry import task_of
 
 log = logging.getLogger(__name__)
 

@@ -8,12 +8,12 @@ from energy_score.contract.optimum_environment import how_to_have_it, optimum_py
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Row
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.optimum.benchmark import OptimumBenchmark
 from energy_score.engine.optimum.process import probe
 from energy_score.engine.optimum.queries import prepare
+from energy_score.engine.query import Row
 
 
 def open_optimum(

@@ -8,7 +8,7 @@ from typing import Any
 
 from energy_score.contract.errors import PromptRenderError, QueryError
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import PreparedQuery, Row
+from energy_score.engine.query import PreparedQuery, Row
 
 
 @dataclass

@@ -9,8 +9,8 @@ from typing import Literal
 
 from scipy.special import stdtrit
 
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.comparison.side_by_side import Energy, energy_of
+from energy_score.reports.results_table.result_row import ResultRow
 
 Outcome = Literal["regression", "improvement", "unchanged", "lost", "gone", "new", "not compared"]
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from energy_score.contract.errors import NothingMatchedError
-from energy_score.contract.result_row import ResultRow
 from energy_score.contract.units import JOULES_PER_WH
-from energy_score.results_table.gpu_figures import quotient
+from energy_score.reports.results_table.gpu_figures import quotient
+from energy_score.reports.results_table.result_row import ResultRow
 
 # The order in which modes are shown, and in which a baseline is looked for.
 _STATES = ("off", "off (n/a)", "n/a", "", "on (low)", "on (medium)", "on", "on (high)")

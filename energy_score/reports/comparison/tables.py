@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.comparison.regression import Change
 from energy_score.reports.comparison.side_by_side import Energy, Line, SideBySide
+from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.table import Table, figure
 
 _HEADER = (

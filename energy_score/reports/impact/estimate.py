@@ -6,10 +6,10 @@ Source of the formulas: METHOD.md, "Further impacts"; embodied impacts: EcoLogit
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_report import EnergySource
 from energy_score.reports.impact.factors import Factor
-from energy_score.results_table.gpu_figures import product
+from energy_score.reports.results_table.gpu_figures import product
+from energy_score.reports.results_table.result_row import ResultRow
 
 _HOURS_PER_YEAR = 365 * 24.0
 _SECONDS_PER_YEAR = 3600 * _HOURS_PER_YEAR

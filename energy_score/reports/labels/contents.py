@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator
 from datetime import date
 
-from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import UsageError
 from energy_score.contract.plain_text import shortened
 from energy_score.reports.labels.label import LabelContent
+from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
 from energy_score.reports.ratings.rating import Rating
-from energy_score.tasks.registry import task_of
+from energy_score.shared.tasks.registry import task_of
 
 # Source: METHOD.md, "Label": anything not officially scored is watermarked.
 NOT_OFFICIAL = "not official"

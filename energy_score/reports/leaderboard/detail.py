@@ -16,7 +16,7 @@ from energy_score.contract.plain_text import shortened
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import PhaseStatistics, RunReport, Verdict
 from energy_score.contract.units import watt_hours
-from energy_score.results_table.report_row import heard_verdict
+from energy_score.reports.results_table.report_row import heard_verdict
 
 # A trace is drawn with at most this many points of each GPU; a night has a hundred thousand.
 _POINTS = 1200

@@ -6,7 +6,7 @@ from pathlib import Path
 from energy_score.contract.plain_text import one_line, without_secrets
 from energy_score.contract.record import Record
 from energy_score.reports.ratings.rating import Rating
-from energy_score.results_table.gpu_figures import product, quotient
+from energy_score.reports.results_table.gpu_figures import product, quotient
 
 
 class Entry(Record):

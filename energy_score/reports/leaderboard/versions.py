@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from energy_score.contract.errors import UsageError
-from energy_score.leases.file_lock import FileLock
 from energy_score.reports.leaderboard.site import Prior
+from energy_score.shared.file_lock import FileLock
 
 _PRIOR = "prior"
 _UNFINISHED = ".unfinished-"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import Rating, rate_against, rate_among
+from energy_score.reports.results_table.result_row import ResultRow
 
 OWN = "own"
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
+from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
 from energy_score.reports.ratings.stars import bands_of
 
 

@@ -4,8 +4,8 @@ from contextlib import AbstractContextManager
 from importlib import resources
 from pathlib import Path
 
-from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import RecordError, UsageError
+from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
 
 _FOLDER = resources.files("energy_score.reports.ratings") / "snapshots"
 

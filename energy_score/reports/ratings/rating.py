@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import get_args
 
-from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.plain_text import counted
-from energy_score.contract.result_row import ResultRow
+from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
 from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
-from energy_score.tasks.registry import task_of
+from energy_score.reports.results_table.result_row import ResultRow
+from energy_score.shared.tasks.registry import task_of
 
 _CLASSES = (None, *get_args(ModelClass))
 # How the results table begins what it says of a run that has not ended.

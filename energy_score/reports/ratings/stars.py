@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.special import stdtr, stdtrit
 
-from energy_score.contract.cohort_snapshot import Stars
+from energy_score.reports.ratings.cohort_snapshot import Stars
 
 # The lowest band first. Source: the rule that reproduces every published star of February 2025 (METHOD.md, "Stars").
 _STARS_BY_BAND: tuple[Stars, ...] = (5, 4, 3, 2, 1)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from energy_score import __version__
-from energy_score.contract.bundle_manifest import (
+from energy_score.contract.errors import UsageError
+from energy_score.contract.log_line import holds_secret
+from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
+from energy_score.reports.ratings.official import official_names, open_snapshot
+from energy_score.reports.ratings.rating import rate_against
+from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, archive_of, is_member_name
+from energy_score.reports.submission.bundle_manifest import (
     ATTESTATION,
     BundledFile,
     BundledRun,
@@ -16,13 +23,6 @@ from energy_score.contract.bundle_manifest import (
     BundleManifest,
     LeftOutFile,
 )
-from energy_score.contract.cohort_snapshot import CohortSnapshot
-from energy_score.contract.errors import UsageError
-from energy_score.contract.log_line import holds_secret
-from energy_score.contract.run_directory import RunDirectory, RunState
-from energy_score.reports.ratings.official import official_names, open_snapshot
-from energy_score.reports.ratings.rating import rate_against
-from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, archive_of, is_member_name
 from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, rated, read_records
 from energy_score.reports.submission.rederive import strange_records
 from energy_score.reports.submission.run_files import files_of

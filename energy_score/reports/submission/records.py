@@ -8,21 +8,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
-from energy_score.contract.bundle_manifest import BundledGpu, BundledRun
 from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.plain_text import counted, shortened
 from energy_score.contract.record import Record
-from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
-from energy_score.derivation.statistics import phase_statistics
-from energy_score.derivation.verdict import judge
 from energy_score.reports.ratings.rating import Rating
-from energy_score.results_table.report_row import heard_verdict, row_of_report
+from energy_score.reports.results_table.report_row import heard_verdict, row_of_report
+from energy_score.reports.results_table.result_row import ResultRow
+from energy_score.reports.submission.bundle_manifest import BundledGpu, BundledRun
+from energy_score.shared.analysis.statistics import phase_statistics
+from energy_score.shared.analysis.verdict import judge
 
 # A report with 20 repeats of 8 GPUs has half a megabyte. Parsed, JSON takes some forty times its size in memory.
 _MAX_RECORD_BYTES = 16 * 2**20

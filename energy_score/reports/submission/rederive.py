@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping
 
 from energy_score.contract.errors import UsageError
-from energy_score.derivation.energy_files import energy_files
 from energy_score.reports.submission.findings import Finding, differences, finding, same_text, strange_values
 from energy_score.reports.submission.power_trace import check_power_trace
 from energy_score.reports.submission.query_table import check_query_table
 from energy_score.reports.submission.records import BundledRecords
 from energy_score.reports.submission.run_shape import check_shape
+from energy_score.shared.analysis.energy_files import energy_files
 
 
 def strange_records(records: BundledRecords) -> Iterator[Finding]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from energy_score.contract.bundle_manifest import LeftOutFile
 from energy_score.contract.errors import UsageError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, is_member_name
+from energy_score.reports.submission.bundle_manifest import LeftOutFile
 
 
 @dataclass(frozen=True)

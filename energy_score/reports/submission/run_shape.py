@@ -8,7 +8,7 @@ from energy_score.contract.plain_text import counted
 from energy_score.contract.run_report import WORK_PHASES, EnergySource, PhaseEnergy, RunReport
 from energy_score.reports.submission.findings import Finding, differences, finding
 from energy_score.reports.submission.records import BundledRecords
-from energy_score.tasks.registry import TASKS
+from energy_score.shared.tasks.registry import TASKS
 
 _OVERHEAD = ("load", "idle")
 # The work phases that a task of such phases may have; a model of one task may answer token by token or at once (ASR).

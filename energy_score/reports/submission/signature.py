@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_public_key,
 )
 
-from energy_score.contract.bundle_manifest import BundleSignature
 from energy_score.contract.errors import UsageError
+from energy_score.reports.submission.bundle_manifest import BundleSignature
 
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 _VALID = "valid is an Ed25519 key as ssh-keygen -t ed25519 makes it, or as PEM"

@@ -9,15 +9,15 @@ from pathlib import Path
 from pydantic import ConfigDict
 
 from energy_score import __version__
-from energy_score.contract.bundle_manifest import ATTESTATION, BundledRun, BundleManifest, BundleSignature
-from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError, RecordError
 from energy_score.contract.record import Record
-from energy_score.contract.result_row import ResultRow
 from energy_score.contract.run_directory import RunDirectory
+from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
+from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
+from energy_score.reports.submission.bundle_manifest import ATTESTATION, BundledRun, BundleManifest, BundleSignature
 from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
 from energy_score.reports.submission.records import claims_of, derived_row, rated, read_record, read_records
 from energy_score.reports.submission.rederive import check_run, strange_records

@@ -8,7 +8,7 @@ import pytest
 
 from energy_score.contract.errors import MeterError
 from energy_score.engine.meters.nvml import open_nvml_meter
-from energy_score.gpu.nvml_library import is_simulated, nvidia_driver_version
+from energy_score.shared.gpu.nvml_library import is_simulated, nvidia_driver_version
 from tests.nvml_simulator.simulator import REPOSITORY, UUIDS, NvmlSimulator
 
 MEASURE = """

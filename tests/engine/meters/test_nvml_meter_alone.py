@@ -9,7 +9,7 @@ import pytest
 from energy_score.contract.errors import MeterError
 from energy_score.engine.meters import nvml
 from energy_score.engine.meters.nvml import NvmlMeter
-from energy_score.gpu.nvml_devices import NvmlDevices
+from energy_score.shared.gpu.nvml_devices import NvmlDevices
 
 
 class ToldDevices:

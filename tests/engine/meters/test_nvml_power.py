@@ -7,7 +7,7 @@ import pytest
 from energy_score.contract.run_report import EnergySource
 from energy_score.engine.meters.nvml_power import NvmlPowerMeter
 from energy_score.engine.meters.sampler import GpuSampler
-from energy_score.gpu.nvml_devices import NvmlDevices
+from energy_score.shared.gpu.nvml_devices import NvmlDevices
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 MEASURE = """

@@ -11,7 +11,7 @@ import pytest
 
 from energy_score.contract.errors import MeterError
 from energy_score.engine.meters.sampler import GpuSampler
-from energy_score.gpu.nvml_devices import NvmlDevices
+from energy_score.shared.gpu.nvml_devices import NvmlDevices
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
 
 SENSORS: dict[str, Any] = {**HOPPER_SENSORS}
@@ -19,7 +19,7 @@ SAMPLE = """
 import json, time
 from pathlib import Path
 from energy_score.engine.meters.sampler import GpuSampler
-from energy_score.gpu.nvml_devices import open_nvml_devices
+from energy_score.shared.gpu.nvml_devices import open_nvml_devices
 with open_nvml_devices() as devices:
     sampler = GpuSampler(devices, period_s={period_s}, seed=7)
     sampler.start()

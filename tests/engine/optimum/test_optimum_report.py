@@ -11,7 +11,7 @@ from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.run_report import EnergySource
 from energy_score.contract.units import watt_hours
 from energy_score.engine.optimum.report import differences, read_report
-from tests.record_factory import make_statistics
+from tests.support.record_factory import make_statistics
 
 
 def written(path: Path, **gpu_kwh: float) -> Path:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.comparison.regression import Change, changes
+from energy_score.reports.results_table.result_row import ResultRow
 
 
 def make_row(repeats_wh: list[float], **changes: Any) -> ResultRow:

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from energy_score.contract.errors import NothingMatchedError
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.comparison.side_by_side import beside, energy_of, models, modes
 from energy_score.reports.comparison.tables import side_by_side_table
+from energy_score.reports.results_table.result_row import ResultRow
 
 
 def make_row(state: str, gpu_energy_wh: float | None, tokens: int, **changes: Any) -> ResultRow:

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.impact.estimate import Figure, impact_of
 from energy_score.reports.impact.factors import KNOWN_REGIONS, factors_of, parse_changes
+from energy_score.reports.results_table.result_row import ResultRow
 
 
 def make_row(**changes: Any) -> ResultRow:

@@ -14,8 +14,8 @@ from energy_score.reports.leaderboard.site import Prior, RatedRun, write_site
 from energy_score.reports.leaderboard.update import update_site
 from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
-from tests.leaderboard_pages import HOSTILE, ROWS, column, generated_rows, leaderboard
-from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec
+from tests.support.leaderboard_pages import HOSTILE, ROWS, column, generated_rows, leaderboard
+from tests.support.record_factory import make_config, make_failure, make_report, make_run, make_spec
 
 pytestmark = pytest.mark.browser
 

@@ -12,8 +12,8 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.reports.leaderboard import push as push_module
 from energy_score.reports.leaderboard.update import update_site
 from energy_score.reports.leaderboard.versions import versions_folder
-from tests.hub_stand_in import TOKEN, HubStandIn, hub_stand_in
-from tests.record_factory import make_report, make_run, make_spec
+from tests.support.hub_stand_in import TOKEN, HubStandIn, hub_stand_in
+from tests.support.record_factory import make_report, make_run, make_spec
 
 PROGRAM = """
 import sys

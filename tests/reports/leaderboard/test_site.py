@@ -14,8 +14,8 @@ from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
 from energy_score.reports.results import read_results
-from tests.leaderboard_pages import HOSTILE, generated_rows
-from tests.record_factory import make_failure, make_owner, make_report, make_run, make_spec
+from tests.support.leaderboard_pages import HOSTILE, generated_rows
+from tests.support.record_factory import make_failure, make_owner, make_report, make_run, make_spec
 
 MADE = datetime(2026, 11, 24, tzinfo=UTC)
 

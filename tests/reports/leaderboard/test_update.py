@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.contract.cohort_snapshot import CohortSnapshot
 from energy_score.reports.leaderboard.changes import changes_between, read_entries
 from energy_score.reports.leaderboard.update import Update, update_site
-from tests.command_line import command
-from tests.record_factory import make_config, make_failure, make_report, make_run, make_spec, make_statistics
+from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
+from tests.support.command_line import command
+from tests.support.record_factory import make_config, make_failure, make_report, make_run, make_spec, make_statistics
 
 
 def add_run(results: Path, model: str, *, share: float = 1.0) -> None:

@@ -1,4 +1,4 @@
-from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
+from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.reports.ratings.drift import Drift, drift
 from energy_score.reports.ratings.stars import bands_of
 

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.result_row import ResultRow
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import rate_against, rate_among, snapshot_of
+from energy_score.reports.results_table.result_row import ResultRow
 
 
 def make_row(model: str, wh_per_1000_queries: float | None, **changes: Any) -> ResultRow:

@@ -5,7 +5,7 @@ import pytest
 
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.reports.submission.make import Bundle, make_bundle
-from tests.finished_runs import NAME, write_finished_run
+from tests.support.finished_runs import NAME, write_finished_run
 
 MakeBundle = Callable[..., Bundle]
 

@@ -6,16 +6,16 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from energy_score.contract.bundle_manifest import BundledFile, BundleManifest
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
-from energy_score.derivation.energy_files import energy_files
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import rate_against
 from energy_score.reports.submission.archive import archive_of, read_archive
+from energy_score.reports.submission.bundle_manifest import BundledFile, BundleManifest
 from energy_score.reports.submission.records import claims_of, derived_report, derived_row, rated, read_records
 from energy_score.reports.submission.verify import MANIFEST, verify_bytes
+from energy_score.shared.analysis.energy_files import energy_files
 
 RUN = "runs/openai_gpt-oss-20b_On_High"
 REPORT = f"{RUN}/benchmark_report.json"

@@ -12,11 +12,11 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import EnergySource
 from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.verify import SNAPSHOT, verify_bytes
-from tests.finished_runs import write_finished_run
-from tests.record_factory import make_failure, make_run
 from tests.reports.submission.conftest import MakeBundle
 from tests.reports.submission.tampering import RUN, opened
 from tests.reports.submission.test_verify import lab_snapshot
+from tests.support.finished_runs import write_finished_run
+from tests.support.record_factory import make_failure, make_run
 
 TOKEN = "hf_" + "A1b2C3d4" * 4
 KEY = "sesame-0123"

@@ -14,8 +14,8 @@ from energy_score.contract.run_report import EnergySource, PhaseEnergy, RunRepor
 from energy_score.engine.meters.gpu_samples import GpuSample, GpuSamples
 from energy_score.engine.meters.power_trace import power_trace
 from energy_score.reports.submission.power_trace import check_power_trace
-from tests.record_factory import H100, make_report
 from tests.reports.submission.tampering import REPORT, RUN, found, opened, reforged
+from tests.support.record_factory import H100, make_report
 
 UUID = H100.uuid
 TRACE = "power_trace.csv.gz"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.record_factory import H100, make_owner
 from tests.reports.submission.tampering import REPORT, RUN, found, opened, reforged, resealed, with_json
+from tests.support.record_factory import H100, make_owner
 
 UUID = H100.uuid
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from energy_score.contract.bundle_manifest import BundledFile, LeftOutFile
-from energy_score.contract.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.contract.errors import BundleRefusedError
+from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.reports.submission import power_trace, query_table, records
 from energy_score.reports.submission.archive import archive_of
+from energy_score.reports.submission.bundle_manifest import BundledFile, LeftOutFile
 from energy_score.reports.submission.verify import MANIFEST, SIGNATURE, SNAPSHOT, verify_bytes
 from tests.reports.submission.tampering import (
     REPORT,

@@ -8,12 +8,12 @@ from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpee
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING, MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING
 
 from energy_score.contract.errors import ModelLoadError, QueryError
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.generation import Generator
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.media import Audio
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 # The start tokens of Whisper's decoder: start of transcript, language, task, no timestamps.
 _START_TOKENS = 4

@@ -5,14 +5,14 @@ import transformers
 
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.memory import failing_load, failing_query
 from energy_score.engine.backends.pytorch.read_back import read_back
 from energy_score.engine.backends.pytorch.registry import load_function, way_of
 from energy_score.engine.backends.pytorch.task_model import TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
-from energy_score.tasks.registry import task_of
+from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.shared.tasks.registry import task_of
 
 
 class PyTorchBackend:

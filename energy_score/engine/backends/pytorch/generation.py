@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from transformers import GenerationConfig
 
-from energy_score.engine.backends.backend import FinishReason, TokenLimits
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import FinishReason, TokenLimits
 
 # One greedy answer, a token at a time, until its limits and not a clock's: otherwise its tokens are miscounted.
 _PLAIN: dict[str, Any] = {

@@ -7,12 +7,12 @@ from transformers import AutoImageProcessor, AutoModelForImageTextToText, Vision
 from transformers import VisionEncoderDecoderModel as EncoderDecoder
 
 from energy_score.contract.errors import ModelLoadError
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.generation import Generator
 from energy_score.engine.backends.pytorch.image_forward import prepare_image
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 class ImageCaptioner:

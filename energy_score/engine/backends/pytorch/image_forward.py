@@ -5,10 +5,10 @@ from typing import Any
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageClassification, AutoModelForObjectDetection
 
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 # What transformers' own object detection reports by default.
 _DETECTION_THRESHOLD = 0.5

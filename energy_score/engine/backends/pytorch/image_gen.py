@@ -5,10 +5,10 @@ from typing import Any
 import torch
 
 from energy_score.contract.errors import ModelLoadError, QueryError
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 # Source: METHOD.md, "Ten tasks": 30 steps, 1 image; everything else is the pipeline's own default.
 _STEPS = 30

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from energy_score.contract.errors import ModelLoadError
 from energy_score.engine.backends.pytorch.task_model import LoadTaskModel
-from energy_score.tasks.registry import task_of
+from energy_score.shared.tasks.registry import task_of
 
 _PACKAGE = "energy_score.engine.backends.pytorch"
 

@@ -10,11 +10,11 @@ from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from transformers import AutoModel
 
 from energy_score.contract.errors import ModelLoadError
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.text_forward import encode
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 _COLUMNS = ("sentence1", "sentence2")
 # The list of a sentence-transformers model's own steps (pooling, projection, normalisation).

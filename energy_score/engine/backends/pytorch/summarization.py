@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from transformers import AutoModelForSeq2SeqLM
 
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.generation import Generator
 from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.text_generation import CausalText
 from energy_score.engine.backends.pytorch.text_input import fit
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 def load(source: ModelSource) -> TaskModel:

@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import torch
 
-from energy_score.engine.backends.backend import FinishReason, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import FinishReason, PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
 from energy_score.contract.errors import QueryError
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 class TextForward:

@@ -9,13 +9,13 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
 )
 
-from energy_score.engine.backends.backend import PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.backends.pytorch.generation import Generator
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.text_input import fit
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.prompts import PromptRenderer
+from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 class CausalText:

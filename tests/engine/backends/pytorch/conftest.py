@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from energy_score.contract.run_spec import GenerationSettings, RunSpec
-from energy_score.engine.backends.backend import Completion, PreparedQuery, TokenLimits
 from energy_score.engine.backends.pytorch.backend import PyTorchBackend
+from energy_score.engine.query import Completion, PreparedQuery, TokenLimits
 
 MakeSpec = Callable[..., RunSpec]
 

@@ -8,8 +8,8 @@ import torch
 
 from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
-from energy_score.engine.backends.backend import TokenLimits
 from energy_score.engine.backends.pytorch.backend import PyTorchBackend
+from energy_score.engine.query import TokenLimits
 
 MakeSpec = Callable[..., RunSpec]
 

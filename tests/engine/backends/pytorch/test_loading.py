@@ -8,9 +8,9 @@ import torch
 
 from energy_score.contract.errors import ModelLoadError
 from energy_score.contract.run_spec import GpuRequirement
-from energy_score.engine.backends.backend import TokenLimits
 from energy_score.engine.backends.pytorch.loading import context_length_of
 from energy_score.engine.backends.pytorch.read_back import quantization_of, read_back
+from energy_score.engine.query import TokenLimits
 from tests.engine.backends.pytorch.conftest import Load
 
 

@@ -8,9 +8,9 @@ import torch
 from PIL import Image
 
 from energy_score.contract.errors import ModelLoadError, QueryError
-from energy_score.engine.backends.backend import TokenLimits
 from energy_score.engine.backends.pytorch.asr import resampled
 from energy_score.engine.media import Audio
+from energy_score.engine.query import TokenLimits
 from tests.engine.backends.pytorch.conftest import Load
 
 TEN = TokenLimits(10, 10)

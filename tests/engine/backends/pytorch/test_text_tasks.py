@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 from transformers import Mistral3Config, Mistral3ForConditionalGeneration, MistralConfig, PixtralVisionConfig
 
 from energy_score.contract.errors import QueryError
-from energy_score.engine.backends.backend import TokenLimits
+from energy_score.engine.query import TokenLimits
 from tests.engine.backends.pytorch.conftest import Load
 
 TEN = TokenLimits(10, 10)

@@ -1,0 +1,1 @@
+"""Everything around a run: what selects, resolves, checks, starts and records it."""

@@ -1,0 +1,185 @@
+"""The run directories of one output directory: what is done, what is to do, and where old results are kept."""
+
+import errno
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode, RecordError
+from energy_score.contract.run_directory import RunDirectory, RunState
+from energy_score.contract.run_failure import Cause, RunFailure, Stage
+from energy_score.contract.run_owner import RunOwner
+from energy_score.contract.run_spec import RunSpec
+from energy_score.host.batch.plan import PlannedRun
+
+# Report, per-query table and log of 1,000 queries take about 0.3 MiB.
+_RUN_NEEDS_BYTES = 2**20
+# Given up when the disk is full, so that failures can still be recorded.
+_RESERVE_BYTES = 2**18
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The directories under ``output_directory``; their files are the truth about every run."""
+
+    output_directory: Path
+    # How the command line names that directory.
+    option: ClassVar[str] = "--output-dir"
+
+    @property
+    def runs_directory(self) -> Path:
+        """Where the current runs lie."""
+        return self.output_directory / "individual_runs"
+
+    def open(self) -> None:
+        """Make the directories and take the reserve.
+
+        Raises:
+            EnvironmentNotReadyError: the output directory cannot be written.
+        """
+        try:
+            self.runs_directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EnvironmentNotReadyError(
+                f"{self.output_directory}: cannot be written: {error.strerror}; choose another {self.option}"
+            ) from error
+        self._take_reserve()
+
+    def close(self) -> None:
+        """Give the reserve back."""
+        self._reserve.unlink(missing_ok=True)
+
+    def directory(self, name: str) -> RunDirectory:
+        """The run directory called ``name``."""
+        return RunDirectory(self.runs_directory / name)
+
+    def is_done(self, name: str, spec: RunSpec) -> bool:
+        """Whether the directory holds a readable result of exactly this order."""
+        directory = self.directory(name)
+        if directory.state() is not RunState.DONE:
+            return False
+        with suppress(RecordError):
+            return directory.report().spec_identity == spec.identity()
+        return False
+
+    def is_elsewhere(self, name: str) -> RunOwner | None:
+        """Who carries the run out, if that is not known to have ended: a job of a cluster, another host; else None."""
+        directory = self.directory(name)
+        if directory.state() is not RunState.RUNNING:
+            return None
+        with suppress(RecordError):
+            return directory.owner()
+        return None
+
+    def start(self, planned: PlannedRun, spec: RunSpec) -> RunDirectory:
+        """A fresh directory holding the order; whatever lay there is kept aside.
+
+        Raises:
+            EnvironmentNotReadyError: the disk has no room for a run.
+            OSError: the disk cannot be written.
+        """
+        self.set_aside(planned.name)
+        self._require_room()
+        directory = self.directory(planned.name)
+        directory.path.mkdir(exist_ok=True)
+        planned.config.write(directory.config_file)
+        spec.write(directory.spec_file)
+        return directory
+
+    def set_aside(self, name: str) -> None:
+        """Move whatever lies in the directory to ``aside/``."""
+        path = self.runs_directory / name
+        if not path.exists():
+            return
+        if not any(path.iterdir()):
+            return  # empty, as after a crash at the very start
+        aside = self.output_directory / "aside"
+        aside.mkdir(exist_ok=True)
+        target = aside / f"{name}.{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
+        path.rename(target)
+
+    def record_refusal(self, planned: PlannedRun) -> None:
+        """Keep the refusal of a row as its result; an equal one that is there already stays."""
+        directory = self.directory(planned.name)
+        message = planned.refusal or "refused"
+        if directory.state() is RunState.FAILED:
+            with suppress(RecordError):
+                known = directory.failure()
+                if known.stage == "resolve" and known.message == message and directory.config() == planned.config:
+                    return
+        self.set_aside(planned.name)
+        self.record_failure(planned, stage="resolve", message=message)
+
+    def record_unstarted(self, planned: PlannedRun, *, message: str) -> None:
+        """Keep why a run never got what it needs to start; what lay there goes aside."""
+        self.set_aside(planned.name)
+        self.record_failure(planned, stage="start", message=message, exit_code=ExitCode.ENVIRONMENT)
+
+    def record_failure(
+        self,
+        planned: PlannedRun,
+        *,
+        stage: Stage,
+        message: str,
+        exit_code: int | None = None,
+        log_tail: str = "",
+        cause: Cause | None = None,
+    ) -> None:
+        """Write the failure of a run beside whatever it left.
+
+        Raises:
+            OSError: the disk cannot be written.
+        """
+        directory = self.directory(planned.name)
+        now = datetime.now(UTC)
+        failure = RunFailure(
+            run_id=planned.spec.run_id if planned.spec else f"{planned.name}_{now:%Y%m%d_%H%M%S}",
+            spec_identity=planned.spec.identity() if planned.spec else None,
+            stage=stage,
+            exit_code=exit_code,
+            message=message,
+            failed_at=now,
+            log_tail=log_tail,
+            cause=cause,
+        )
+
+        directory.path.mkdir(parents=True, exist_ok=True)
+        planned.config.write(directory.config_file)
+        failure.write(directory.failure_file)
+
+    def with_reserve(self, write: Callable[[], object]) -> None:
+        """Call ``write``; where the disk is full, once more with the reserve given up.
+
+        Raises:
+            OSError: another fault, or the reserve was not enough.
+        """
+        try:
+            write()
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self._reserve.unlink(missing_ok=True)
+            write()
+
+    @property
+    def _reserve(self) -> Path:
+        return self.output_directory / ".reserve"
+
+    def _take_reserve(self) -> None:
+        with suppress(OSError), self._reserve.open("wb") as stream:
+            os.posix_fallocate(stream.fileno(), 0, _RESERVE_BYTES)
+
+    def _require_room(self) -> None:
+        if not self._reserve.exists():
+            self._take_reserve()
+        free_bytes = shutil.disk_usage(self.output_directory).free
+        if free_bytes < _RUN_NEEDS_BYTES:
+            raise EnvironmentNotReadyError(
+                f"disk full: {free_bytes / 2**20:.2f} MiB free at {self.output_directory}, "
+                f"a run needs {_RUN_NEEDS_BYTES / 2**20:.0f} MiB; make room and run it again"
+            )

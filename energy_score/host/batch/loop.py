@@ -1,0 +1,114 @@
+"""The batch loop: what is to do is scheduled, every end is published, and a request to stop is obeyed."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from energy_score.contract.errors import ExitCode
+from energy_score.host.batch.attempt import Attempt
+from energy_score.host.batch.choice import Choice
+from energy_score.host.batch.ledger import Ledger
+from energy_score.host.batch.live_status import LiveStatus
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.publishing import TablePublisher
+from energy_score.host.batch.retry import attempt_with_retries
+from energy_score.host.batch.schedule import Ended, Schedule
+from energy_score.host.batch.stop_signals import StopSignals
+from energy_score.host.batch.summary import OUTCOMES, exit_code_of
+from energy_score.host.executors.executor import QUERY_GRACE_S
+from energy_score.host.locks.gpu_leases import GpuLeases
+from energy_score.reports.results_table.result_row import ResultRow
+from results_aggregator import ResultsAggregator
+
+
+@dataclass
+class Batch:
+    """One batch over an output directory; ``choices`` are by run name, and ``counts`` says how its runs ended."""
+
+    plan: Sequence[PlannedRun]
+    attempt: Attempt
+    aggregator: ResultsAggregator
+    live: LiveStatus
+    choices: Mapping[str, Choice]
+    leases: GpuLeases | None = None
+    jobs: int = 1
+    retries: int = 0
+    fail_fast: bool = False
+    gpu_wait_s: float = 600.0
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
+    _stop: StopSignals = field(default_factory=StopSignals)
+    _stops_heard: int = 0
+    _asked_s: float = 0.0
+
+    @property
+    def ledger(self) -> Ledger:
+        """The run directories of the batch."""
+        return self.attempt.ledger
+
+    def run(self) -> ExitCode:
+        """Every planned run once; each ends as a result, a recorded failure, or a skip of what is done.
+
+        Asked to stop (Ctrl-C, SIGTERM), the runs under way finish their current query and are recorded as interrupted.
+        """
+        publisher = TablePublisher(self.ledger, self.aggregator, self.live.note)
+        with self._stop.counted():
+            schedule = Schedule(
+                pending=list(self._to_carry_out()), execute=self._carry_out, leases=self.leases, jobs=self.jobs,
+                gpu_wait_s=self.gpu_wait_s, note=self.live.note, watch=self._may_start,
+            )  # fmt: skip
+            for ended in schedule.ended():
+                self._finish_run(ended)
+                publisher.publish_if_due()
+            publisher.publish()
+        if self._stop.count:
+            return ExitCode.INTERRUPTED
+        if schedule.pending:
+            self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not begun")
+        return exit_code_of(self.counts)
+
+    def _to_carry_out(self) -> Iterator[PlannedRun]:
+        """The runs that are to do; the others are finished here."""
+        for planned in self.plan:
+            choice = self.choices[planned.name]
+            if choice.outcome is None:
+                yield planned
+                continue
+            if choice.outcome == "refused":
+                self.attempt.keep(planned, partial(self.ledger.record_refusal, planned))
+            self._finish(planned, choice.outcome, choice.detail)
+
+    def _carry_out(self, planned: PlannedRun, gpu_uuids: tuple[str, ...] | None) -> None:
+        attempt_with_retries(
+            self.attempt, planned, gpu_uuids=gpu_uuids, retries=self.retries, may_go_on=lambda: not self._stop.count
+        )
+
+    def _may_start(self) -> bool:
+        """Called several times a second: the heartbeat, and what a signal asks for."""
+        self.live.beat()
+        executor, now_s = self.attempt.executor, time.monotonic()
+        if self._stop.count > self._stops_heard:
+            self._asked_s = self._asked_s or now_s
+            self._stops_heard = self._stop.count
+            executor.stop(at_once=self._stop.count > 1)
+            if self._stop.count == 1:
+                self.live.note(
+                    f"stopping: each run finishes its query, within {QUERY_GRACE_S:.0f} s; again ends at once"
+                )
+        elif self._stop.count == 1 and now_s - self._asked_s > QUERY_GRACE_S:
+            executor.stop(at_once=True)
+            self._asked_s = now_s
+        return not self._stop.count and not (self.fail_fast and self.counts["failed"])
+
+    def _finish_run(self, ended: Ended) -> None:
+        planned = ended.planned
+        if ended.refusal is not None:
+            record = partial(self.ledger.record_unstarted, planned, message=ended.refusal)
+            self.attempt.keep(planned, record)
+        done = planned.spec is not None and self.ledger.is_done(planned.name, planned.spec)
+        row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
+        self._finish(planned, "done" if done else "failed", row.error_message or "", row)
+
+    def _finish(self, planned: PlannedRun, outcome: str, detail: str, row: ResultRow | None = None) -> None:
+        self.counts[outcome] += 1
+        self.live.run_finished(planned, outcome=outcome, row=row, detail=detail)

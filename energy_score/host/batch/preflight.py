@@ -1,0 +1,85 @@
+"""The preflight of a batch: a row whose run cannot succeed is refused before any GPU time is spent."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.preflight.models.facts import ModelFacts
+from energy_score.host.preflight.models.finding import names_of_failing, refusal_of
+from energy_score.host.preflight.models.judgement import findings_of
+from energy_score.host.preflight.models.reading import hub_absence, read_models
+from energy_score.host.preflight.models.rules.rule import Question, gigabytes, model_asked
+from energy_score.host.preflight.models.surroundings import Surroundings
+
+# All that a batch waits for the Hub, however many rows it has.
+_LIMIT_S = 10.0
+# The backends whose runs load a row's model by the libraries that the rules are about. A server has loaded its own, and
+# the backend of another package may load whatever it likes.
+_LOADING = ("pytorch", "optimum")
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """The plan with its refusals, and what the batch should say of the others."""
+
+    plan: Sequence[PlannedRun]
+    notes: Sequence[str] = ()
+
+
+def preflighted(
+    plan: Sequence[PlannedRun], *, is_to_do: Callable[[PlannedRun], bool], here: Surroundings, sheet_name: str
+) -> Preflight:
+    """The plan with a refusal for every row that cannot succeed; rows that are not to do are not looked at.
+
+    What nobody could tell refuses nothing, a Hub that gives no answer least of all.
+    """
+    asked = {
+        planned.name: (planned, spec, model_asked(spec))
+        for planned in plan
+        if (spec := planned.spec) is not None
+        and spec.backend in _LOADING
+        and spec.endpoint is None
+        and is_to_do(planned)
+    }
+    of_hub = dict.fromkeys(model for _, _, model in asked.values() if model.path is None)
+    absence = hub_absence() if of_hub else None
+    facts = read_models((model for _, _, model in asked.values()), hub=absence, limit_s=_LIMIT_S)
+    notes: dict[str, None] = {}
+    if absence is not None:
+        notes[f"preflight: the Hub was not asked ({absence}); {_many(len(of_hub), 'model')} judged by its cache"] = None
+    elif silent := [model for model in of_hub if _is_unanswered(facts[model])]:
+        about = silent[0].model_id if len(silent) == 1 else f"{len(silent)} models, {silent[0].model_id} the first"
+        notes[f"preflight: no answer of the Hub about {about} ({facts[silent[0]].detail}); judged by the cache"] = None
+    refusals = {}
+    for name, (planned, spec, model) in asked.items():
+        findings = findings_of(Question(facts[model], planned.config, spec, here))
+        refusal = refusal_of(findings)
+        if refusal is not None:
+            line = planned.config.line_number
+            where = f"{sheet_name}:{line}: " if line else ""
+            refusals[name] = f"{where}preflight: {refusal} (--no-preflight runs it all the same)"
+        elif model in of_hub and (failing := names_of_failing(findings)):
+            notes[f"preflight: {model.model_id} would not be accepted as a submission: {', '.join(failing)}"] = None
+    to_load = {model for name, (_, _, model) in asked.items() if name not in refusals}
+    notes |= dict.fromkeys(_of_the_disk([facts[model] for model in to_load], here))
+    refused = [
+        replace(planned, spec=None, refusal=refusals[planned.name]) if planned.name in refusals else planned
+        for planned in plan
+    ]
+    return Preflight(refused, tuple(notes))
+
+
+def _is_unanswered(facts: ModelFacts) -> bool:
+    return facts.absence == "unknown" or facts.where == "cache"
+
+
+def _of_the_disk(facts: Sequence[ModelFacts], here: Surroundings) -> Sequence[str]:
+    """A note where each model has room, and all of them do not."""
+    total = sum(one.download_bytes or 0 for one in facts)
+    if here.free_bytes is None or total <= here.free_bytes:
+        return ()
+    return (f"preflight: {gigabytes(total)} to download for all rows, {gigabytes(here.free_bytes)} free",)
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count} {noun}{' is' if count == 1 else 's are'}"

@@ -1,0 +1,151 @@
+"""Which run starts next, and when: as many at a time as allowed, each with the GPUs it needs."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from energy_score.contract.errors import EnergyScoreError
+from energy_score.contract.run_spec import RunSpec
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.locks.gpu_leases import GpuLeases, Lease, Refusal
+from energy_score.host.locks.gpu_need import gpus_needed
+
+log = logging.getLogger(__name__)
+
+# How often a signal, a lease that became free, and the heartbeat are looked at.
+_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A run that ended, or that never got its GPUs (``refusal``)."""
+
+    planned: PlannedRun
+    refusal: str | None = None
+
+
+class Watcher(Protocol):
+    """Looks on while runs are under way."""
+
+    def __call__(self) -> bool:
+        """Whether further runs may start; called several times a second."""
+
+
+@dataclass
+class Schedule:
+    """Carries out ``pending`` by ``execute``, at most ``jobs`` at a time, the first whose GPUs are free first.
+
+    In the given order with one at a time, else those that need most GPUs first, so that they do not come last and
+    alone. Where there is no GPU (``leases`` None), only ``jobs`` limits. A run waits for GPUs that other runs of ours
+    hold as long as it takes, and ``gpu_wait_s`` for those that a foreign process is on.
+    """
+
+    pending: list[PlannedRun]
+    execute: Callable[[PlannedRun, tuple[str, ...] | None], None]
+    leases: GpuLeases | None
+    jobs: int
+    gpu_wait_s: float
+    note: Callable[[str], None]
+    watch: Watcher
+    _ended: "queue.SimpleQueue[PlannedRun]" = field(default_factory=queue.SimpleQueue, init=False)
+    _active: dict[str, Lease | None] = field(default_factory=dict, init=False)
+    _refused_since_s: dict[str, float] = field(default_factory=dict, init=False)
+    _needs: dict[str, int] = field(default_factory=dict, init=False)
+    _told: set[str] = field(default_factory=set, init=False)
+
+    def __post_init__(self) -> None:
+        if self.jobs > 1:
+            self.pending = sorted(self.pending, key=self._need, reverse=True)
+
+    def ended(self) -> Iterator[Ended]:
+        """Each run once it has ended, in the order of their ends; what did not start stays in ``pending``."""
+        while True:
+            may_start = self.watch()
+            if may_start:
+                yield from self._start_what_fits()
+            if not self._active and (not may_start or not self.pending):
+                return
+            try:
+                planned = self._ended.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
+            lease = self._active.pop(planned.name)
+            if lease is not None:
+                lease.release()
+            yield Ended(planned)
+
+    def _start_what_fits(self) -> Iterator[Ended]:
+        refused: dict[tuple[int, tuple[str, ...]], Refusal] = {}  # the same need would only be refused again
+        for planned in tuple(self.pending):
+            if len(self._active) >= self.jobs:
+                return
+            need = self._need(planned), planned.spec.meter_gpus if planned.spec is not None else ()
+            try:
+                lease = refused.get(need) or self._lease_for(planned)
+            except EnergyScoreError as error:  # the locks, or a GPU that is lost: the next one may have another
+                self.pending.remove(planned)
+                yield Ended(planned, str(error))
+                continue
+            if isinstance(lease, Refusal):
+                refused[need] = lease
+                if self._is_given_up(planned, lease):
+                    self.pending.remove(planned)
+                    yield Ended(planned, lease.message)
+                continue
+            self.pending.remove(planned)
+            self._start(planned, lease)
+
+    def _lease_for(self, planned: PlannedRun) -> Lease | Refusal | None:
+        count = self._need(planned)
+        if self.leases is None or count == 0:
+            return None
+        assert planned.spec is not None  # noqa: S101 - only resolved rows are scheduled
+        return self.leases.lease(count, among=planned.spec.meter_gpus)
+
+    def _is_given_up(self, planned: PlannedRun, refusal: Refusal) -> bool:
+        """Whether the run has waited long enough; what it waits for is told once."""
+        if refusal.why == "too_few":
+            return True
+        message = f"{planned.label} waits: {refusal.message}"
+        if message not in self._told and not self._active:
+            self._told.add(message)
+            self.note(message)
+        if refusal.why == "leased":
+            self._refused_since_s.pop(planned.name, None)
+            return False
+        now_s = time.monotonic()
+        return now_s - self._refused_since_s.setdefault(planned.name, now_s) >= self.gpu_wait_s
+
+    def _start(self, planned: PlannedRun, lease: Lease | None) -> None:
+        self._active[planned.name] = lease
+        uuids = lease.uuids if lease is not None else () if self._needs_none(planned) else None
+
+        def work() -> None:
+            try:
+                self.execute(planned, uuids)
+            except BaseException:  # a thread's exception reaches nobody: the run ends as its directory says
+                log.exception("unexpected error: run=%s", planned.name)
+            finally:
+                self._ended.put(planned)
+
+        threading.Thread(target=work, name=f"run {planned.name}", daemon=True).start()
+
+    def _needs_none(self, planned: PlannedRun) -> bool:
+        """Whether the order itself says that the run uses no GPU of this machine."""
+        return planned.spec is not None and planned.spec.gpu_requirement.count == 0
+
+    def _need(self, planned: PlannedRun) -> int:
+        if planned.name not in self._needs:
+            self._needs[planned.name] = self._need_of(planned.spec)
+        return self._needs[planned.name]
+
+    def _need_of(self, spec: RunSpec | None) -> int:
+        if spec is None:
+            return 0
+        if self.leases is None:  # no GPUs to be counted: class C is still the biggest
+            return 2 if spec.gpu_requirement.count is None else spec.gpu_requirement.count
+        return gpus_needed(spec, self.leases.gpus)

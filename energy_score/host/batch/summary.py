@@ -1,0 +1,63 @@
+"""What a batch says before and after: the headline and the summary line."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from energy_score.contract.errors import ExitCode
+from energy_score.contract.plain_text import counted
+from energy_score.contract.run_spec import RunSpec
+from energy_score.host.batch.plan import PlannedRun, same_work
+from energy_score.host.batch.progress import Progress
+
+
+def headline(plan: Sequence[PlannedRun]) -> str:
+    """What is about to happen: how many runs, under which protocol, with which meter."""
+    refused = sum(planned.spec is None for planned in plan)
+    specs = [planned.spec for planned in plan if planned.spec is not None]
+    runs = f"{counted(len(plan), 'row')} selected"
+    if refused:
+        runs += f", {refused} refused"
+    if not specs:
+        return runs
+    return f"{runs}; {how_measured(specs[0])}"
+
+
+# How a run of a batch may end; the last three of them not as it was asked for.
+OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
+_ENDED_WELL = ("done", "skipped")
+
+
+def exit_code_of(counts: Mapping[str, int]) -> ExitCode:
+    """What the ends of a batch's runs say, by how many there are of each outcome."""
+    is_well = all(outcome in _ENDED_WELL for outcome, count in counts.items() if count)
+    return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED
+
+
+def tell_start(progress: Progress, plan: Sequence[PlannedRun], *, notes: Sequence[str]) -> None:
+    """Tell that the batch begins, the ``notes`` on it, and which rows do the same work."""
+    progress.batch_started(run_count=len(plan), headline=headline(plan))
+    for note in notes:
+        progress.note(note)
+    for first, later in same_work(plan):
+        progress.note(
+            f"{later.label} (line {later.config.line_number}) does the same work as {first.label} "
+            f"(line {first.config.line_number})"
+        )
+
+
+def how_measured(spec: RunSpec) -> str:
+    """The backend, protocol and meter of a run."""
+    policy = spec.repeat_policy
+    repeats = str(policy.repeats) if policy.max_repeats is None else f"{policy.repeats} to {policy.max_repeats}"
+    length = f"at least {policy.min_phase_s:g} s" if policy.min_phase_s else "any length"
+    return (
+        f"{spec.backend} backend, protocol {policy.protocol}: {repeats} repeat{'s' if repeats != '1' else ''}, "
+        f"phases of {length}, meter {spec.meter}"
+    )
+
+
+def summary(counts: Mapping[str, int], output_directory: Path, *, interrupted: bool) -> str:
+    """How many runs ended how, and where the results lie."""
+    figures = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+    stopped = "interrupted; the same command goes on: " if interrupted else ""
+    return f"{stopped}{figures}; results: {output_directory / 'master_results.csv'}"

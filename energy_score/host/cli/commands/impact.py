@@ -1,0 +1,118 @@
+"""``impact``: what a yearly volume of queries means for energy, climate, water and resources."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from energy_score.contract.errors import NothingMatchedError
+from energy_score.host.cli.option_types import NumberRange
+from energy_score.host.cli.options import results_option
+from energy_score.reports.impact.factors import KNOWN_REGIONS
+
+if TYPE_CHECKING:
+    from energy_score.reports.impact.estimate import Impact
+    from energy_score.reports.impact.factors import Factor
+    from energy_score.reports.table import Format, Table
+
+
+@click.command("impact")
+@results_option
+@click.option(
+    "--queries-per-year",
+    type=NumberRange(min=0, min_open=True, max=1e18),
+    required=True,
+    metavar="N",
+    help="The volume to estimate for, as 1e9.",
+)
+@click.option(
+    "--region",
+    default="world",
+    show_default=True,
+    metavar="NAME",
+    help=f"Where the electricity comes from: {', '.join(KNOWN_REGIONS)}.",
+)
+@click.option(
+    "--factor",
+    "changes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Another value of a factor, as pue=1.1; the output lists their names.",
+)
+@click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "markdown", "json"]),
+    default="table",
+    show_default=True,
+    help="How the tables are written.",
+)
+def command(
+    *,
+    results: Path,
+    queries_per_year: float,
+    region: str,
+    changes: tuple[str, ...],
+    model_name: str | None,
+    form: str,
+) -> None:
+    """Estimates for a year of queries like the measured ones. All but the measured energies are estimates.
+
+    Exit codes: 0 estimates were made, 4 no GPU energy was measured.
+    """
+    from energy_score.reports.impact.estimate import impact_of  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.impact.factors import factors_of, parse_changes  # noqa: PLC0415
+    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.table import write  # noqa: PLC0415
+
+    factors = factors_of(region, parse_changes(changes))
+    wanted = [row for row in read_results(results).rows if (model_name or "").lower() in row.model_name.lower()]
+    made = [impact_of(row, queries_per_year=queries_per_year, region=region, factors=factors) for row in wanted]
+    impacts = [impact for impact in made if impact is not None]
+    if not impacts:
+        raise NothingMatchedError(f"{results}: none of {len(wanted)} rows has a measured GPU energy to estimate from")
+    write([*(_table(impact) for impact in impacts), _factor_table(factors)], cast("Format", form))
+    if len(impacts) < len(wanted):
+        click.echo(f"note: {len(wanted) - len(impacts)} rows have no measured GPU energy and are left out", err=True)
+
+
+def _table(impact: "Impact") -> "Table":
+    from energy_score.reports.table import Table, figure  # noqa: PLC0415 - not on the way to --help
+
+    row = impact.row
+    name = f"{row.model_name} {row.reasoning_state}".strip()
+    notes = () if row.rateable else (f"the run is not rateable: {row.verdict_reasons or 'no verdict'}",)
+    return Table(
+        title=f"{name}: {impact.queries_per_year:.6g} queries a year, {impact.region}",
+        header=("quantity", "value", "unit", "kind", "made of"),
+        rows=tuple(
+            (
+                one.name, figure(one.value) or "unknown", one.unit, "estimate" if one.is_estimate else "measured",
+                f"{one.how} [{', '.join(one.factors)}]" if one.factors else one.how,
+            )
+            for one in impact.figures
+        ),
+        notes=notes,
+        objects=tuple(
+            {
+                "model": row.model_name, "reasoning_state": row.reasoning_state, "run_id": row.run_id,
+                "queries_per_year": impact.queries_per_year, "region": impact.region, "quantity": one.name,
+                "value": one.value, "unit": one.unit, "estimate": one.is_estimate, "how": one.how,
+                "factors": one.factors, "rateable": row.rateable,
+            }
+            for one in impact.figures
+        ),
+    )  # fmt: skip
+
+
+def _factor_table(factors: "dict[str, Factor]") -> "Table":
+    from energy_score.reports.impact.factors import VERSION  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.table import Table, figure  # noqa: PLC0415
+
+    return Table(
+        title=f"factors, table {VERSION}",
+        header=("factor", "value", "unit", "source"),
+        rows=tuple((one.name, figure(one.value) or "unknown", one.unit, one.source) for one in factors.values()),
+        objects=tuple(one._asdict() | {"table": VERSION} for one in factors.values()),
+    )

@@ -1,0 +1,45 @@
+"""``label``: labels and badges of rated models, as SVG and PNG."""
+
+from pathlib import Path
+
+import click
+
+from energy_score.contract.errors import NothingMatchedError
+from energy_score.host.cli.options import against_option, results_option
+
+
+@click.command("label")
+@results_option
+@against_option
+@click.option("--snapshot", metavar="NAME|FILE", help="Labels of a snapshot's models instead of --results.")
+@click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
+@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default="./labels",
+              show_default=True, metavar="DIR", help="Where the files go.")  # fmt: skip
+def command(results: Path, against: str, snapshot: str | None, model_name: str | None, folder: Path) -> None:
+    """A label of 260 x 364 px (SVG, and PNG in both sizes) and a badge for each rated model. Prints the files' paths.
+
+    Only the models of an official snapshot get a label without a watermark.
+    """
+    from energy_score.reports.labels.contents import (  # noqa: PLC0415 - not on the way to --help
+        contents_of_ratings,
+        contents_of_snapshot,
+    )
+    from energy_score.reports.labels.files import marks_of, write_label  # noqa: PLC0415
+    from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
+    from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415
+    from energy_score.reports.results import read_results  # noqa: PLC0415
+
+    if snapshot is not None:
+        found = list(contents_of_snapshot(open_snapshot(snapshot)))
+    else:
+        found = list(contents_of_ratings(rated(read_results(results).rows, against=against)))
+    marked = zip(found, marks_of(found), strict=True)
+    wanted = [(*one, mark) for one, mark in marked if (model_name or "").lower() in one[0].model.lower()]
+    if not wanted:
+        raise NothingMatchedError(
+            f"none of {len(found)} rated models has {model_name!r} in its id" if model_name else
+            f"no model in {snapshot or results} has stars, and a label needs some: see 'rate'"
+        )  # fmt: skip
+    for content, reasoning_state, mark in wanted:
+        for path in write_label(content, folder, reasoning_state=reasoning_state, mark=mark):
+            click.echo(path)

@@ -1,0 +1,225 @@
+"""``preflight``: what can be known of models before any GPU time is spent, without downloading their weights."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from energy_score.contract.errors import ExitCode, UsageError
+from energy_score.contract.plain_text import counted, printed_json
+from energy_score.host.cli.findings_table import show_findings
+from energy_score.host.cli.options import selection_from, selection_options
+
+if TYPE_CHECKING:
+    from energy_score.contract.model_config import ModelConfig
+    from energy_score.host.batch.plan import PlannedRun
+    from energy_score.host.preflight.models.facts import ModelFacts
+    from energy_score.host.preflight.models.finding import Finding
+    from parameter_handler import RunOptions
+
+# A sheet of sixty rows takes seconds; this is for a Hub that has become slow.
+_LIMIT_S = 60.0
+_COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A row with what every rule found of it; ``facts`` is None where its order could not be resolved."""
+
+    planned: "PlannedRun"
+    facts: "ModelFacts | None"
+    findings: "Sequence[Finding]"
+
+    @property
+    def can_run(self) -> bool:
+        """Whether nothing says that the run cannot succeed."""
+        return not any(finding.bars_run for finding in self.findings)
+
+    @property
+    def worst(self) -> str:
+        """The worst status that was found."""
+        found = {finding.status for finding in self.findings}
+        return next(status for status in ("fail", "warn", "pass") if status in found or status == "pass")
+
+    def heading(self) -> str:
+        """The row as a reader knows it."""
+        config = self.planned.config
+        line = f"line {config.line_number}: " if config.line_number else ""
+        model_class = f", class {config.model_class}" if config.model_class else ""
+        runs = "" if self.can_run else "; cannot run"
+        return f"{line}{self.planned.label} ({config.task}{model_class}): {self.worst}{runs}"
+
+    def as_object(self) -> dict[str, Any]:
+        """All of it, for machines."""
+        config = self.planned.config
+        return {
+            "line": config.line_number or None, "model": config.model_id, "revision": config.revision,
+            "commit": self.facts.commit if self.facts else None, "task": config.task, "class": config.model_class,
+            "reasoning_state": config.reasoning_state, "status": self.worst, "can_run": self.can_run,
+            "findings": [
+                {"rule": one.name, "status": one.status, "found": one.found, "remedy": one.remedy,
+                 "bars_run": one.bars_run}
+                for one in self.findings
+            ],
+        }  # fmt: skip
+
+
+@click.command("preflight")
+@click.argument("models", nargs=-1, metavar="[MODEL...]")
+@selection_options
+@click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
+@click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
+              help="Precision of the weights.  [default: the task's]")  # fmt: skip
+@click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", metavar="DIR",
+              show_default=True, help="Where results lie that say what was scored already.")  # fmt: skip
+@click.option("--all", "show_all", is_flag=True, help="Show the rules that pass for several rows too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object for each row with its findings.")
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    models: Sequence[str],
+    dtype: Any,  # noqa: ANN401 - one of the choices
+    output_dir: Path,
+    show_all: bool,
+    as_json: bool,
+    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+) -> None:
+    """Check MODELs, or the selected rows of --csv, against every rule for a run and for a submission.
+
+    A MODEL is a Hub id, its address, or a folder written with ./, ../, / or ~; its task is --task (text_gen), its class
+    --class. Nothing is run, and no weights are downloaded.
+
+    Exit codes: 0 no rule fails, 1 some rule fails, 2 usage, 3 the Hub gave no answer, 4 nothing matched.
+    """
+    from energy_score.host.preflight.models.reading import hub_absence  # noqa: PLC0415 - not on the way to --help
+    from parameter_handler import RunOptions  # noqa: PLC0415
+
+    options = RunOptions(dtype=dtype)
+    plan = _plan_of_models(models, parameters, options) if models else _plan_of_sheet(parameters, options)
+    absence = hub_absence() if any(not planned.config.is_local for planned in plan) else None
+    rows = list(judged(plan, absence=absence, scored_in=_scored_in(output_dir)))
+    if as_json:
+        click.echo(printed_json([row.as_object() for row in rows], indent=1))
+    else:
+        for row in rows:
+            _show(row, whole=show_all or len(rows) == 1)
+    _sum_up(rows, absence)
+    if any(row.worst == "fail" for row in rows):
+        context.exit(ExitCode.SOME_RUNS_FAILED)
+    is_known = absence is None and not any(row.facts and row.facts.absence == "unknown" for row in rows)
+    context.exit(ExitCode.OK if is_known else ExitCode.ENVIRONMENT)
+
+
+def judged(
+    plan: "Sequence[PlannedRun]", *, absence: str | None, scored_in: "Callable[[ModelConfig], str | None]"
+) -> Iterator[Judged]:
+    """Each row with its findings; ``absence`` is why the Hub cannot be asked, None where it can."""
+    from energy_score.host.preflight.models.finding import Finding  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.preflight.models.judgement import findings_of  # noqa: PLC0415
+    from energy_score.host.preflight.models.loading import load_results  # noqa: PLC0415
+    from energy_score.host.preflight.models.reading import read_models  # noqa: PLC0415
+    from energy_score.host.preflight.models.rules.rule import Question, model_asked, task_run_like  # noqa: PLC0415
+    from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus  # noqa: PLC0415
+
+    asked = {planned.name: model_asked(planned.spec) for planned in plan if planned.spec is not None}
+    facts = read_models(asked.values(), hub=absence, limit_s=_LIMIT_S)
+    loadable = {
+        (model, task_run_like(planned.spec).name): facts[model].commit
+        for planned in plan
+        if planned.spec is not None
+        and (model := asked[planned.name])
+        and (facts[model].index is not None and facts[model].absence is None)
+    }
+    loaded = load_results(loadable)
+    here = replace(surroundings_here(executor="local", gpus=visible_gpus()), scored_in=scored_in)
+    for planned in plan:
+        if planned.spec is None:
+            refused = Finding("row", "fail", planned.refusal or "refused", "see list", bars_run=True)
+            yield Judged(planned, None, [refused.safe()])
+            continue
+        model = asked[planned.name]
+        around = replace(here, loaded=loaded.get((model, task_run_like(planned.spec).name)))
+        question = Question(facts[model], planned.config, planned.spec, around)
+        yield Judged(planned, facts[model], findings_of(question))
+
+
+def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
+    from energy_score.host.batch.plan import make_plan  # noqa: PLC0415 - not on the way to --help
+
+    if parameters["revision"] is not None:
+        raise UsageError("--revision is that of a MODEL; a row of a sheet has its column Revision")
+    return make_plan(selection_from(parameters), options)
+
+
+def _plan_of_models(models: Sequence[str], parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
+    """The models as rows of no sheet, each of one task, class and state."""
+    from energy_score.host.batch.plan import planned_run  # noqa: PLC0415 - not on the way to --help
+    from parameter_handler import ParameterHandler  # noqa: PLC0415
+
+    if parameters["model_name"] is not None or parameters["exact"]:
+        raise UsageError("--model-name and --exact select rows of a sheet; valid is MODEL, or --csv with them")
+    handler = ParameterHandler(options, sheet_directory=Path.cwd(), sheet_name="MODEL")
+    return [
+        planned_run(handler, _config_of(written, parameters), name=f"{number}", run_id=f"preflight_{number}")
+        for number, written in enumerate(models)
+    ]
+
+
+def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
+    from energy_score.contract.model_config import ModelConfig  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.families.registry import family_of  # noqa: PLC0415
+    from energy_score.host.sheet.cells import (  # noqa: PLC0415
+        CellFaultError,
+        model_class_of,
+        model_of,
+        reasoning_mode_of,
+        revision_of,
+    )
+    from energy_score.shared.tasks.registry import task_of  # noqa: PLC0415
+
+    try:
+        model_id, revision = model_of(written)
+        asked = revision_of(parameters["revision"] or "")
+        state = parameters["reasoning_state"] or ""
+        return ModelConfig(
+            model_id=model_id, priority=None, model_class=model_class_of(parameters["model_class"] or ""),
+            task=task_of(parameters["task"] or "text_gen").name, reasoning_state=state,
+            reasoning_mode=reasoning_mode_of(state), use_harmony=family_of(model_id).speaks_harmony,
+            revision=asked or revision, line_number=0,
+        )  # fmt: skip
+    except CellFaultError as error:
+        raise UsageError(f"MODEL: {error}") from error
+
+
+def _scored_in(output_dir: Path) -> "Callable[[ModelConfig], str | None]":
+    """Where a row has a result: in a published snapshot, or in the results table of ``output_dir``."""
+    from energy_score.host.batch.earlier_results import EarlierResults  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.ratings.official import official_file, official_names  # noqa: PLC0415
+
+    earlier = []
+    for name in official_names():
+        with official_file(name) as path:
+            earlier.append(EarlierResults(path))
+    table = output_dir / "master_results.csv"
+    if table.exists():
+        earlier.append(EarlierResults(table))
+    return lambda config: ", ".join(line for one in earlier if (line := one.line_of(config))) or None
+
+
+def _show(row: Judged, *, whole: bool) -> None:
+    """The row's findings, those that pass only where ``whole``."""
+    click.echo(row.heading())
+    shown = [one for one in row.findings if whole or one.status != "pass"]
+    show_findings(shown, colours=_COLOURS, indent="  ")
+
+
+def _sum_up(rows: Sequence[Judged], absence: str | None) -> None:
+    figures = ", ".join(f"{sum(row.worst == status for row in rows)} {status}" for status in _COLOURS)
+    barred = sum(not row.can_run for row in rows)
+    click.echo(f"{counted(len(rows), 'row')}: {figures}; {barred} cannot run", err=True)
+    if absence is not None:
+        click.echo(f"the Hub could not be asked: {absence}", err=True)

@@ -1,0 +1,141 @@
+"""``rate``, ``snapshot`` and ``drift``: stars, what they are relative to, and how they change."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from energy_score.contract.errors import ExitCode, RecordError, UsageError
+from energy_score.contract.plain_text import printed_json
+from energy_score.host.cli.option_types import day_or_month, snapshot_name
+from energy_score.host.cli.options import against_option, results_option
+from energy_score.reports.terminal_table import print_table
+
+if TYPE_CHECKING:
+    from energy_score.reports.ratings.drift import Drift
+    from energy_score.reports.ratings.rating import Rating
+
+
+@click.command("rate")
+@results_option
+@against_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_context
+def rate(context: click.Context, results: Path, against: str, *, as_json: bool) -> None:
+    """Stars of measured runs. Only rateable and comparable runs get any; the others say why not.
+
+    Exit codes: 0 some run has stars, 4 none has.
+    """
+    from energy_score.reports.ratings.choice import rated as rated_rows  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.results import read_results  # noqa: PLC0415
+
+    ratings = rated_rows(read_results(results).rows, against=against)
+    if as_json:
+        for rating in ratings:
+            click.echo(printed_json(_as_object(rating)))
+    else:
+        header = ("model", "state", "task", "Wh per 1,000", "rating", "note")
+        print_table(header, [_as_cells(rating) for rating in ratings], stream=sys.stdout)
+    rated = [rating for rating in ratings if rating.stars is not None]
+    relative_to = ratings[0].against if ratings else "nothing"
+    click.echo(f"{len(rated)} of {len(ratings)} runs have stars, relative to {relative_to}", err=True)
+    context.exit(ExitCode.OK if rated else ExitCode.NOTHING_MATCHED)
+
+
+@click.command("snapshot")
+@results_option
+@click.option("--name", required=True, type=snapshot_name, metavar="NAME", help="The snapshot's name, as 2026-11-lab.")
+@click.option("--issued", type=day_or_month, metavar="DATE", help="Day or month of issue.  [default: today]")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
+    """Keep the rateable runs as a cohort in FILE, with their stars; an issued snapshot is never changed."""
+    from energy_score.reports.ratings.rating import snapshot_of  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.results import read_results  # noqa: PLC0415
+
+    issued = issued or f"{datetime.now(UTC):%Y-%m-%d}"
+    made = snapshot_of(read_results(results).rows, name=name, issued=issued, source=f"own runs in {results.name}")
+    try:
+        made.write_once(file)
+    except RecordError as error:
+        raise UsageError(str(error)) from error
+    sizes = ", ".join(f"{cohort.label}: {len(cohort.members)}" for cohort in made.cohorts)
+    click.echo(f"{file}: snapshot {name} of {issued} ({sizes})")
+
+
+@click.command("drift")
+@click.argument("before", metavar="BEFORE")
+@click.argument("after", metavar="AFTER")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def drift(before: str, after: str, *, as_json: bool) -> None:
+    """Whose stars changed from one snapshot (a published name or a file) to another, and which model is the cause."""
+    from energy_score.reports.ratings.drift import drift as difference  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415
+
+    found = difference(open_snapshot(before), open_snapshot(after))
+    if as_json:
+        click.echo(printed_json(_drift_object(found)))
+        return
+    rows = [
+        (change.cohort, f"{change.member.model} {change.member.reasoning_state}".strip(),
+         _stars_cell(change.stars_before), _stars_cell(change.stars_after), change.because)
+        for change in found.changes
+    ]  # fmt: skip
+    print_table(("cohort", "model", "before", "after", "because"), rows, stream=sys.stdout)
+    click.echo(
+        f"{len(found.changes)} models have other stars, {len(found.joined)} joined, {len(found.left)} left", err=True
+    )
+
+
+def _as_cells(rating: "Rating") -> tuple[str, ...]:
+    row, energy = rating.row, ""
+    if row.wh_per_1000_queries is not None:
+        width = f" ± {rating.half_width_wh:.2g}" if rating.half_width_wh is not None else ""
+        energy = f"{row.wh_per_1000_queries:.6g}{width}"
+    return (
+        row.model_name, row.reasoning_state, row.task, energy, rating.stars_in_words, "; ".join(rating.notes),
+    )  # fmt: skip
+
+
+def _as_object(rating: "Rating") -> dict[str, Any]:
+    row = rating.row
+    return {
+        "model": row.model_name,
+        "revision": row.model_commit,
+        "task": row.task,
+        "class": row.model_class,
+        "reasoning_state": row.reasoning_state,
+        "run_id": row.run_id,
+        "wh_per_1000_queries": row.wh_per_1000_queries,
+        "ci95_half_width_wh": rating.half_width_wh,
+        "stars": rating.stars,
+        "unrated_because": rating.unrated_because,
+        "chances": {str(stars): chance for stars, chance in rating.chances.items()},
+        "against": rating.against,
+        "cohort_size": rating.bands.size if rating.bands else None,
+        "band_edges_wh": rating.bands.edges_wh if rating.bands else None,
+        "notes": rating.notes,
+    }
+
+
+def _drift_object(found: "Drift") -> dict[str, Any]:
+    return {
+        "changes": [
+            {
+                "cohort": change.cohort,
+                "model": change.member.model,
+                "reasoning_state": change.member.reasoning_state,
+                "stars_before": change.stars_before,
+                "stars_after": change.stars_after,
+                "because": change.because,
+            }
+            for change in found.changes
+        ],
+        "joined": found.joined,
+        "left": found.left,
+    }
+
+
+def _stars_cell(stars: int | None) -> str:
+    return "unrated" if stars is None else str(stars)

@@ -1,0 +1,151 @@
+"""``run``: one model by Hydra-style arguments, its files directly in the results directory."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from energy_score import version_line
+from energy_score.contract.errors import ExitCode
+from energy_score.contract.plain_text import printed_json
+from energy_score.host.cli.option_types import WholeNumber
+from energy_score.host.cli.options import (
+    executor_from,
+    executor_options,
+    load_options,
+    measurement_options,
+    preflight_option,
+)
+
+if TYPE_CHECKING:
+    from energy_score.contract.run_spec import RunSpec
+    from energy_score.host.batch.plan import PlannedRun
+    from energy_score.host.single_run.order import SingleOrder
+    from energy_score.reports.results_table.result_row import ResultRow
+
+_HYDRA_FLAGS = (
+    "--config-path", "-cp", "--config-dir", "-cd", "--multirun", "-m", "--cfg", "-c", "--resolve", "--package", "-p",
+    "--info", "-i", "--run", "-r", "--hydra-help", "--shell-completion", "-sc", "--experimental-rerun",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What an order that says nothing else is run with; None is all of the data set."""
+
+    query_count: int | None = 10
+
+
+def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value: object) -> None:
+    if value is not None:
+        raise click.UsageError(
+            "Hydra's own flags (--multirun, --config-path, --cfg and the like) are not understood; valid are "
+            "--config-name (-cn) and key=value"
+        )
+
+
+@click.command("run")
+@click.option("--config-name", "-cn", default="text_generation", show_default=True, metavar="NAME",
+              help="The task's configuration: text_generation, summarization, asr, …")  # fmt: skip
+@click.option("--num-prompts", "-n", "--num-samples", "query_count", type=WholeNumber(min=1), metavar="N",
+              help="Queries, as scenario.num_samples.  [default: 10; in the image all of the data set]")  # fmt: skip
+@load_options
+@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default="./results", metavar="DIR",
+              show_default=True, envvar="RESULTS_DIR", show_envvar=True,
+              help="Where the run's files are written; an earlier run's go to aside/ in it.")  # fmt: skip
+@measurement_options
+@executor_options
+@preflight_option
+@click.option("--dry-run", is_flag=True, help="Resolve, show the run's specification, and stop.")
+@click.option("--json", "as_json", is_flag=True, help="Events and the result as JSON lines on standard output.")
+@click.option(*_HYDRA_FLAGS, "hydra_flag", is_flag=False, flag_value="", hidden=True, expose_value=False,
+              is_eager=True, callback=_refuse_hydra_flag)  # fmt: skip
+@click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="KEY=VALUE...")
+@click.pass_context
+def command(context: click.Context, /, *, keys: Sequence[str], **parameters: Any) -> None:  # noqa: ANN401 - by name
+    """Run one model: backend.model=ID, and what differs from the configuration as key=value.
+
+    \b
+    Keys:
+      backend.{model,processor,task,no_weights}
+      backend.{device,device_ids,device_map,torch_dtype}
+      scenario.{dataset_name,text_column_name,num_samples,truncation}
+      scenario.{reasoning,reasoning_params.NAME}
+      scenario.generate_kwargs.{max_new_tokens,min_new_tokens}
+      scenario.input_shapes.batch_size
+
+    Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment, 130 interrupted.
+    """  # noqa: D301 - click's sign for lines that stay as they are
+    defaults = context.find_object(Defaults) or Defaults()
+    context.exit(run_one(parameters, keys, defaults=defaults))
+
+
+def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Defaults) -> ExitCode:
+    """Run one model as the command line asks; the exit code of the program.
+
+    Raises:
+        EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
+    """
+    from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.batch.attempt import end_on_sigterm  # noqa: PLC0415
+
+    configure_console(logging.WARNING)
+    end_on_sigterm()
+    click.echo(version_line(), err=True)
+    order, planned, spec = _planned(parameters, keys, defaults)
+    if parameters["dry_run"]:
+        click.echo(printed_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
+        return ExitCode.OK
+    from energy_score.host.batch.progress import open_progress  # noqa: PLC0415
+    from energy_score.host.single_run.run import run  # noqa: PLC0415
+
+    return run(
+        order,
+        planned,
+        spec,
+        results=parameters["results"],
+        open_executor=partial(executor_from, dict(parameters)),
+        timeout_s=parameters["timeout_s"],
+        gpu_wait_s=parameters["gpu_wait_s"],
+        preflight=not parameters["no_preflight"],
+        progress=open_progress(as_json=parameters["as_json"]),
+        show_row=_ignore_row if parameters["as_json"] else _print_row,
+    )
+
+
+def _print_row(row: "ResultRow") -> None:
+    from energy_score.host.cli.printed_results import print_rows  # noqa: PLC0415 - not on the way to --help
+
+    print_rows([row])
+
+
+def _ignore_row(_row: "ResultRow") -> None:
+    """Print nothing: the events on standard output hold the row."""
+
+
+def _planned(
+    parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults
+) -> "tuple[SingleOrder, PlannedRun, RunSpec]":
+    from energy_score.contract.run_directory import run_name  # noqa: PLC0415
+    from energy_score.host.batch.plan import PlannedRun  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.single_run.composition import compose  # noqa: PLC0415
+    from energy_score.host.single_run.order import order_of, samples_of  # noqa: PLC0415
+    from parameter_handler import ParameterHandler, RunOptions  # noqa: PLC0415
+
+    composition = compose(parameters["config_name"], keys)
+    if composition.deprecated is not None:
+        click.echo(f"note: --config-name {composition.config_name} is deprecated: {composition.deprecated}", err=True)
+    count = samples_of(composition, asked=parameters["query_count"], default=defaults.query_count)
+    further = {name: parameters[name] for name in RunOptions.model_fields.keys() & parameters.keys() - {"query_count"}}
+    order = order_of(composition, further, query_count=count, directory=Path.cwd())
+    if order.note is not None:
+        click.echo(f"note: {order.note}", err=True)
+    handler = ParameterHandler(order.options, sheet_directory=Path.cwd(), sheet_name=composition.config_name)
+    name = run_name(order.config.model_id, order.config.reasoning_state)
+    spec = handler.resolve(order.config, run_id=f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}")
+    return order, PlannedRun(name, order.config, spec), spec

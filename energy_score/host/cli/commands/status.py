@@ -1,0 +1,83 @@
+"""``status`` and ``watch``: what a batch is doing, told from its output directory, by whoever runs it."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from energy_score.contract.errors import ExitCode, NothingMatchedError, RecordError
+from energy_score.contract.plain_text import printed_json
+from energy_score.host.cli.output_directory import output_dir_option
+
+if TYPE_CHECKING:
+    from energy_score.host.batch.overview import Overview
+
+_REFRESH_S = 1.0
+
+
+@click.command()
+@output_dir_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(output_dir: Path, *, as_json: bool) -> None:
+    """Say what a batch is doing, or did last: counts, what runs where, energy, failures. Needs no lock.
+
+    Exit codes: 0 it runs, or ended; 1 it died, and the same command again goes on; 4 there is none.
+    """
+    from energy_score.host.batch.overview import lines_of  # noqa: PLC0415 - not on the way to --help
+
+    overview = _overview(output_dir)
+    if as_json:
+        click.echo(printed_json(overview.as_object()))
+    else:
+        for line in lines_of(overview):
+            click.echo(line)
+    sys.exit(int(ExitCode.SOME_RUNS_FAILED if overview.has_died else ExitCode.OK))
+
+
+@click.command()
+@output_dir_option
+def watch(output_dir: Path) -> None:
+    """Show what a batch is doing, live, until it ends. In a pipe: its status whenever that changes."""
+    from energy_score.host.batch.overview import lines_of  # noqa: PLC0415 - not on the way to --help
+
+    if sys.stdout.isatty():
+        _watch_on_terminal(output_dir)
+        return
+    shown: list[str] = []
+    while True:
+        overview = _overview(output_dir)
+        lines = list(lines_of(overview, with_times=False))
+        if lines != shown:
+            shown = lines
+            click.echo(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S %Z}\n" + "\n".join(lines))
+        if overview.is_over:
+            return
+        time.sleep(_REFRESH_S)
+
+
+def _watch_on_terminal(output_dir: Path) -> None:
+    from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
+    from rich.live import Live  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    from energy_score.host.batch.overview import lines_of  # noqa: PLC0415
+
+    with Live(auto_refresh=False) as live:
+        while True:
+            overview = _overview(output_dir)
+            live.update(Group(*(Text(line) for line in lines_of(overview))), refresh=True)
+            if overview.is_over:
+                return
+            time.sleep(_REFRESH_S)
+
+
+def _overview(output_dir: Path) -> "Overview":
+    from energy_score.host.batch.overview import Overview  # noqa: PLC0415 - not on the way to --help
+
+    try:
+        return Overview.of(output_dir)
+    except RecordError as error:
+        raise NothingMatchedError(f"no batch has run there: {error}") from error

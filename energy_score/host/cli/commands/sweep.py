@@ -1,0 +1,156 @@
+"""``sweep``: one model in every reasoning mode that its family can express, with natural and with fixed length."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
+from energy_score.contract.model_config import SHEET_STATES, ReasoningMode, is_local_model
+from energy_score.host.cli import option_types
+from energy_score.host.cli.options import (
+    batch_executor_options,
+    batch_options,
+    dry_run_option,
+    is_cluster,
+    run_options,
+    run_options_from,
+)
+
+_MODES = (ReasoningMode.OFF, ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.ON, ReasoningMode.HIGH)
+_WRITTEN = {mode: text for text, mode in SHEET_STATES.items()}
+
+
+def states_of(model: str) -> list[str]:
+    """The reasoning states that the model's family can express, as a sheet writes them.
+
+    On stands for the family's default effort, so it is left out where the efforts have names. A model that has no
+    mode to choose has one state, none.
+
+    Raises:
+        UsageError: the family is not known, so no switch would reach the model.
+    """
+    from energy_score.host.families import other  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.families.registry import family_of  # noqa: PLC0415
+
+    family = family_of(model)
+    if family is other.FAMILY:
+        raise UsageError(
+            f"{model}: its family is not known, so no switch is known to reach it; adding one: CONTRIBUTING.md"
+        )
+    efforts = {ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.HIGH} & set(family.plans)
+    modes = [mode for mode in _MODES if mode in family.plans and not (mode is ReasoningMode.ON and efforts)]
+    return [_WRITTEN[mode] for mode in modes]
+
+
+@click.command("sweep")
+@click.argument("model")
+@click.option(
+    "--class",
+    "model_class",
+    type=option_types.model_class,
+    default="A",
+    show_default=True,
+    metavar="A|B|C",
+    help="The model's class: it decides how many GPUs a run gets.",
+)
+@click.option(
+    "--fixed-tokens",
+    type=option_types.WholeNumber(min=1),
+    default=256,
+    show_default=True,
+    metavar="N",
+    help="New tokens of every query in the second half of the sweep, in every mode.",
+)
+@run_options
+@batch_executor_options
+@batch_options
+@dry_run_option
+@click.pass_context
+def command(
+    context: click.Context,
+    /,
+    *,
+    model: str,
+    model_class: str,
+    fixed_tokens: int,
+    dry_run: bool,
+    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+) -> None:
+    """Run MODEL in every mode its family knows, twice: as long as it likes, and with exactly N new tokens a query.
+
+    Writes DIR/natural and DIR/fixed_N, each as a batch does, and the comparison of the modes of each. Run it again and
+    it goes on.
+    """
+    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.comparison.side_by_side import modes  # noqa: PLC0415
+    from energy_score.reports.comparison.tables import side_by_side_table  # noqa: PLC0415
+    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.table import write  # noqa: PLC0415
+
+    if dry_run:
+        is_cluster(parameters)
+        _show(model, model_class, parameters)
+        return
+    directory: Path = parameters["output_dir"]
+    sheet = write_sheet(directory, model, model_class)
+    batch = {"csv": sheet, "model_name": None, "model_class": None, "task": None, "reasoning_state": None,
+             "exact": False, "as_json": False}  # fmt: skip
+    code = ExitCode.OK
+    halves: dict[str, dict[str, int]] = {
+        "natural": {},
+        f"fixed_{fixed_tokens}": {"min_new_tokens": fixed_tokens, "max_new_tokens": fixed_tokens},
+    }
+    for name, limits in halves.items():
+        code = max(code, run_batch(parameters | batch | limits | {"output_dir": directory / name}))
+        if code is ExitCode.INTERRUPTED:
+            context.exit(code)
+    for name in halves:
+        try:
+            found = modes(read_results(directory / name).rows)
+        except NothingMatchedError as error:
+            click.echo(f"note: {name}: {error}", err=True)
+        else:
+            click.echo(f"\n{name}:")
+            write([side_by_side_table(comparison) for comparison in found], "table")
+    context.exit(code)
+
+
+def _show(model: str, model_class: str, parameters: dict[str, Any]) -> None:
+    """The first half of the sweep, resolved; the second one differs in the number of tokens alone."""
+    from tempfile import TemporaryDirectory  # noqa: PLC0415 - not on the way to --help
+
+    from energy_score.host.batch.plan import Selection  # noqa: PLC0415
+    from energy_score.host.cli.commands.list_runs import show_plan  # noqa: PLC0415
+
+    with TemporaryDirectory() as folder:
+        sheet = write_sheet(Path(folder), model, model_class)
+        show_plan(Selection(csv=sheet), run_options_from(parameters), as_json=False)
+
+
+def write_sheet(directory: Path, model: str, model_class: str) -> Path:
+    """``DIR/sweep.csv`` with one row for each state; a local model is written relative to it.
+
+    Raises:
+        UsageError: the model has no two modes to compare.
+    """
+    from model_config_parser import REQUIRED_COLUMNS  # noqa: PLC0415 - not on the way to --help
+
+    states = states_of(model)
+    if len(states) < 2:  # noqa: PLR2004 - one mode is no sweep
+        raise UsageError(
+            f"{model}: its family has {states[0] if states else 'no reasoning mode'} and nothing beside it"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    written = model
+    if is_local_model(model):
+        relative = os.path.relpath(Path(model).expanduser(), directory)
+        written = relative if relative.startswith("../") else f"./{relative}"
+    sheet = directory / "sweep.csv"
+    with sheet.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(REQUIRED_COLUMNS)
+        writer.writerows((written, "1", model_class, "text_gen", state, "") for state in states)
+    return sheet

@@ -1,0 +1,32 @@
+"""``validate``: every fault of a spreadsheet, and every row that could not run."""
+
+from typing import Any
+
+import click
+
+from energy_score.contract.errors import ExitCode
+from energy_score.contract.log_line import safe_line
+from energy_score.contract.plain_text import counted
+from energy_score.host.batch.plan import make_plan
+from energy_score.host.cli.options import run_options, run_options_from, selection_from, selection_options
+
+
+@click.command("validate")
+@selection_options
+@run_options
+@click.pass_context
+def command(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
+    """Check the spreadsheet: every fault at once, then every row that would be refused.
+
+    Exit codes: 0 all rows can run, 1 some rows would be refused, 2 the sheet has faults.
+    """
+    selection = selection_from(parameters)
+    plan = make_plan(selection, run_options_from(parameters))
+    for planned in plan:
+        for note in planned.spec.notes if planned.spec else ():
+            click.echo(f"note: {selection.csv.name}:{planned.config.line_number}: {safe_line(note)}", err=True)
+    refusals = [planned.refusal for planned in plan if planned.refusal]
+    for refusal in refusals:
+        click.echo(f"refused: {safe_line(refusal)}", err=True)
+    click.echo(f"{selection.csv}: {counted(len(plan), 'row')}, no fault, {len(refusals)} would be refused")
+    context.exit(ExitCode.SOME_RUNS_FAILED if refusals else ExitCode.OK)

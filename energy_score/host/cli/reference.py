@@ -1,0 +1,57 @@
+"""The command reference, written from the program itself: ``python -m energy_score.host.cli.reference``."""
+
+from collections.abc import Iterator
+from inspect import cleandoc
+from pathlib import Path
+
+import click
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "commands.md"
+_PROGRAM = "batch_runner.py"
+_HEAD = f"""\
+# Every command and every option
+
+Written by `make reference` from the program itself; a test holds that it is current. `python {_PROGRAM} COMMAND --help`
+says the same, and `energy-score` is the same program, installed. [The guides](README.md) tell what it is all for.
+"""
+
+
+def reference(group: click.Group) -> str:
+    """The page, in Markdown: the batch, which needs no command, then every further command of ``group`` by name."""
+    batch = click.Context(group, info_name=_PROGRAM)
+    return "\n".join([_HEAD, *_section(batch, title="A batch"), *_further(batch)])
+
+
+def _further(context: click.Context) -> Iterator[str]:
+    group = context.command
+    if not isinstance(group, click.Group):
+        return
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if command is not None:
+            inner = click.Context(command, info_name=name, parent=context)
+            yield from _section(inner, title=f"`{inner.command_path.partition(' ')[2]}`")
+            yield from _further(inner)
+
+
+def _section(context: click.Context, *, title: str) -> Iterator[str]:
+    command = context.command
+    yield f"## {title}\n"
+    yield f"```text\npython {' '.join(command.get_usage(context).removeprefix('Usage: ').split())}\n```\n"
+    yield f"{cleandoc(command.help or '')}\n"
+    parameters = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
+    records = [record for parameter in parameters if (record := parameter.get_help_record(context)) is not None]
+    if records:
+        rows = (f"| `{_cell(names, signs='|')}` | {_cell(meaning)} |" for names, meaning in records)
+        yield "\n".join(("| option | meaning |", "|---|---|", *rows)) + "\n"
+
+
+def _cell(text: str, *, signs: str = "|*<") -> str:
+    """``text`` in a table's cell, where a bar would end it and, outside of code, stars and ``<>`` would vanish."""
+    return "".join(f"\\{sign}" if sign in signs else sign for sign in " ".join(text.split()))
+
+
+if __name__ == "__main__":
+    from batch_runner import cli
+
+    PAGE.write_text(reference(cli), encoding="utf-8")

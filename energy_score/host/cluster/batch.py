@@ -1,0 +1,148 @@
+"""A batch on a cluster, as far as the engines are alike: what is to do, what has ended, and the table."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+from energy_score.contract.errors import ExitCode, RecordError
+from energy_score.contract.run_failure import Cause, Stage
+from energy_score.contract.run_spec import RunSpec
+from energy_score.host.batch.choice import Chooser
+from energy_score.host.batch.ledger import Ledger
+from energy_score.host.batch.live_status import LiveStatus
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.progress import open_progress
+from energy_score.host.batch.publishing import TablePublisher
+from energy_score.host.batch.summary import OUTCOMES, exit_code_of
+from energy_score.host.cluster.gpu_count import gpu_count
+from energy_score.host.cluster.task_list import ARRAY_MAX, ClusterTask, Engine, NodeSettings, TaskList
+from energy_score.host.locks.output_lock import locked_output
+from results_aggregator import ResultsAggregator
+
+# The table is rewritten at most so often: runs end on other machines, many at a time.
+_PUBLISH_PERIOD_S = 5.0
+
+
+@dataclass
+class ClusterBatch:
+    """The runs of one output directory that a cluster carries out; ``counts`` says how they ended."""
+
+    ledger: Ledger
+    aggregator: ResultsAggregator
+    live: LiveStatus
+    counts: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(OUTCOMES, 0)))
+
+    @cached_property
+    def publisher(self) -> TablePublisher:
+        """Who writes the results table."""
+        return TablePublisher(self.ledger, self.aggregator, self.live.note, least_pause_s=_PUBLISH_PERIOD_S)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the runs that have ended say."""
+        return exit_code_of(self.counts)
+
+    def to_do(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: Engine) -> list[PlannedRun]:
+        """The runs of ``plan`` that are to be carried out; the others are finished here.
+
+        None of them is known to ``engine``: one that a job of it began has no job any more, and is begun again.
+        """
+        left = []
+        for planned in plan:
+            choice = chooser.of(planned)
+            if choice.outcome is None or (choice.outcome == "elsewhere" and self._was_begun_by(engine, planned)):
+                left.append(planned)
+                continue
+            if choice.outcome == "refused":
+                self._keep(planned, partial(self.ledger.record_refusal, planned))
+            self.counts[choice.outcome] += 1
+            self.live.run_finished(planned, outcome=choice.outcome, row=None, detail=choice.detail)
+        return left
+
+    def order(
+        self, runs: Sequence[PlannedRun], *, engine: Engine, node: NodeSettings, node_gpus: int | None
+    ) -> Iterator[TaskList]:
+        """Write the orders into their run directories and give them in lists, those with most GPUs first.
+
+        Each list is saved before its orders lie there, and given once it may be handed to the engine. Every one of
+        ``runs`` has a number of GPUs, be it by ``node_gpus``.
+        """
+        by_gpus: dict[int, list[PlannedRun]] = {}
+        for planned in runs:
+            by_gpus.setdefault(gpu_count(spec_of(planned), node_gpus), []).append(planned)
+        for count in sorted(by_gpus, reverse=True):
+            for first in range(0, len(by_gpus[count]), ARRAY_MAX):
+                part = by_gpus[count][first : first + ARRAY_MAX]
+                tasks = [ClusterTask(name=planned.name, run_id=spec_of(planned).run_id) for planned in part]
+                listed = TaskList.of(
+                    tasks, engine=engine, output_directory=self.ledger.output_directory, gpu_count=count, node=node
+                )
+                listed.save()
+                for planned in part:
+                    self.ledger.start(planned, spec_of(planned))
+                yield listed
+
+    def ended(self, planned: PlannedRun) -> None:
+        """Count a run by what lies in its directory, and tell."""
+        row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
+        done = self.ledger.is_done(planned.name, spec_of(planned))
+        self.counts["done" if done else "failed"] += 1
+        self.live.run_finished(planned, outcome="done" if done else "failed", row=row, detail=row.error_message or "")
+
+    def ended_without_result(
+        self, planned: PlannedRun, message: str, *, stage: Stage = "unknown", cause: Cause = "killed"
+    ) -> None:
+        """Record that nothing came of a run, count it and tell."""
+        self._keep(planned, partial(self.ledger.record_failure, planned, stage=stage, message=message, cause=cause))
+        self.ended(planned)
+
+    def begun(self, planned: PlannedRun) -> None:
+        """Tell that a run was seen to have begun, and on which GPUs."""
+        with suppress(RecordError):
+            owner = self.ledger.directory(planned.name).owner()
+            if owner is not None:
+                self.live.run_started(planned, gpu_uuids=owner.gpu_uuids, number=owner.attempt)
+                return
+        self.live.run_started(planned)
+
+    def _keep(self, planned: PlannedRun, record: partial[None]) -> None:
+        try:
+            self.ledger.with_reserve(record)
+        except OSError as error:
+            self.live.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
+
+    def _was_begun_by(self, engine: Engine, planned: PlannedRun) -> bool:
+        owner = self.ledger.is_elsewhere(planned.name)
+        return owner is not None and (owner.cluster_job or "").startswith(f"{engine}:")
+
+
+def spec_of(planned: PlannedRun) -> RunSpec:
+    """The order of a run that was not refused."""
+    if planned.spec is None:
+        raise ValueError(f"{planned.label} was refused: {planned.refusal}")
+    return planned.spec
+
+
+def cluster_batch(output_directory: Path, *, as_json: bool) -> ClusterBatch:
+    """The batch in an output directory; nothing is opened yet."""
+    return ClusterBatch(
+        ledger=Ledger(output_directory),
+        aggregator=ResultsAggregator(output_directory),
+        live=LiveStatus(open_progress(as_json=as_json), output_directory, jobs=1),
+    )
+
+
+@contextmanager
+def opened(batch: ClusterBatch) -> Iterator[None]:
+    """The batch's output directory is there, and nobody else's, while the context is open.
+
+    Raises:
+        EnvironmentNotReadyError: another program works in it, or it cannot be written.
+    """
+    ledger = batch.ledger
+    ledger.open()
+    with locked_output(ledger.output_directory, option=ledger.option), closing(ledger):
+        yield

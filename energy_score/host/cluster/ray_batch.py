@@ -1,0 +1,197 @@
+"""A batch on Ray: one task for each run, followed until the last; it ends with this process, and a re-run resumes."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Any
+
+from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
+from energy_score.contract.record import write_atomically, write_bytes_atomically
+from energy_score.contract.run_directory import RunDirectory
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.cluster import ray_task
+from energy_score.host.cluster.batch import ClusterBatch, spec_of
+from energy_score.host.cluster.task_list import FOLDER, NodeSettings, TaskList, task_lists
+from energy_score.host.cluster.worker import is_final
+from energy_score.host.preflight.clusters import ray_address, ray_fault
+
+_WAIT_S = 0.3
+_LOOK_PERIOD_S = 2.0
+# Ray begins tasks in their order: those that have begun without our knowing are among the first that are left.
+_LOOK_COUNT = 200
+# A node that is lost takes its task with it: so often it is begun again elsewhere.
+_NODE_LOSSES = 3
+# A cancelled run has 30 s to stop what it started.
+_CANCEL_S = 45.0
+
+
+@dataclass
+class RayBatch:
+    """The part of a cluster's batch that Ray carries out, on the cluster that ``connected`` opened."""
+
+    ray: ModuleType
+    batch: ClusterBatch
+    _tasks: dict[Any, PlannedRun] = field(default_factory=dict)
+    _begun: set[str] = field(default_factory=set)
+    _looked_s: float = 0.0
+
+    def run(self, runs: Sequence[PlannedRun], *, node: NodeSettings, node_gpus: int | None = None) -> None:
+        """Carry out ``runs``; each is counted when it has ended.
+
+        Raises:
+            KeyboardInterrupt: it was stopped by hand; nothing of it is left running, and what ran has recorded that.
+        """
+        for left in task_lists(self.batch.ledger.output_directory, "ray"):  # of a program that died: its tasks did too
+            left.file.unlink(missing_ok=True)
+        lists: list[TaskList] = []
+        try:
+            with _probe(self.batch.ledger.output_directory) as (probe_file, probe):
+                by_name = {planned.name: planned for planned in runs}
+                for listed in self.batch.order(runs, engine="ray", node=node, node_gpus=node_gpus):
+                    lists.append(listed)
+                    self._submit(listed, by_name, probe_file, probe)
+                while self._tasks:
+                    self._take_ended(timeout_s=_WAIT_S)
+                    self._tell_begun()
+                    self.batch.live.beat()
+                    self.batch.publisher.publish_if_due()
+        except KeyboardInterrupt:
+            self._cancel()
+            raise
+        finally:
+            for listed in lists:
+                listed.file.unlink(missing_ok=True)
+
+    def _submit(self, listed: TaskList, by_name: Mapping[str, PlannedRun], probe_file: Path, probe: str) -> None:
+        # num_cpus=0: a run's place is its GPUs. max_calls can be set only here (Ray's remote()).
+        remote = self.ray.remote(num_cpus=0, max_retries=_NODE_LOSSES, max_calls=0)(ray_task.execute)
+        most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
+        if most < listed.gpu_count:
+            self.batch.live.note(f"no node of the Ray cluster has {listed.gpu_count} GPUs: {len(listed.tasks)} "
+                                     "runs wait until one joins")  # fmt: skip
+        text = listed.model_dump_json()
+        for index, task in enumerate(listed.tasks):
+            planned = by_name[task.name]
+            order = ray_task.RayOrder(
+                listed=text, index=index, probe_file=str(probe_file), probe=probe,
+                config=planned.config.model_dump_json(), spec=spec_of(planned).model_dump_json(),
+            )  # fmt: skip
+            reference = remote.options(num_gpus=listed.gpu_count, name=task.name).remote(
+                order, f"ray:{listed.job_name}_{index}"
+            )
+            self._tasks[reference] = planned
+
+    def _take_ended(self, *, timeout_s: float) -> None:
+        """Count the runs whose task has ended, waiting for the first of them."""
+        ended, _ = self.ray.wait(list(self._tasks), num_returns=1, timeout=timeout_s)
+        for reference in ended:
+            planned = self._tasks.pop(reference)
+            fault = "its task ended without a result or a failure"
+            try:
+                files = self.ray.get(reference)
+                if files is not None:
+                    keep_files(self.batch.ledger.output_directory, planned.name, files)
+            except self.ray.exceptions.RayError as error:
+                fault = str(error).strip().partition("\n")[0]
+            except OSError as error:
+                fault = f"its files could not be written here: {error}"
+            self._count(planned, fault)
+
+    def _count(self, planned: PlannedRun, fault: str) -> None:
+        """The truth is what lies in the directory; what Ray says explains only that nothing does."""
+        directory = self.batch.ledger.directory(planned.name)
+        if directory.report_file.exists() or directory.failure_file.exists():
+            self.batch.ended(planned)
+        else:
+            self.batch.ended_without_result(planned, f"ray: {fault}; run the batch again")
+
+    def _tell_begun(self) -> None:
+        if time.monotonic() - self._looked_s < _LOOK_PERIOD_S:
+            return
+        self._looked_s = time.monotonic()
+        for planned in islice(self._tasks.values(), _LOOK_COUNT):
+            if planned.name not in self._begun and self.batch.ledger.directory(planned.name).owner_file.exists():
+                self._begun.add(planned.name)
+                self.batch.begun(planned)
+
+    def _cancel(self) -> None:
+        """Take back every task and wait for those that ran; what never began stays an order that a re-run takes up."""
+        for reference in self._tasks:
+            self.ray.cancel(reference, force=False)
+        give_up_s = time.monotonic() + _CANCEL_S
+        left = list(self._tasks)
+        while left and time.monotonic() < give_up_s:
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C makes nothing end sooner
+                _, left = self.ray.wait(left, num_returns=len(left), timeout=_WAIT_S)
+        for planned in self._tasks.values():
+            directory = self.batch.ledger.directory(planned.name)
+            with suppress(RecordError):
+                if directory.failure_file.exists() or is_final(directory):
+                    self.batch.ended(planned)
+
+
+@contextmanager
+def connected(address: str | None) -> Iterator[ModuleType]:
+    """Ray's module, connected to the cluster at ``address``, or to that which RAY_ADDRESS or this machine names.
+
+    Raises:
+        EnvironmentNotReadyError: Ray is not installed, or no cluster answers.
+    """
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")  # nodes have their own environments
+    try:
+        import ray  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise EnvironmentNotReadyError(
+            "--executor ray needs the package ray, here and on every node: pip install -c constraints.txt -e '.[ray]'"
+        ) from error
+    address = address if address and address != "auto" else ray_address()
+    fault = "none is named and this machine belongs to none" if address is None else ray_fault(address)
+    if fault is None:
+        try:
+            ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, SystemExit) as error:
+            fault = str(error).strip().partition("\n")[0]  # Ray ends the program where its server does not answer
+    if fault is not None:
+        raise EnvironmentNotReadyError(
+            f"no Ray cluster answers{f' at {address}' if address else ''}: {fault}; start one (ray start --head "
+            "--num-gpus=N, then ray start --address=HEAD:6379 on each node), or name it: --ray-address HEAD:6379"
+        )
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def keep_files(output_directory: Path, name: str, files: Mapping[str, bytes]) -> None:
+    """Write what a node without our folder sent, each file whole and the result last.
+
+    Raises:
+        OSError: the disk cannot be written.
+    """
+    last = RunDirectory(Path("individual_runs") / name).report_file
+    inside = (f"individual_runs/{name}/", "logs/")
+    for path in sorted(files, key=lambda path: path == str(last)):
+        if not path.startswith(inside) or ".." in PurePosixPath(path).parts:
+            continue  # what a node kept aside of its own earlier attempts stays there
+        target = output_directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomically(target, files[path])
+
+
+@contextmanager
+def _probe(output_directory: Path) -> Iterator[tuple[Path, str]]:
+    """A file by which a node tells that it shares the output directory."""
+    folder, probe = output_directory.resolve() / FOLDER, secrets.token_hex(16)
+    folder.mkdir(exist_ok=True)
+    file = folder / f"probe-{probe[:12]}"
+    write_atomically(file, probe)
+    try:
+        yield file, probe
+    finally:
+        file.unlink(missing_ok=True)

@@ -1,0 +1,142 @@
+"""The GPUs that a batch may use, each leased to one run at a time on this machine, by UUID."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from energy_score.contract.errors import EnvironmentNotReadyError, MeterError
+from energy_score.contract.run_report import Gpu
+from energy_score.host.locks.lock_folder import LockFolder, machine_lock_folder
+from energy_score.shared.file_lock import FileLock
+from energy_score.shared.gpu.nvml_devices import NvmlDevices, open_nvml_devices
+
+_POLL_S = 0.5
+
+
+@dataclass(frozen=True)
+class Lease:
+    """GPUs that one run has until ``release``, or until this process ends, however it ends."""
+
+    uuids: tuple[str, ...]
+    locks: tuple[FileLock, ...]
+
+    def release(self) -> None:
+        """Give the GPUs back."""
+        for lock in self.locks:
+            lock.release()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why there is no lease now: runs of ours hold the GPUs, a foreign process is on them, or there are too few."""
+
+    why: Literal["leased", "foreign", "too_few"]
+    message: str
+
+
+class GpuLeases:
+    """Leases of the GPUs behind ``devices``, kept in ``folder``."""
+
+    def __init__(self, devices: NvmlDevices, folder: LockFolder) -> None:
+        self._devices = devices
+        self._folder = folder
+
+    @property
+    def gpus(self) -> Sequence[Gpu]:
+        """The GPUs that the batch may use."""
+        return self._devices.gpus
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._devices.close()
+        self._folder.close()
+
+    def lease(self, count: int, *, among: Sequence[str] = ()) -> Lease | Refusal:
+        """``count`` of the GPUs (of those in ``among`` if it names some), all at once or none.
+
+        A GPU on which a compute process is before its run has begun is another's: it is not leased.
+        """
+        wanted = [uuid for uuid in self._devices.uuids if not among or uuid in among]
+        if count > len(wanted):
+            return Refusal("too_few", f"needs {count} GPUs, and the batch may use {', '.join(wanted) or 'none'}")
+        got: list[tuple[str, FileLock]] = []
+        held: list[str] = []
+        foreign: list[str] = []
+        for uuid in wanted:
+            if len(got) == count:
+                break
+            lock = self._folder.lock_on(f"gpu-{uuid}.lock")
+            if not lock.acquire():
+                held.append(f"{uuid} is leased by {lock.holder()}")
+                lock.release()
+                continue
+            processes = self._processes_on(uuid)
+            if processes:
+                foreign.append(f"{uuid} is used by process {', '.join(map(str, processes))}, which is none of ours")
+                lock.release()
+                continue
+            got.append((uuid, lock))
+        if len(got) < count:
+            for _, lock in got:
+                lock.release()
+            # As long as enough are only leased, waiting for those leases may do.
+            why: Literal["leased", "foreign"] = "leased" if len(got) + len(held) >= count else "foreign"
+            return Refusal(why, f"needs {count} of {len(wanted)} GPUs: {'; '.join((*foreign, *held))}")
+        for _, lock in got:
+            lock.sign()
+        return Lease(tuple(uuid for uuid, _ in got), tuple(lock for _, lock in got))
+
+    def _processes_on(self, uuid: str) -> list[int]:
+        try:
+            return sorted((self._devices.compute_process_ids(uuid) or frozenset()) - {os.getpid()})
+        except MeterError as error:
+            raise EnvironmentNotReadyError(str(error)) from error
+
+
+def awaited_lease(
+    leases: GpuLeases, count: int, *, among: Sequence[str] = (), foreign_wait_s: float, note: Callable[[str], None]
+) -> Lease:
+    """A lease, waited for: without end where runs of ours hold the GPUs, ``foreign_wait_s`` for a foreign process.
+
+    What it waits for is told to ``note`` once.
+
+    Raises:
+        EnvironmentNotReadyError: there are too few GPUs, or the foreign process is still there.
+    """
+    deadline_s = time.monotonic() + foreign_wait_s
+    told: set[str] = set()
+    while True:
+        lease = leases.lease(count, among=among)
+        if isinstance(lease, Lease):
+            return lease
+        if lease.why == "too_few" or (lease.why == "foreign" and time.monotonic() >= deadline_s):
+            raise EnvironmentNotReadyError(lease.message)
+        if lease.message not in told:
+            told.add(lease.message)
+            note(f"waiting: {lease.message}")
+        time.sleep(_POLL_S)
+
+
+def open_gpu_leases(named: str | None) -> GpuLeases | None:
+    """Leases of the visible GPUs, or of those that ``--gpus`` names by UUID or index; None where there is no GPU.
+
+    Raises:
+        EnvironmentNotReadyError: the named GPUs are not there, or the machine's locks cannot be kept.
+    """
+    try:
+        devices = open_nvml_devices(shown=named)
+    except MeterError as error:
+        if named is None:
+            return None
+        raise EnvironmentNotReadyError(
+            f"--gpus {named}: {str(error).removeprefix('--meter-gpu: ')}; valid are UUIDs and indices of nvidia-smi -L"
+        ) from error
+    try:
+        return GpuLeases(devices, machine_lock_folder())
+    except BaseException:
+        devices.close()
+        raise

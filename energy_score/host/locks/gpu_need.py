@@ -1,0 +1,56 @@
+"""How many GPUs a run is leased: one for classes A and B, as many as its weights need for class C."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from energy_score.contract.run_report import Gpu
+from energy_score.contract.run_spec import Dtype, RunSpec
+from energy_score.host.model_files.loaded_size import OVERHEAD, loaded_bytes_of
+from energy_score.host.model_files.safetensors_header import read_tensors
+from energy_score.host.model_files.weight_files import shards_in, weight_files_of
+
+# Source: the methodology's Table 2: class C is more than one GPU's 80 GB.
+_CLASS_C_LEAST = 2
+_BYTES_PER_MIB = 2**20
+
+
+def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
+    """How many of ``gpus`` the run is leased.
+
+    As many as the order says. Where it leaves that open (class C): the fewest whose memory holds the weights as they
+    are loaded and 20 % more, at least two; all of ``gpus`` where nothing on this machine tells the weights' size, the
+    one number that cannot be too few. None for queries that a running server answers: the GPUs are the server's.
+    """
+    if spec.endpoint is not None:
+        return 0
+    if spec.gpu_requirement.count is not None:
+        return spec.gpu_requirement.count
+    if spec.meter_gpus:
+        return len(spec.meter_gpus)
+    weights_bytes = (
+        None if spec.model_path is None else loaded_bytes(Path(spec.model_path), dtype=spec.generation.dtype)
+    )
+    if weights_bytes is None:
+        return len(gpus)
+    smallest_bytes = min(gpu.memory_mib for gpu in gpus) * _BYTES_PER_MIB
+    fitting = math.ceil(OVERHEAD * weights_bytes / smallest_bytes)
+    return max(fitting, _CLASS_C_LEAST if spec.model_class == "C" else 1)
+
+
+def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
+    """What the safetensors of the model in ``folder`` take once loaded in ``dtype``; None where there are none to read.
+
+    Those that a run loads: the same weights may lie beside them in another layout (consolidated.safetensors).
+    """
+    try:
+        names = [path.name for path in folder.iterdir()]
+        found = weight_files_of(
+            names, index_file="config.json",
+            shards_of=lambda index: shards_in((folder / index).read_text(encoding="utf-8", errors="replace")),
+        )  # fmt: skip
+        if found.kind != "safetensors":
+            return None
+        return sum(loaded_bytes_of(read_tensors(folder / name), dtype) for name in found.names)
+    except (OSError, ValueError):  # a damaged file: loading it will say so
+        return None

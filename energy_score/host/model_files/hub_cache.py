@@ -1,0 +1,89 @@
+"""What of the Hugging Face Hub lies on this machine already, told from the cache's layout alone.
+
+Source of the layout: huggingface_hub, "Understand caching"; datasets, "Cache management".
+"""
+
+import os
+import re
+from pathlib import Path
+
+from energy_score.contract.foreign_json import parsed
+from energy_score.host.model_files.hub_home import hub_home
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_WEIGHTS = ("*.safetensors", "*.bin")
+_WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+
+
+def hub_cache() -> Path:
+    """Where downloaded repositories lie."""
+    return Path(os.environ.get("HF_HUB_CACHE") or hub_home() / "hub").expanduser()
+
+
+def datasets_cache() -> Path:
+    """Where prepared data sets lie."""
+    return Path(os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets").expanduser()
+
+
+def is_model_cached(model_id: str, revision: str | None) -> bool:
+    """Whether config and all weights of ``revision`` (a branch, tag or commit; None is main) are in the cache."""
+    snapshot = cached_snapshot(model_id, revision)
+    try:
+        return snapshot is not None and (snapshot / "config.json").exists() and _has_weights(snapshot)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index may hold anything
+        return False
+
+
+def cached_blobs(model_id: str) -> Path:
+    """Where the cache keeps what files of any commit of the model hold, large ones by the SHA-256 of it."""
+    return _repository(model_id) / "blobs"
+
+
+def _repository(model_id: str) -> Path:
+    return hub_cache() / f"models--{model_id.replace('/', '--')}"
+
+
+def cached_snapshot(model_id: str, revision: str | None) -> Path | None:
+    """The folder of what the cache holds of ``revision`` (as above), whole or not; None where it holds nothing."""
+    repository = _repository(model_id)
+    revision = revision or "main"
+    try:
+        is_commit = _COMMIT.fullmatch(revision) and (repository / "snapshots" / revision).is_dir()
+        commit = revision if is_commit else (repository / "refs" / revision).read_text(encoding="ascii").strip()
+        snapshot = repository / "snapshots" / commit
+        return snapshot if snapshot.is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
+def is_dataset_cached(name: str) -> bool:
+    """Whether a prepared copy of the data set is in the cache."""
+    wanted = _plain("___".join(name.split("/")))
+    folders = [folder for folder in _folders(datasets_cache()) if _plain(folder.name) == wanted]
+    return any(path for folder in folders for path in folder.rglob("*.arrow"))
+
+
+def _plain(name: str) -> str:
+    """The name without the underscores and capitals that ``datasets`` changes."""
+    return name.replace("_", "").lower()
+
+
+def _folders(path: Path) -> list[Path]:
+    return [entry for entry in path.iterdir() if entry.is_dir()] if path.is_dir() else []
+
+
+def _has_weights(snapshot: Path) -> bool:
+    """Whether every file that an index names is there, or, without an index, any weights."""
+    indexes = [snapshot / name for name in _WEIGHT_INDEXES if (snapshot / name).exists()]
+    if indexes:
+        return any(_names_what_is_there(index) for index in indexes)
+    # A link whose target was never downloaded is no file.
+    return any(path.exists() for pattern in _WEIGHTS for path in snapshot.glob(pattern))
+
+
+def _names_what_is_there(index: Path) -> bool:
+    """Whether each file of the index is there; no index of a model's is none of its files."""
+    try:
+        return all((index.parent / part).exists() for part in parsed(index.read_bytes())["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False

@@ -1,0 +1,185 @@
+"""What was read of one model: the Hub's answer or a folder's files, and nothing judged yet."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from energy_score.contract.foreign_json import parsed
+from energy_score.host.model_files.quantization import Quantization, quantization_of
+from energy_score.host.model_files.safetensors_header import Tensor
+from energy_score.host.model_files.weight_files import WeightFiles, shards_in, weight_files_of
+
+Where = Literal["hub", "cache", "folder"]
+# Why nothing more is known: there is none, no such revision, the Hub keeps it back, or nobody could be asked.
+Absence = Literal["missing", "revision", "disabled", "unknown"]
+
+CARD = "README.md"
+TOKENIZER_CONFIG = "tokenizer_config.json"
+ADAPTER = "adapter_config.json"
+# Those that a tokenizer reads; chat_template.json is a processor's alone.
+_TEMPLATE_FILES = ("chat_template.jinja", "additional_chat_templates/default.jinja")
+
+
+class UnreadableError(Exception):
+    """A file is there and cannot be read; ``is_refused``: its repository is gated and gives it to others alone."""
+
+    def __init__(self, reason: str, *, is_refused: bool = False) -> None:
+        super().__init__(reason)
+        self.is_refused = is_refused
+
+
+Read = Callable[[str], str]
+TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which model is meant: a Hub id and revision (None: main), or the folder at ``path``, with its ``index_file``."""
+
+    model_id: str
+    path: str | None
+    revision: str | None
+    index_file: str
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known of a model; None is unknown everywhere.
+
+    ``files`` are its files with their sizes in bytes. ``index`` is the content of its index file (config.json), with
+    ``index_fault`` in its place where that cannot be read. ``tensors`` are those of the weights that a run loads.
+    ``cached`` says whether this machine has all of it, and ``download_bytes`` what is still to come.
+    """
+
+    where: Where
+    absence: Absence | None = None
+    detail: str = ""
+    model_id: str = ""
+    commit: str | None = None
+    is_private: bool | None = None
+    is_gated: bool | None = None
+    has_access: bool | None = None
+    files: Mapping[str, int | None] = field(default_factory=dict)
+    weights: WeightFiles = field(default_factory=WeightFiles)
+    index: Mapping[str, Any] | None = None
+    index_fault: str | None = None
+    tokenizer_config: Mapping[str, Any] | None = None
+    adapter_base: str | None = None
+    card: str | None = None
+    tensors: tuple[Tensor, ...] | None = None
+    tensors_fault: str | None = None
+    cached: bool = False
+    download_bytes: int | None = None
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether these are of a copy in the cache that lacks some of it: what it lacks, the Hub may have."""
+        return self.where == "cache" and not self.cached
+
+    @property
+    def quantization(self) -> Quantization | None:
+        """As the config states it."""
+        return quantization_of(self.index or {})
+
+    @property
+    def has_chat_template(self) -> bool | None:
+        """Whether the tokenizer has one."""
+        if any(name in self.files for name in _TEMPLATE_FILES):
+            return True
+        if TOKENIZER_CONFIG not in self.files:
+            return None if self.is_partial else False
+        return None if self.tokenizer_config is None else bool(self.tokenizer_config.get("chat_template"))
+
+    @property
+    def text_config(self) -> Mapping[str, Any]:
+        """The part of the config that describes the language model."""
+        inner = (self.index or {}).get("text_config")
+        return inner if isinstance(inner, dict) else self.index or {}
+
+
+def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
+    """The fields of ``ModelFacts`` that any listing of files tells, each text read by ``read``."""
+    refused, was_read = False, False
+
+    def bounded(name: str) -> str:
+        nonlocal was_read
+        if (files[name] or 0) > TEXT_MAX_BYTES:
+            raise UnreadableError(f"{name} has {files[name]} bytes")
+        text = read(name)
+        was_read = was_read or name != CARD
+        return text
+
+    def text_of(name: str) -> str | None:
+        nonlocal refused
+        if name not in files:
+            return None
+        try:
+            return bounded(name)
+        except UnreadableError as error:
+            refused = refused or error.is_refused
+            return None
+
+    index: Mapping[str, Any] | None = None
+    index_fault: str | None = None if index_file in files else f"there is no {index_file}"
+    if index_file in files:
+        try:
+            index = _json_of(bounded(index_file))
+        except UnreadableError as error:
+            refused, index_fault = error.is_refused, None if error.is_refused else f"unknown: {error}"
+        except ValueError as error:
+            index_fault = f"{index_file} cannot be read: {error}"
+
+    def shards_of(name: str) -> Collection[str] | None:
+        return shards_in("" if refused else text_of(name) or "")
+
+    # The card of a gated model may be readable where nothing else is.
+    card = text_of(CARD) if CARD in files else ""
+    return {
+        "files": files,
+        "weights": weight_files_of(
+            _of_its_parts(files, index, index_file),
+            index_file=index_file,
+            named=named if isinstance(named := (index or {}).get("transformers_weights"), str) else None,
+            shards_of=shards_of,
+        ),
+        "index": index,
+        "index_fault": index_fault,
+        "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
+        "adapter_base": _base_of(_tolerant_json_of(None if refused else text_of(ADAPTER))),
+        "card": card,
+        # The listing and the card are given of gated models too.
+        "has_access": False if refused else True if was_read else None,
+    }
+
+
+def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index_file: str) -> Collection[str]:
+    """The files of a pipeline without those in folders that its index does not name; any other model's all.
+
+    Each part is a pair of library and class, as in ``"unet": ["diffusers", "UNet2DConditionModel"]``.
+    """
+    if index is None or index_file == "config.json":
+        return files
+    parts = {name for name, value in index.items() if isinstance(value, list) and any(value)}
+    return [name for name in files if "/" not in name or name.partition("/")[0] in parts]
+
+
+def _json_of(text: str) -> Mapping[str, Any]:
+    content = parsed(text)
+    if not isinstance(content, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - a fault of the file, not of a call
+    return content
+
+
+def _tolerant_json_of(text: str | None) -> Mapping[str, Any] | None:
+    """The object in ``text``; None for what is none: loading the tokenizer will say so."""
+    if text is None:
+        return None
+    try:
+        return _json_of(text)
+    except ValueError:
+        return None
+
+
+def _base_of(adapter: Mapping[str, Any] | None) -> str | None:
+    base = (adapter or {}).get("base_model_name_or_path")
+    return base if isinstance(base, str) else None

@@ -1,0 +1,168 @@
+"""What the Hub is asked, through huggingface_hub, which reads HF_ENDPOINT and HF_TOKEN; and what it says instead."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from energy_score.contract.foreign_json import parsed
+from energy_score.host.model_files.safetensors_header import Tensor, tensors_of
+from energy_score.host.preflight.models.facts import TEXT_MAX_BYTES, Absence
+from energy_score.host.preflight.models.side_by_side import started
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelInfo
+
+_TIMEOUT_S = 5.0
+_HEADERS_AT_A_TIME = 4
+# What making something of an answer raises where it is not what the Hub writes.
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
+# What most heads are shorter than, and the most that is read of one. Source: huggingface_hub, its own reading of heads.
+_FIRST_BYTES = 100_001
+_HEAD_MAX_BYTES = 25_000_000
+
+_UNAUTHORISED = 401
+_LOG_IN = "log in anew (hf auth login, or HF_TOKEN)"
+
+Answer = TypeVar("Answer")
+
+
+class AbsentError(Exception):
+    """There is no answer; ``absence`` is what that means of the model."""
+
+    def __init__(self, absence: Absence, said: str, *, is_gated: bool = False) -> None:
+        super().__init__(said)
+        self.absence = absence
+        self.is_gated = is_gated
+
+
+class HubRequests:
+    """Asks the Hub; once that has not answered in time (``silence``), it is not asked again."""
+
+    def __init__(self, *, heads_limit_s: float) -> None:
+        from huggingface_hub import HfApi  # noqa: PLC0415 - only models of the Hub need it
+
+        # Not the library's own constant: that was read when it was imported.
+        self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), library_name="ai-energy-score-batch-runner")
+        # The Hub libraries' own setting of how long an answer may take.
+        self._timeout_s = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _TIMEOUT_S)
+        self._heads_limit_s = heads_limit_s
+        self.silence: str | None = None
+
+    def info(self, model_id: str, revision: str | None) -> "ModelInfo":
+        """The repository's own entry, with its files; AbsentError where there is none."""
+        info = self._asked(lambda: self._api.model_info(
+            model_id, revision=revision, files_metadata=True, timeout=self._timeout_s
+        ))  # fmt: skip
+        if info.disabled is True:  # its entry is still given, but no file any more
+            raise AbsentError("disabled", "the Hub says so")
+        return info
+
+    def text(self, model_id: str, name: str, commit: str) -> str:
+        """The text of a small file; AbsentError where it is not given."""
+        return self._asked(lambda: self._text(model_id, name, commit))
+
+    def tensors(self, model_id: str, names: tuple[str, ...], commit: str) -> tuple[tuple[Tensor, ...] | None, str]:
+        """The tensors of all the weights, or why they are not known, read from the files' headers by byte ranges.
+
+        They may be hundreds, so they have a limit of their own: what else is known of the model must not wait for them.
+        """
+        faults: list[AbsentError] = []
+
+        def read(name: str) -> tuple[Tensor, ...]:
+            if faults:
+                return ()
+            try:
+                return self._asked(lambda: self._tensors(model_id, name, commit))
+            except AbsentError as error:
+                faults.append(error)
+                return ()
+
+        answers = started(names, read, at_a_time=_HEADERS_AT_A_TIME)
+        end_s = time.monotonic() + self._heads_limit_s
+        try:
+            found = [answer.result(timeout=max(0.0, end_s - time.monotonic())) for answer in answers.values()]
+        except TimeoutError:
+            faults.append(AbsentError("unknown", f"no answer within {self._heads_limit_s:g} s about all its weights"))
+        return (None, str(faults[0])) if faults else (tuple(tensor for part in found for tensor in part), "")
+
+    def _text(self, model_id: str, name: str, commit: str) -> str:
+        content = self._beginning(model_id, name, commit, TEXT_MAX_BYTES + 1, headers={})
+        if len(content) > TEXT_MAX_BYTES:
+            raise ValueError(f"{name} has more than {TEXT_MAX_BYTES} bytes")
+        return content.decode("utf-8", errors="replace")
+
+    def _tensors(self, model_id: str, name: str, commit: str) -> tuple[Tensor, ...]:
+        def head_of(count: int) -> bytes:
+            return self._beginning(model_id, name, commit, count, headers={"Range": f"bytes=0-{count - 1}"})
+
+        beginning = head_of(_FIRST_BYTES)
+        end = 8 + int.from_bytes(beginning[:8], "little")
+        if end > _HEAD_MAX_BYTES:
+            raise ValueError(f"{name}: no safetensors header")
+        if end > len(beginning):
+            beginning = head_of(end)
+        return tensors_of(parsed(beginning[8:end]))
+
+    def _beginning(self, model_id: str, name: str, commit: str, count: int, *, headers: Mapping[str, str]) -> bytes:
+        """The first ``count`` bytes of a file, or all; no more is read, though a server may know no ranges."""
+        from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status  # noqa: PLC0415 - as above
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
+
+        url = hf_hub_url(model_id, name, revision=commit, endpoint=self._api.endpoint)
+        content = bytearray()
+        sent = {**build_hf_headers(), **headers}
+        with get_session().stream("GET", url, headers=sent, timeout=self._timeout_s) as response:
+            hf_raise_for_status(response)
+            for part in response.iter_bytes():
+                content += part
+                if len(content) >= count:
+                    break
+        return bytes(content[:count])
+
+    def _asked(self, question: Callable[[], Answer]) -> Answer:
+        """The answer to ``question``; AbsentError where there is none, with what the Hub said."""
+        if self.silence is not None:
+            raise AbsentError("unknown", self.silence)
+        import httpx2  # noqa: PLC0415 - as above
+
+        try:
+            return _told(question)
+        except (httpx2.TransportError, OSError) as error:
+            self.silence = f"the Hub gives no answer ({said(error)})"
+            raise AbsentError("unknown", self.silence) from error
+
+
+def _told(question: Callable[[], Answer]) -> Answer:
+    """The answer to ``question``; AbsentError for what the Hub says instead of one."""
+    import httpx2  # noqa: PLC0415 - as above
+    from huggingface_hub import errors  # noqa: PLC0415
+
+    try:
+        return question()
+    except errors.GatedRepoError as error:  # before the error that it is a kind of
+        raise AbsentError("missing", said(error), is_gated=True) from error
+    except errors.RevisionNotFoundError as error:
+        raise AbsentError("revision", said(error)) from error
+    except errors.DisabledRepoError as error:
+        raise AbsentError("disabled", said(error)) from error
+    except errors.HFValidationError as error:
+        raise AbsentError("missing", f"it is no id of the Hub: {said(error)}") from error
+    except errors.RepositoryNotFoundError as error:
+        raise AbsentError("missing", f"the Hub answered {error.response.status_code}") from error
+    except errors.HfHubHTTPError as error:
+        # 401 is left to this branch where the credentials themselves are wrong: the Hub then refuses public models too.
+        why = f": it does not take this login's token; {_LOG_IN}" if error.response.status_code == _UNAUTHORISED else ""
+        raise AbsentError("unknown", f"the Hub answered {error.response.status_code}{why}") from error
+    except errors.OfflineModeIsEnabled as error:
+        raise AbsentError("unknown", "offline, as HF_HUB_OFFLINE asks") from error
+    except httpx2.TransportError:
+        raise
+    except (httpx2.HTTPError, *UNREADABLE) as error:
+        raise AbsentError("unknown", f"the Hub's answer cannot be read ({said(error)})") from error
+
+
+def said(error: BaseException) -> str:
+    """The first line of what ``error`` says."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

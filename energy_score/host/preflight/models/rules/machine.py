@@ -1,0 +1,79 @@
+"""Rules about the machine: its GPUs hold the model, and its disk the download."""
+
+import math
+
+from energy_score.contract.model_config import ModelClass
+from energy_score.host.model_files.answer_cache import cache_bytes_of
+from energy_score.host.model_files.loaded_size import BYTES_OF_DTYPE, OVERHEAD, loaded_bytes_of
+from energy_score.host.preflight.models.finding import Finding, Status
+from energy_score.host.preflight.models.rules.rule import Question, gigabytes
+from energy_score.host.preflight.models.rules.weights import CLASS_GPU_BYTES
+
+_BYTES_PER_MIB = 2**20
+
+
+def memory(question: Question) -> Finding:
+    """The GPUs that a run gets hold its weights, its cache of keys and values, and 20 % for the rest."""
+    tensors, spec, gpus = question.facts.tensors, question.spec, question.here.gpus
+    if tensors is None:
+        return Finding("memory", "warn", "unknown: so is the size of the weights")
+    weights_bytes = loaded_bytes_of(tensors, spec.generation.dtype)
+    cache_bytes = _cache_bytes(question)
+    need = OVERHEAD * weights_bytes + (cache_bytes or 0)
+    cache = "a cache of unknown size" if cache_bytes is None else f"{gigabytes(cache_bytes)} of cache"
+    text = f"{gigabytes(weights_bytes)} of weights and {cache}, with 20 % more {gigabytes(need)}"
+    fits: Status = "pass" if cache_bytes is not None else "warn"
+    if spec.gpu_requirement.count == 0:
+        return Finding("memory", "pass", f"{text}; the run uses no GPU")
+    if not gpus:
+        return _against_the_class(question, need, text, fits)
+    count = spec.gpu_requirement.count or len(gpus)
+    sizes = sorted(gpu.memory_mib * _BYTES_PER_MIB for gpu in gpus)
+    # Which ones it gets is not settled: the least that it may get, and the most.
+    least, most = sum(sizes[:count]), sum(sizes[-count:])
+    text += f"; {count} GPU{'s' if count > 1 else ''} here hold{'s' if count == 1 else ''} {gigabytes(most)}"
+    if weights_bytes > most:
+        remedy = "give the run larger GPUs; class C may use several"
+        return Finding("memory", "fail", text, remedy, bars_run=True)
+    if need > least:
+        return Finding("memory", "warn", text, "it may run out of memory")
+    return Finding("memory", fits, text)
+
+
+def disk(question: Question) -> Finding | None:
+    """There is room for what will be downloaded."""
+    facts, free = question.facts, question.here.free_bytes
+    if facts.where == "folder" or question.here.elsewhere:
+        return None
+    if facts.cached:
+        return Finding("disk", "pass", "all of it is in the cache")
+    if facts.download_bytes is None or free is None:
+        return Finding("disk", "warn", "unknown: the Hub does not say how large its files are")
+    text = f"{gigabytes(facts.download_bytes)} to download, {gigabytes(free)} free"
+    if facts.download_bytes > free:
+        remedy = "make room, or set HF_HOME to a larger disk"
+        return Finding("disk", "fail", text, remedy, bars_run=not question.spec.no_weights)
+    return Finding("disk", "pass", text)
+
+
+def _against_the_class(question: Question, need: float, text: str, fits: Status) -> Finding:
+    """Without a GPU to look at: the one of the row's class, which may be another than the run will get."""
+    name: ModelClass | None = question.spec.model_class
+    holds = CLASS_GPU_BYTES[name or "B"]  # without a class the official one
+    of_class = f"one of class {name}" if name else "an official one"
+    text += f"; no GPU is seen here, {of_class} holds {gigabytes(holds)}"
+    if name == "C":
+        return Finding("memory", fits, f"{text}: {math.ceil(need / holds)} of them")
+    if need > holds:
+        return Finding("memory", "warn", text, "it may run out of memory on such a GPU")
+    return Finding("memory", fits, text)
+
+
+def _cache_bytes(question: Question) -> int | None:
+    """Keys and values of the longest answer: the prompt's length only the data tell. None where the config does not."""
+    generation = question.spec.generation
+    if generation.max_new_tokens is None:
+        return 0
+    return cache_bytes_of(
+        question.facts.text_config, tokens=generation.max_new_tokens, bytes_each=BYTES_OF_DTYPE[generation.dtype]
+    )

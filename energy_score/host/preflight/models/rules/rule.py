@@ -1,0 +1,61 @@
+"""What every rule is: a function of facts, order and surroundings."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from energy_score.contract.model_config import ModelConfig
+from energy_score.contract.run_spec import RunSpec
+from energy_score.host.preflight.models.facts import Model, ModelFacts
+from energy_score.host.preflight.models.finding import Finding
+from energy_score.host.preflight.models.surroundings import Surroundings
+from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Question:
+    """One row, what is known of its model, and where it would run."""
+
+    facts: ModelFacts
+    config: ModelConfig
+    spec: RunSpec
+    here: Surroundings
+
+    @property
+    def task(self) -> Task:
+        """The task of the method that the row's is run like."""
+        return task_run_like(self.spec)
+
+
+class Rule(Protocol):
+    """One rule of the list."""
+
+    def __call__(self, question: Question, /) -> Finding | None:
+        """What it finds; None where it has nothing to say of such a row."""
+
+
+def model_asked(spec: RunSpec) -> Model:
+    """The model that ``spec`` runs."""
+    return Model(spec.model_id, spec.model_path, spec.revision, task_run_like(spec).index_file)
+
+
+def parameters_text(count: float) -> str:
+    """``count`` parameters as a reader knows them: ``7 B``, ``82.1 M``."""
+    for unit, size in (("B", 1e9), ("M", 1e6)):
+        if count >= size:
+            return f"{count / size:.4g} {unit}"
+    return f"{count:,.0f}"
+
+
+def gigabytes(count: float) -> str:
+    """``count`` bytes as a reader knows them."""
+    for unit, size in (("MB", 1e6), ("GB", 1e9)):
+        if count < 999.5 * size:  # three digits, rounded
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e12:,.4g} TB"
+
+
+def task_run_like(spec: RunSpec) -> Task:
+    """The task of the method that the task of ``spec`` is run like: another package's says which."""
+    task = task_of(spec.task)
+    return task if task.runs_as is None else task_of(task.runs_as)

@@ -1,0 +1,129 @@
+"""The Python packages a run needs, told from what is installed without importing any of it."""
+
+import os
+import platform
+import re
+import sys
+import tomllib
+from ast import literal_eval
+from collections.abc import Iterator
+from importlib import metadata
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import energy_score
+from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
+from energy_score.host.preflight.check import Check
+
+_DISTRIBUTION = "ai-energy-score-batch-runner"
+_PYTHON_MIN = (3, 11)
+# The extra that the local executor runs with; packages of the others are only needed for what they are named after.
+_RUN_EXTRA = "pytorch"
+_OPTIONAL_EXTRAS = ("endpoint", "docker", "reports", "signing")
+
+
+class _Requirement(NamedTuple):
+    package: str
+    version_min: str
+    extra: str | None
+
+
+def python_checks() -> list[Check]:
+    """Whether this Python is new enough."""
+    asked = ".".join(map(str, _PYTHON_MIN))
+    found = f"{platform.python_version()} in {sys.prefix}"
+    if sys.version_info >= _PYTHON_MIN:
+        return [Check("python", "ok", found, "")]
+    return [Check("python", "missing", found, f"make the virtual environment with Python {asked} or later")]
+
+
+def optimum_checks() -> list[Check]:
+    """Whether the environment of --backend optimum is there; no other backend needs it."""
+    python = optimum_python(os.environ)
+    remedy = f"{how_to_have_it(os.environ)} (only --backend optimum needs it)"
+    if not python.exists():
+        return [Check("optimum environment", "warning", f"{python} is not there", remedy)]
+    folders = [str(folder) for folder in python.parent.parent.glob("lib/python*/site-packages")]
+    found = next(iter(metadata.distributions(name="optimum-benchmark", path=folders)), None)
+    if found is None:
+        return [Check("optimum environment", "warning", f"{python} has no optimum-benchmark", remedy)]
+    return [Check("optimum environment", "ok", f"optimum-benchmark {found.version} in {python}", "")]
+
+
+def package_checks() -> list[Check]:
+    """One finding per package; one that a local run cannot do without is ``missing``, any other a warning."""
+    # A package of several extras is named once, with the first of them: those that a run needs come first.
+    requirements = {one.package: one for one in reversed(list(_requirements()))}
+    if not requirements:
+        return [Check("packages", "warning", "this program is not installed", "pip install -c constraints.txt -e .")]
+    return [_package_check(requirement) for requirement in reversed(requirements.values())]
+
+
+def torch_build_checks() -> list[Check]:
+    """Whether the installed torch can use an NVIDIA GPU, as its own version file says."""
+    try:
+        text = Path(str(metadata.distribution("torch").locate_file("torch/version.py"))).read_text(encoding="utf-8")
+    except (metadata.PackageNotFoundError, OSError):
+        return []
+    builds = dict(re.findall(r"^(\w+)(?:: [^=]+)? = (.+)$", text, flags=re.MULTILINE))
+    cuda, hip = (literal_eval(builds.get(name, "None")) for name in ("cuda", "hip"))
+    if cuda:
+        return [Check("torch build", "ok", f"for CUDA {cuda}", "")]
+    found = f"for ROCm {hip}" if hip else "for the CPU alone"
+    remedy = "enough to try things out; to measure an NVIDIA GPU install a CUDA build of torch (pytorch.org)"
+    return [Check("torch build", "warning", found, remedy)]
+
+
+def is_at_least(version: str, version_min: str) -> bool:
+    """Whether ``version`` is ``version_min`` or later, by the numbers before any suffix (2.13.0+cpu, 5.0rc1)."""
+    pairs = zip_longest(_numbers(version), _numbers(version_min), fillvalue=0)
+    return next((have > asked for have, asked in pairs if have != asked), True)
+
+
+def _package_check(requirement: _Requirement) -> Check:
+    name, asked = f"package {requirement.package}", f"asked for: {requirement.version_min} or later"
+    is_optional = requirement.extra in _OPTIONAL_EXTRAS
+    extra = f"[{requirement.extra}]" if requirement.extra else ""
+    use = f" (only {requirement.extra} needs it)" if is_optional else ""
+    remedy = f"pip install -c constraints.txt -e '.{extra}'{use}"
+    try:
+        version = metadata.version(requirement.package)
+    except metadata.PackageNotFoundError:
+        return Check(name, "warning" if is_optional else "missing", f"not installed; {asked}", remedy)
+    if is_at_least(version, requirement.version_min):
+        return Check(name, "ok", version, "")
+    return Check(name, "warning" if is_optional else "missing", f"{version}; {asked}", remedy)
+
+
+def _requirements() -> Iterator[_Requirement]:
+    """The packages asked for, from the project file beside the code, or from what the installation says."""
+    project_file = Path(energy_score.__file__).resolve().parent.parent / "pyproject.toml"
+    if project_file.exists():
+        project = tomllib.loads(project_file.read_text(encoding="utf-8"))["project"]
+        extras = project["optional-dependencies"]
+        asked: list[tuple[str, str | None]] = [(text, None) for text in project["dependencies"]]
+        asked += [(text, extra) for extra in (_RUN_EXTRA, *_OPTIONAL_EXTRAS) for text in extras.get(extra, ())]
+    else:
+        asked = list(_installed_requirements())
+    for text, extra in asked:
+        match = re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?\s*\(?>=\s*([0-9][0-9.]*)", text)
+        if match:
+            yield _Requirement(match[1], match[2], extra)
+
+
+def _installed_requirements() -> Iterator[tuple[str, str | None]]:
+    try:
+        texts = metadata.requires(_DISTRIBUTION) or []
+    except metadata.PackageNotFoundError:
+        return
+    for text in texts:
+        match = re.search(r"extra == [\"'](\w+)[\"']", text)
+        extra = match[1] if match else None
+        if extra in (None, _RUN_EXTRA, *_OPTIONAL_EXTRAS):
+            yield text, extra
+
+
+def _numbers(version: str) -> list[int]:
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return [int(part) for part in match[0].split(".")] if match else []

@@ -1,0 +1,1 @@
+"""A row and the options of the command line become one run spec."""

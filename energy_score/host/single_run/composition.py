@@ -1,0 +1,104 @@
+"""``--config-name`` and ``key=value`` arguments, composed by Hydra into the value of every documented key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, cast
+
+from energy_score.contract.errors import UsageError
+from energy_score.contract.plain_text import shortened
+from energy_score.host.single_run.keys import KEYS, PARAMETERS, overrides_of
+
+DEFAULT_CONFIG = "text_generation"
+
+_CONFIGS = "energy_score.host.single_run.configs"
+_BASE = "base"
+_QUOTE_MAX = 1000
+_HYDRA = "1.3"  # whose defaults of the compose API are meant
+
+
+@dataclass(frozen=True)
+class Composition:
+    """What a configuration and the arguments say; ``values`` by documented key, ``given`` the keys named by hand.
+
+    ``task`` is the configuration's own, ``deprecated`` what a user of its old name should do.
+    """
+
+    config_name: str
+    task: str
+    values: dict[str, Any]
+    given: frozenset[str]
+    deprecated: str | None
+
+
+def config_names() -> tuple[str, ...]:
+    """The configurations that ``--config-name`` may name."""
+    files = (entry.name for entry in resources.files(_CONFIGS).iterdir())
+    names = (name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
+    return tuple(sorted(name for name in names if name != _BASE))
+
+
+def compose(config_name: str, arguments: Sequence[str]) -> Composition:
+    """The composition of the configuration called ``config_name`` with ``arguments``.
+
+    Raises:
+        UsageError: no such configuration, an unknown key, or a value that Hydra's grammar cannot read.
+    """
+    name = config_name.removesuffix(".yaml")
+    if name not in config_names():
+        raise UsageError(f"--config-name {config_name!r} is not one of {', '.join(config_names())}")
+    overrides = overrides_of(arguments)
+    for key, override in overrides.items():
+        _require_one_value(key, override)
+    plain, composed = _composed(name, []), _composed(name, list(overrides.values()))
+    return Composition(
+        config_name=name,
+        task=plain["backend"]["task"],
+        values={key: _value_at(composed, key) for key in KEYS},
+        given=frozenset(overrides),
+        deprecated=composed["deprecated"],
+    )
+
+
+def _require_one_value(key: str, override: str) -> None:
+    """Return if Hydra's grammar reads one value; a list to sweep over would be several runs."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: PLC0415 - not on the way to --help
+    from hydra.errors import HydraException  # noqa: PLC0415
+
+    try:
+        is_sweep = OverridesParser.create().parse_override(override).is_sweep_override()
+    except (HydraException, ValueError, RecursionError) as error:  # also numbers and brackets without end
+        raise _fault(key, override, "cannot be read") from error
+    if is_sweep:
+        raise _fault(key, override, "names several values")
+
+
+def _composed(name: str, overrides: list[str]) -> dict[str, Any]:
+    from hydra import compose as hydra_compose  # noqa: PLC0415 - not on the way to --help
+    from hydra import initialize_config_module  # noqa: PLC0415
+    from hydra.errors import HydraException  # noqa: PLC0415
+    from omegaconf import OmegaConf  # noqa: PLC0415
+    from omegaconf.errors import OmegaConfBaseException  # noqa: PLC0415
+
+    try:
+        with initialize_config_module(_CONFIGS, version_base=_HYDRA):
+            config = hydra_compose(name, overrides=overrides)
+        return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
+    except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
+        first_line = str(error).partition("\n")[0]
+        told = shortened(f"{' '.join(overrides)}: {first_line}", _QUOTE_MAX)
+        raise UsageError(f"{told}; valid is KEY=VALUE with a plain value") from error
+
+
+def _value_at(config: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever YAML can hold
+    value: Any = config
+    for part in key.split("."):
+        value = value[part]
+    return value
+
+
+def _fault(key: str, override: str, what: str) -> UsageError:
+    is_text = key.startswith(PARAMETERS)
+    quotes = f"; a text with Hydra's own signs in quotes: {key}='\"a, b\"'" if is_text else ""
+    value = shortened(override.partition("=")[2], _QUOTE_MAX)
+    return UsageError(f"{key}={value}: {what}; valid is one value{quotes}")

@@ -1,0 +1,144 @@
+"""One planned run, its files directly in the results directory: what was there aside, then execute, then show."""
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode
+from energy_score.contract.run_spec import RunSpec
+from energy_score.host.batch.attempt import Attempt
+from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.preflight import preflighted
+from energy_score.host.batch.progress import Progress
+from energy_score.host.batch.summary import how_measured
+from energy_score.host.executors.executor import Executor
+from energy_score.host.locks.gpu_leases import awaited_lease, open_gpu_leases
+from energy_score.host.locks.gpu_need import gpus_needed
+from energy_score.host.locks.output_lock import locked_output
+from energy_score.host.preflight.files import token_checks
+from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus
+from energy_score.host.single_run.gpus import show_gpus
+from energy_score.host.single_run.ledger import SingleRunLedger
+from energy_score.host.single_run.order import SingleOrder
+from energy_score.reports.results_table.result_row import ResultRow
+from results_aggregator import ResultsAggregator
+
+
+def run(
+    order: SingleOrder,
+    planned: PlannedRun,
+    spec: RunSpec,
+    *,
+    results: Path,
+    open_executor: Callable[[], Executor],
+    timeout_s: float,
+    gpu_wait_s: float,
+    preflight: bool,
+    progress: Progress,
+    show_row: Callable[[ResultRow], None],
+) -> ExitCode:
+    """Carry out one run and return its exit code; its files, or the record of its failure, are in ``results``.
+
+    ``show_row`` is handed the row of the results table that the run became.
+
+    Raises:
+        EnvironmentNotReadyError: it could not be started; no earlier run's file is left in the way of that finding.
+    """
+    ledger = SingleRunLedger(results)
+    ledger.open()
+    with locked_output(results, option=ledger.option), closing(ledger):
+        _set_aside(ledger, planned.name)
+        _warn_of_no_token(order)
+        show_gpus(order)
+        executor = open_executor()
+        spec = spec.model_copy(update={"image": executor.image})
+        attempt = Attempt(ledger=ledger, executor=executor, progress=progress, timeout_s=timeout_s)
+        if preflight:
+            found = preflighted(
+                [planned], is_to_do=lambda _: True, sheet_name="",
+                here=surroundings_here(executor=executor.name, gpus=visible_gpus()),
+            )  # fmt: skip
+            for note in found.notes:
+                attempt.progress.note(note)
+            if found.plan[0].refusal is not None:
+                return _refused(attempt, found.plan[0], show_row)
+        with _leased(spec, gpu_wait_s) as gpu_uuids:
+            return _attempted(attempt, replace(planned, spec=spec), spec, gpu_uuids, show_row)
+
+
+@contextmanager
+def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None]:
+    """The GPUs that the run has to itself while the context is open; None where it needs none, or there are none."""
+    with open_gpu_leases(None) or nullcontext() as leases:
+        count = 0 if leases is None else gpus_needed(spec, leases.gpus)
+        if leases is None or count == 0:
+            yield () if spec.gpu_requirement.count == 0 else None
+            return
+        lease = awaited_lease(
+            leases, count, among=spec.meter_gpus, foreign_wait_s=gpu_wait_s, note=partial(click.echo, err=True)
+        )
+        try:
+            yield lease.uuids
+        finally:
+            lease.release()
+
+
+def _refused(attempt: Attempt, planned: PlannedRun, show_row: Callable[[ResultRow], None]) -> ExitCode:
+    """Keep the refusal as the run's result, and show it."""
+    attempt.keep(planned, partial(attempt.ledger.record_refusal, planned))
+    attempt.progress.batch_started(run_count=1, headline=planned.label)
+    return _shown(attempt, planned, outcome="refused", code=ExitCode.SOME_RUNS_FAILED, show_row=show_row)
+
+
+def _attempted(
+    attempt: Attempt,
+    planned: PlannedRun,
+    spec: RunSpec,
+    gpu_uuids: tuple[str, ...] | None,
+    show_row: Callable[[ResultRow], None],
+) -> ExitCode:
+    progress = attempt.progress
+    progress.batch_started(run_count=1, headline=f"{planned.label}: {how_measured(spec)}")
+    for note in spec.notes:
+        progress.note(note)
+    progress.run_started(planned, gpu_uuids=gpu_uuids)
+    try:
+        code = attempt.run(planned, spec, gpu_uuids=gpu_uuids)
+    except KeyboardInterrupt:
+        code = ExitCode.INTERRUPTED
+    outcome = "done" if code is ExitCode.OK else "failed"
+    return _shown(attempt, planned, outcome=outcome, code=code, show_row=show_row)
+
+
+def _shown(
+    attempt: Attempt, planned: PlannedRun, *, outcome: str, code: ExitCode, show_row: Callable[[ResultRow], None]
+) -> ExitCode:
+    ledger, progress = attempt.ledger, attempt.progress
+    row = ResultsAggregator(ledger.output_directory).row_of(ledger.directory(planned.name).path)
+    progress.run_finished(planned, outcome=outcome, row=row, detail=row.error_message or "")
+    progress.batch_finished(f"results: {ledger.output_directory}")
+    show_row(row)
+    return code
+
+
+def _set_aside(ledger: SingleRunLedger, name: str) -> None:
+    try:
+        ledger.set_aside(name)
+    except OSError as error:
+        raise EnvironmentNotReadyError(
+            f"{ledger.output_directory}: the files of an earlier run cannot be moved to aside/: {error}; choose "
+            f"another {ledger.option}"
+        ) from error
+
+
+def _warn_of_no_token(order: SingleOrder) -> None:
+    """Say so where a model comes from the Hub and nobody is logged in: gated ones are refused there."""
+    if order.config.is_local:
+        return
+    for check in token_checks():
+        if check.status != "ok":
+            click.echo(f"warning: no Hub login found: {check.remedy}", err=True)

@@ -1,0 +1,197 @@
+"""The row of one finished run: every column of the table derived from its report."""
+
+from collections import Counter
+
+from energy_score.contract.errors import UsageError
+from energy_score.contract.grid import GridFactor, grid_factor
+from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.run_owner import RunOwner
+from energy_score.contract.run_report import (
+    Domain,
+    EnergySource,
+    Hardware,
+    PhaseStatistics,
+    QueryStatistics,
+    RunReport,
+    Verdict,
+)
+from energy_score.contract.server_use import ServerUse
+from energy_score.contract.units import JOULES_PER_WH, watt_hours
+from energy_score.reports.results_table.gpu_figures import gpu_figures, quotient
+from energy_score.reports.results_table.result_row import ResultRow
+from energy_score.reports.results_table.witness_rules import reconcile, with_concurrency
+
+
+def row_of_report(
+    report: RunReport,
+    region: str | None = None,
+    *,
+    witness: HostWitness | None = None,
+    owner: RunOwner | None = None,
+) -> ResultRow:
+    """The row of ``report``; CO2 is that of ``region``, or of the region that the run was ordered with.
+
+    The verdict is the report's with the host heard: its ``witness``, and what the run's ``owner`` knows of other runs.
+    ``throughput_tokens_per_second`` counts completion tokens, over the duration of one pass. ``timestamp`` is the
+    run's end.
+
+    Raises:
+        UsageError: ``region`` is not known.
+    """
+    spec, queries, tokens = report.spec, report.queries, report.tokens
+    total = _duration_statistics(report.statistics)
+    gpu = _energy_by_phase(report.statistics, "gpu")
+    cpu = _energy_by_phase(report.statistics, "cpu")
+    gpu_total, cpu_total = gpu.get("total"), cpu.get("total")
+    gpu_energy_wh = _mean_wh(gpu_total)
+    figures = gpu_figures(report, gpu)
+    concurrent_runs = _concurrent_runs(report, owner)
+    verdict = heard_verdict(report, witness=witness, owner=owner)
+    per_query_wh = quotient(gpu_energy_wh, queries.succeeded)
+    factor = _factor(region, spec.region) if gpu_energy_wh is not None else None
+    return ResultRow(
+        model_name=spec.model_id,
+        model_class=spec.model_class,
+        task=spec.task,
+        reasoning_state=spec.reasoning_state,
+        total_prompts=queries.asked,
+        successful_prompts=queries.succeeded,
+        failed_prompts=queries.failed,
+        total_duration_seconds=total.mean_duration_s if total else None,
+        avg_latency_seconds=queries.mean_latency_s,
+        total_tokens=tokens.total,
+        total_prompt_tokens=tokens.prompt,
+        total_completion_tokens=tokens.completion,
+        throughput_tokens_per_second=quotient(tokens.completion, total.mean_duration_s if total else None),
+        gpu_energy_wh=gpu_energy_wh,
+        co2_emissions_g=gpu_energy_wh / 1000 * factor.g_per_kwh if factor and gpu_energy_wh is not None else None,
+        tokens_per_joule=quotient(tokens.total, gpu_energy_wh * JOULES_PER_WH if gpu_energy_wh else None),
+        avg_energy_per_prompt_wh=per_query_wh,
+        timestamp=report.finished_at,
+        error_message=_partial_failure(queries),
+        wh_per_1000_queries=None if per_query_wh is None else 1000 * per_query_wh,
+        preprocess_wh=_mean_wh(gpu.get("preprocess")),
+        prefill_wh=_mean_wh(gpu.get("prefill")),
+        decode_wh=_mean_wh(gpu.get("decode")),
+        gpu_energy_stdev_wh=watt_hours(gpu_total.stdev_energy_j) if gpu_total else None,
+        gpu_energy_ci95_half_width_wh=watt_hours(gpu_total.ci95_half_width_j) if gpu_total else None,
+        repeats=total.repeats if total else None,
+        energy_source=gpu_total.source if gpu_total else None,
+        energy_status=verdict.status,
+        rateable=verdict.rateable,
+        comparable=verdict.comparable,
+        verdict_reasons="; ".join(reason.code for reason in verdict.reasons),
+        cpu_energy_wh=_mean_wh(cpu_total),
+        cpu_energy_source=cpu_total.source if cpu_total else None,
+        time_to_first_token_seconds=queries.mean_time_to_first_token_s,
+        inter_token_latency_p50_seconds=queries.inter_token_latency_p50_s,
+        inter_token_latency_p95_seconds=queries.inter_token_latency_p95_s,
+        inter_token_latency_p99_seconds=queries.inter_token_latency_p99_s,
+        co2_factor_g_per_kwh=factor.g_per_kwh if factor else None,
+        co2_region=factor.region if factor else None,
+        hardware=_hardware_name(report.hardware),
+        gpu_count=len(report.hardware.gpus),
+        backend=spec.backend,
+        dtype=report.model.dtype,
+        model_commit=report.model.commit,
+        random_weights=report.model.random_weights,
+        dataset=spec.dataset.name or spec.dataset.path,
+        protocol=spec.repeat_policy.protocol,
+        max_new_tokens=None if tokens.completion is None else spec.generation.max_new_tokens,
+        notes="; ".join((*spec.notes, *report.model.notes)),
+        run_id=report.run_id,
+        idle_subtracted_wh=figures.idle_subtracted_wh,
+        idle_power_w=figures.idle_power_w,
+        mean_power_w=figures.mean_power_w,
+        peak_power_w=figures.peak_power_w,
+        integral_discrepancy_percent=figures.integral_discrepancy_percent,
+        energy_per_output_token_j=figures.energy_per_output_token_j,
+        energy_per_input_token_j=figures.energy_per_input_token_j,
+        load_energy_wh=figures.load_energy_wh,
+        image=spec.image,
+        total_input_images=report.media.input_images,
+        total_input_audio_seconds=report.media.input_audio_s,
+        total_output_images=report.media.output_images,
+        truncated_prompts=queries.truncated,
+        quantization=report.model.quantization,
+        server=_server_name(report.server),
+        concurrency=spec.concurrency,
+        optimum_gpu_energy_wh=watt_hours(report.optimum.mean_j("gpu")) if report.optimum else None,
+        optimum_difference_percent=_optimum_difference_percent(report.optimum),
+        concurrent_runs=concurrent_runs,
+    )
+
+
+def heard_verdict(report: RunReport, *, witness: HostWitness | None, owner: RunOwner | None) -> Verdict:
+    """The report's verdict with the host heard: its ``witness``, and what the ``owner`` knows of other runs."""
+    return with_concurrency(reconcile(report, witness), _concurrent_runs(report, owner))
+
+
+def _concurrent_runs(report: RunReport, owner: RunOwner | None) -> int | None:
+    return owner.concurrent_runs if owner is not None and owner.run_id == report.run_id else None
+
+
+def _duration_statistics(statistics: tuple[PhaseStatistics, ...]) -> PhaseStatistics | None:
+    """The statistics that tell how long one pass took: those of the GPU where there are some, else any."""
+    totals = [entry for entry in statistics if entry.phase == "total"]
+    return next((entry for entry in totals if entry.domain == "gpu"), totals[0] if totals else None)
+
+
+def _energy_by_phase(statistics: tuple[PhaseStatistics, ...], domain: Domain) -> dict[str, PhaseStatistics]:
+    """The statistics of ``domain`` by phase, all of the one source that the total has.
+
+    An estimate of a GPU's energy is none of its measurements, and stays out of the GPU columns.
+    """
+    measured = [
+        entry
+        for entry in statistics
+        if entry.domain == domain
+        and entry.mean_energy_j is not None
+        and not (domain == "gpu" and entry.source is EnergySource.ESTIMATE)
+    ]
+    source = next((entry.source for entry in measured if entry.phase == "total"), None)
+    return {entry.phase: entry for entry in measured if entry.source is source}
+
+
+def _mean_wh(statistics: PhaseStatistics | None) -> float | None:
+    return watt_hours(statistics.mean_energy_j) if statistics else None
+
+
+def _factor(region: str | None, recorded_region: str) -> GridFactor | None:
+    """The factor asked for; None where a run was recorded with a region that is no longer known."""
+    if region is not None:
+        return grid_factor(region)
+    try:
+        return grid_factor(recorded_region)
+    except UsageError:
+        return None
+
+
+def _partial_failure(queries: QueryStatistics) -> str | None:
+    if not queries.failed or not queries.asked:
+        return None
+    share = f"{queries.failed}/{queries.asked} prompts failed ({queries.failed / queries.asked:.1%})"
+    return f"PARTIAL FAILURE: {share}{': ' + queries.first_error if queries.first_error else ''}"
+
+
+def _server_name(server: ServerUse | None) -> str | None:
+    """The server's name and version, as far as it tells them; None where no server answered."""
+    if server is None:
+        return None
+    return " ".join(part for part in (server.name or "unknown", server.version) if part)
+
+
+def _optimum_difference_percent(optimum: OptimumUse | None) -> float | None:
+    """How far optimum-benchmark's GPU energy of the whole work is from our meter's."""
+    of_total = (
+        [entry for entry in optimum.differences if (entry.phase, entry.domain) == ("total", "gpu")] if optimum else []
+    )
+    return of_total[0].difference_percent if of_total else None
+
+
+def _hardware_name(hardware: Hardware) -> str:
+    """The GPUs' names, each with its number where there are several; the CPU's name where there is none."""
+    counts = Counter(gpu.name for gpu in hardware.gpus)
+    names = [name if count == 1 else f"{count}x {name}" for name, count in counts.items()]
+    return ", ".join(names) or hardware.cpu

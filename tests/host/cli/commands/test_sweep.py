@@ -1,0 +1,39 @@
+from pathlib import Path
+
+import pytest
+
+from energy_score.contract.errors import UsageError
+from energy_score.host.cli.commands.sweep import states_of, write_sheet
+from model_config_parser import ModelConfigParser
+
+
+@pytest.mark.parametrize(
+    ("model", "states"),
+    [
+        ("openai/gpt-oss-20b", ["On (Low)", "On (Medium)", "On (High)"]),
+        ("Qwen/Qwen3-8B", ["Off", "On"]),
+        ("deepseek-ai/DeepSeek-R1", ["On"]),
+    ],
+)
+def test_a_sweep_has_every_mode_that_the_family_can_express(model: str, states: list[str]) -> None:
+    assert states_of(model) == states
+
+
+def test_a_model_of_an_unknown_family_is_refused() -> None:
+    with pytest.raises(UsageError, match="its family is not known"):
+        states_of("someone/something")
+
+
+def test_a_model_that_has_one_mode_alone_is_no_sweep(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="its family has On and nothing beside it"):
+        write_sheet(tmp_path, "deepseek-ai/DeepSeek-R1", "C")
+
+
+def test_the_sheet_of_a_sweep_parses_to_one_row_for_each_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    sheet = write_sheet(tmp_path / "sweep", "./models/Qwen3-tiny", "A")
+    configs = ModelConfigParser(sheet).parse()
+    assert [(config.model_id, config.reasoning_state) for config in configs] == [
+        ("../models/Qwen3-tiny", "Off"),
+        ("../models/Qwen3-tiny", "On"),
+    ]

@@ -1,0 +1,292 @@
+"""The import law of docs/architecture.md, read from each file's path and held against its syntax tree.
+
+A file's room decides what it may import. Rooms stand on floors: a room may import its own floor and the floors below it
+that its line allows, never a floor above. No two modules or packages of one folder import each other in a circle.
+"""
+
+import ast
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGE = "energy_score"
+PROGRAM = "host.batch_runner"
+
+# Rooms from the ground up. Each line: a room, and the rooms below that it may import.
+_GROUND = ("contract", "shared")
+ROOMS: dict[str, tuple[str, ...]] = {
+    "contract": (),
+    "shared": ("contract",),
+    "engine": _GROUND,
+    "reports": _GROUND,
+    "host": (*_GROUND, "reports"),
+}
+# Inside host/, from the ground up: a room may import those of its own floor and of every floor below.
+HOST_FLOORS = (
+    ("families", "sheet", "run_specs", "model_files", "model_config_parser", "parameter_handler"),
+    ("preflight", "locks"),
+    ("executors", "debug_logger"),
+    ("batch",),
+    ("cluster", "single_run"),
+    ("cli",),
+    ("batch_runner",),
+)
+# Where the five modules of the top level stand.
+TOP_MODULES = {
+    "batch_runner": PROGRAM,
+    "debug_logger": "host.debug_logger",
+    "model_config_parser": "host.model_config_parser",
+    "parameter_handler": "host.parameter_handler",
+    "results_aggregator": "reports.results_aggregator",
+}
+# Loose modules of shared/ that are no package.
+SHARED = ("analysis", "gpu", "query_data", "tasks", "file_lock")
+# Packages that a room must do without: anywhere in the file, or (heavy ones) as soon as the file is imported.
+NOT_IN_THE_ENGINE = {"docker", "click", "pandas", "rich"}
+HEAVY = {"torch", "transformers", "pynvml"}
+# Rooms that may use these packages beyond the standard library, and no others.
+PACKAGES = {
+    "contract": {"pydantic"},
+    "shared": {"pydantic", "pyarrow", "pynvml"},  # the last two when they are needed, and said so where they are absent
+    "host.families": {"pydantic"},
+}
+# Modules that import by a name which they read from a registry; each entry of it is an arrow by itself.
+REGISTRIES = (
+    "batch_runner",
+    "energy_score.engine.backends.pytorch.registry",
+    "energy_score.engine.backends.registry",
+    "energy_score.engine.meters.registry",
+    "energy_score.host.executors.registry",
+)
+
+
+class Arrow(NamedTuple):
+    """One import: the module named, and whether only the file's own ``__main__`` block makes it."""
+
+    target: str
+    of_program: bool
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file: its path from the repository's root, and its text."""
+
+    path: str
+    text: str
+
+    @property
+    def module(self) -> str:
+        """The dotted name that the file is imported by."""
+        parts = Path(self.path).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+@cache
+def _tree(text: str) -> ast.Module:
+    return ast.parse(text)
+
+
+def source_files() -> dict[str, str]:
+    """Return the text of every module of the product by its path."""
+    paths = [*REPOSITORY.glob("*.py"), *(REPOSITORY / PACKAGE).rglob("*.py")]
+    return {path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8") for path in sorted(paths)}
+
+
+def place(module: str) -> str | None:
+    """Return where the module stands, without the package's name (``host.batch.plan``); None for foreign ones."""
+    top, _, rest = module.partition(".")
+    if top in TOP_MODULES:
+        return TOP_MODULES[top]
+    return rest if top == PACKAGE else None
+
+
+def room(module: str) -> str | None:
+    """Return the room that the law knows the module by; None where no line of the law covers it."""
+    parts = (place(module) or "").split(".")
+    if parts == [""]:
+        return ""  # the package itself: its version, which every room may read
+    if parts[0] == "host" and len(parts) > 1:
+        return ".".join(parts[:2]) if any(parts[1] in floor for floor in HOST_FLOORS) else None
+    if parts[0] == "shared" and len(parts) > 1 and parts[1] not in SHARED:
+        return None
+    return parts[0] if parts[0] in ROOMS else None
+
+
+def is_allowed(importer: str, imported: str) -> bool:
+    """Whether a module of the room ``importer`` may import one of the room ``imported``."""
+    if imported in ("", importer):
+        return True
+    (side, _, inner), (other_side, _, other_inner) = importer.partition("."), imported.partition(".")
+    if side != other_side:
+        return other_side in ROOMS.get(side, ())
+    if not inner or not other_inner:  # host/__init__.py imports nothing, and is imported with its rooms
+        return not other_inner
+    floors = {name: height for height, floor in enumerate(HOST_FLOORS) for name in floor}
+    return floors[other_inner] <= floors[inner]
+
+
+def imports(source: Source, modules: set[str]) -> Iterator[Arrow]:
+    """Yield every import of the file, in functions too, and every module that a registry's entry names.
+
+    Raises:
+        AssertionError: the file hides where an import goes.
+    """
+    tree = _tree(source.text)
+    programs = {inner for node in tree.body if _is_main_block(node) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        for target in _named_by(source, node, modules):
+            yield Arrow(target, of_program=node in programs)
+
+
+def imports_at_load(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield the modules that are imported as soon as the file is: outside functions and type-checking blocks."""
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+        elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            yield from imports_at_load(node.orelse)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for part in ("body", "orelse", "finalbody"):
+                yield from imports_at_load(getattr(node, part, []))
+            for handler in getattr(node, "handlers", []):
+                yield from imports_at_load(handler.body)
+
+
+def faults(files: Mapping[str, str]) -> list[str]:
+    """Return every breach of the law in ``files`` (text by path): the file, what it imports, and the rule."""
+    sources = [Source(path, text) for path, text in files.items()]
+    modules = {source.module for source in sources}
+    found, arrows = [], []
+    for source in sources:
+        if room(source.module) is None:
+            found.append(f"{source.path}: no line of the import law covers this path; add the room to it")
+            continue
+        try:
+            own = list(imports(source, modules))
+        except AssertionError as error:
+            found.append(f"{source.path}: {error}")
+            continue
+        for arrow in own:
+            found += [f"{source.path}: {fault}" for fault in [_fault(source, arrow)] if fault]
+        arrows += [(source, arrow.target) for arrow in own if not arrow.of_program]
+        found += _heavy_faults(source)
+    return found + _circles(arrows)
+
+
+def _fault(source: Source, arrow: Arrow) -> str | None:
+    importer = room(source.module) or ""
+    if arrow.of_program and importer in ("host.cli", *TOP_MODULES.values()):
+        importer = PROGRAM  # a file that is started stands above everything that it starts
+    if place(arrow.target) is None:
+        return _package_fault(importer, arrow.target)
+    imported = room(arrow.target)
+    if imported is None:
+        return f"imports {arrow.target}, which no line of the import law covers"
+    if not is_allowed(importer, imported):
+        return f"{importer or PACKAGE} may not import {imported} ({arrow.target}): the arrow points against the law"
+    return None
+
+
+def _package_fault(importer: str, target: str) -> str | None:
+    package = target.partition(".")[0]
+    if package in sys.stdlib_module_names:
+        return None
+    if importer in PACKAGES and package not in PACKAGES[importer]:
+        return f"{importer} may use no package but {', '.join(sorted(PACKAGES[importer]))}, and imports {target}"
+    if importer == "engine" and package in NOT_IN_THE_ENGINE:
+        return f"engine may not use the package {package}"
+    return None
+
+
+def _heavy_faults(source: Source) -> Iterator[str]:
+    if room(source.module) != "engine":
+        heavy = {name.partition(".")[0] for name in imports_at_load(_tree(source.text).body)} & HEAVY
+        for name in sorted(heavy):
+            yield f"{source.path}: imports {name} as soon as it is imported; only the engine may"
+
+
+def _named_by(source: Source, node: ast.AST, modules: set[str]) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "a relative import hides which room it reaches into; write the whole name"
+        base = node.module or ""
+        for alias in node.names:
+            full = f"{base}.{alias.name}"
+            # "from energy_score import engine" reaches a package that its own name does not show.
+            yield full if full in modules else base
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__"):
+        name = node.args[0] if node.args else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            yield name.value
+        else:
+            assert source.module in REGISTRIES, (
+                f"{ast.unparse(node)} hides where its arrow goes; only a registry may import by a name that it reads"
+            )
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        module, colon, attribute = node.value.partition(":")
+        if colon and attribute.isidentifier() and module in modules:
+            yield module
+
+
+def _is_main_block(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+
+
+def _circles(arrows: list[tuple[Source, str]]) -> list[str]:
+    """Return one line for each circle among the modules and packages of one folder, with the files that make it."""
+    folders: dict[str, dict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
+    for source, target in arrows:
+        here, there = _steps(source.module), _steps(target)
+        if here is None or there is None:
+            continue
+        depth = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
+        if depth is not None:
+            folders[".".join(here[:depth])][here[depth]][there[depth]] = source.path
+    return [
+        f"{', '.join(sorted({graph[a][b] for a in circle for b in graph[a] if b in circle}))}: a circle in "
+        f"{'/'.join([PACKAGE, *folder.split('.')]).rstrip('/')}: {' -> '.join([*circle, circle[0]])}"
+        for folder, graph in folders.items()
+        for circle in _circles_in(graph)
+    ]
+
+
+def _steps(module: str) -> list[str] | None:
+    where = place(module)
+    return where.split(".") if where else None
+
+
+def _circles_in(graph: Mapping[str, Mapping[str, str]]) -> list[list[str]]:
+    """Return one circle for each group of nodes that reach one another."""
+    found: list[list[str]] = []
+    seen: set[str] = set()
+    for start in sorted(graph):
+        if start in seen:
+            continue
+        back = _way_back(graph, start)
+        if back:
+            found.append(back)
+            seen.update(back)
+    return found
+
+
+def _way_back(graph: Mapping[str, Mapping[str, str]], start: str) -> list[str]:
+    """Return the shortest way from ``start`` back to itself, without its end; empty where there is none."""
+    ways = [[start]]
+    reached = set()
+    while ways:
+        way = ways.pop(0)
+        for following in sorted(graph.get(way[-1], ())):
+            if following == start:
+                return way
+            if following not in reached:
+                reached.add(following)
+                ways.append([*way, following])
+    return []
