@@ -7,7 +7,7 @@ OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test check lint types schemas reference image optimum-env benchmarks benchmarks-meters benchmarks-loops \
+.PHONY: demo test test-slow check lint types schemas reference image optimum-env benchmarks benchmarks-meters benchmarks-loops \
     benchmarks-containers benchmarks-clusters clean
 
 demo: $(VENV)/.installed-pytorch
@@ -22,10 +22,15 @@ demo: $(VENV)/.installed-pytorch
 	@echo "Logs:                    demo/batch_results/logs/"
 	@echo "The sheet and models:    demo/models.csv, demo/models/"
 
+# Every test that needs no part of its own: in minutes. On every processor, because none depends on the machine's speed.
 test: $(VENV)/.installed-dev
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -m "not slow" --numprocesses auto --dist worksteal
 
-check: lint types test
+# Whole batches, containers, clusters, servers, browsers, drills: whatever of them this machine has.
+test-slow: $(VENV)/.installed-dev
+	$(PYTHON) -m pytest -m slow --numprocesses auto --dist loadgroup
+
+check: lint types test test-slow
 
 lint: $(VENV)/.installed-dev
 	$(PYTHON) -m ruff check .

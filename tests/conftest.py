@@ -1,22 +1,24 @@
 """What tests of several folders share."""
 
 import atexit
-import gc
 import os
 import shutil
 import signal
 import tempfile
-import warnings
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
-import docker
 import pytest
 
-from energy_score import __version__
 from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
 from tests.nvml_simulator.simulator import NvmlSimulator
-from tests.support.leaderboard_pages import browser, large_site, visit  # noqa: F401 - fixtures of several folders
+from tests.support.container_engine import engine, image  # noqa: F401 - fixtures of several folders
+from tests.support.leaderboard_pages import browser, large_site, visit  # noqa: F401 - as above
+
+# Whatever needs a part of its own, and whole batches: make test-slow.
+_SLOW_PARTS = {"browser", "docker", "e2e", "endpoint", "gpu", "ray", "slurm"}
+_REASONS_SHOWN = 10
+_REASON_LENGTH = 110
 
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -24,11 +26,43 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # A shell starts a job in the background with Ctrl-C ignored, and so would be the programs that the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-# Simulated GPUs have the same names in every session of tests, and must not be leased away from another one's.
-if "ENERGY_SCORE_LOCK_DIR" not in os.environ:
+# Simulated GPUs have the same names in every session and worker, and must not be leased away from another one's.
+if "ENERGY_SCORE_LOCK_DIR" not in os.environ or "PYTEST_XDIST_WORKER" in os.environ:
     _locks = tempfile.mkdtemp(prefix="energy-score-locks-")
     os.environ["ENERGY_SCORE_LOCK_DIR"] = _locks
     atexit.register(shutil.rmtree, _locks, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what needs a part of its own; keep tests that share a part, or a file's fixtures, on one worker."""
+    for item in items:
+        marks = {mark.name for mark in item.iter_markers()}
+        if marks & _SLOW_PARTS:
+            item.add_marker(pytest.mark.slow)
+        elif "slow" not in marks:
+            continue
+        shared = "containers" if "docker" in marks else "clusters" if marks & {"ray", "slurm"} else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped, by reason; the commonest first."""
+    reasons = Counter(_skip_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    if not reasons:
+        return
+    terminalreporter.section("skipped, by reason")
+    for reason, count in reasons.most_common(_REASONS_SHOWN):
+        terminalreporter.write_line(f"{count:4}  {reason}")
+    if len(reasons) > _REASONS_SHOWN:
+        rest = sum(count for _, count in reasons.most_common()[_REASONS_SHOWN:])
+        terminalreporter.write_line(f"{rest:4}  for {len(reasons) - _REASONS_SHOWN} further reasons: pytest -rs")
+
+
+def _skip_reason(report: pytest.TestReport) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    line = " ".join(reason.removeprefix("Skipped: ").split())
+    return line if len(line) <= _REASON_LENGTH else f"{line[: _REASON_LENGTH - 1]}…"
 
 
 @pytest.fixture(scope="session")
@@ -67,37 +101,3 @@ def nvml_simulator(tmp_path_factory: pytest.TempPathFactory) -> NvmlSimulator:
         pytest.skip("gcc is not installed: the simulated NVML cannot be built")
     simulator.build()
     return simulator
-
-
-@pytest.fixture(scope="session")
-def engine() -> Iterator[docker.DockerClient]:
-    """The container engine of this machine."""
-    client, refused = None, ""
-    try:
-        client = docker.from_env()
-        client.ping()
-    except (docker.errors.DockerException, OSError) as error:
-        refused = str(error)
-    if refused:
-        # The SDK leaves its socket to the garbage collector, which must not meet it in another test.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ResourceWarning)
-            del client
-            gc.collect()
-        pytest.skip(f"no container engine answers: {refused}")
-    assert client is not None
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="session")
-def image(engine: docker.DockerClient) -> str:
-    """The name of this program's image; .ci/run builds it."""
-    name = os.environ.get("DOCKER_IMAGE", "ai_energy_score")
-    try:
-        labels = engine.images.get(name).labels
-    except docker.errors.ImageNotFound:
-        pytest.skip(f"the image {name} is not there: ./build.sh makes it")
-    if labels.get("org.opencontainers.image.version") != __version__:
-        pytest.skip(f"the image {name} is not of this version: ./build.sh makes it anew")
-    return name

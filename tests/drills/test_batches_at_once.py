@@ -19,6 +19,8 @@ from energy_score.reports.results_table.csv_table import COLUMNS
 from tests.drills.toy_workplace import ROOT, ToyWorkplace, mixed_sheet
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
+pytestmark = pytest.mark.slow
+
 # Makes its share of run directories and rewrites the table after each, as a batch does.
 AGGREGATE = """
 import sys

@@ -13,6 +13,8 @@ from tests.drills.containers import SMALL_IMAGE_VARIABLE, private_engine_with_to
 from tests.drills.kill_drill import series
 from tests.drills.toy_workplace import ToyWorkplace
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(300)
 def test_whoever_is_killed_the_same_command_completes_every_row_once(toy: ToyWorkplace, tmp_path: Path) -> None:

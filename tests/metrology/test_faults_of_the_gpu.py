@@ -9,6 +9,8 @@ import pytest
 
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator
 
+pytestmark = pytest.mark.slow
+
 # After the second of calibration, and before the last of the six windows of 0.4 s.
 DURING_S = 2.0
 SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {

@@ -16,6 +16,8 @@ from energy_score.contract.run_report import PhaseEnergy
 from energy_score.shared.analysis.statistics import phase_statistics
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator, true_energy_j
 
+pytestmark = pytest.mark.slow
+
 CHILDREN = 8
 
 

@@ -19,6 +19,8 @@ from tests.security.traces import LOG_LINE, is_plain, live_cells, raw_controls
 from tests.support.record_factory import make_owner, make_run
 from tests.support.toy_installation import ROOT
 
+pytestmark = pytest.mark.slow
+
 # What rich itself sends to a terminal that shows a live view: colours, cursor, lines taken back.
 _OF_THE_VIEW = re.compile(r"\x1b\[(?:\?25[lh]|[0-9;]*m|1A|2K)|\r")
 

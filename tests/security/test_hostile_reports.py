@@ -27,6 +27,8 @@ from tests.support.record_factory import (
     make_statistics,
 )
 
+pytestmark = pytest.mark.slow
+
 # Parts of names by which labels are asked for; each label takes a fifth of a second.
 LABELLED = (CANARY, "xxxx", "gpj.exe", "red")
 

@@ -33,6 +33,8 @@ from tests.support.record_factory import (
 from tests.support.stand_in_server import QuietHandler, serving
 from tests.support.toy_installation import ROOT
 
+pytestmark = pytest.mark.slow
+
 HUB_TOKEN = "hf_" + "PlantedTokenNobodyMaySee0123456789"
 # With signs that addresses, JSON and Base64 write otherwise.
 API_KEY = 'planted-key/+="\\never&shown%42'

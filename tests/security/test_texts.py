@@ -12,6 +12,8 @@ from tests.security.traces import contents_below
 from tests.support.command_line import command
 from tests.support.endpoint_server import EndpointServer, Script, endpoint_server
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "the planted prompt: my neighbour's daughter has a rash — what is to be done?"
 ANSWER = "the planted answer: put the ointment of the blue tin on it"
 PIECES = tuple(text[start : start + 16] for text in (PROMPT, ANSWER) for start in range(0, len(text) - 15, 8))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any, cast
 
@@ -50,14 +51,21 @@ def compose(config_name: str, arguments: Sequence[str]) -> Composition:
     overrides = overrides_of(arguments)
     for key, override in overrides.items():
         _require_one_value(key, override)
-    plain, composed = _composed(name, []), _composed(name, list(overrides.values()))
+    composed = _composed(name, list(overrides.values()))
     return Composition(
         config_name=name,
-        task=plain["backend"]["task"],
+        task=_own_task(name),
         values={key: _value_at(composed, key) for key in KEYS},
         given=frozenset(overrides),
         deprecated=composed["deprecated"],
     )
+
+
+@cache
+def _own_task(name: str) -> str:
+    """Return the task that the configuration names before any argument changes it."""
+    task: str = _composed(name, [])["backend"]["task"]
+    return task
 
 
 def _require_one_value(key: str, override: str) -> None:

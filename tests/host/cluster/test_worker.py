@@ -20,6 +20,8 @@ from tests.host.cluster.conftest import wait_until
 from tests.support.record_factory import make_config, make_spec
 from tests.support.toy_installation import ToyInstallation
 
+pytestmark = pytest.mark.slow
+
 RUN_ID = "toy_run_20261124_120000"
 
 
