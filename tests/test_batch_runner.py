@@ -1,7 +1,6 @@
-"""The command line as a user types it, in a process of its own; nothing here runs a model."""
+"""The command line as a user types it; nothing here runs a model."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +9,7 @@ import pytest
 
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.locks.output_lock import locked_output
+from tests.support.command_line import program
 
 ROOT = Path(__file__).resolve().parents[1]
 FIVE_FAULTS = """\
@@ -20,13 +20,6 @@ google/gemma-3-1b-pt,1,A,text_generatoin,Off (N/A),
 Qwen/Qwen3-0.6B,1,A,text_gen,Sometimes,
 ,1,A,text_gen,Off,
 """
-
-
-def program(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "batch_runner.py"), *arguments],
-        cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
 
 
 def rows(done: subprocess.CompletedProcess[str]) -> list[list[str]]:

@@ -16,8 +16,10 @@ from energy_score.host.single_run.composition import config_names
 from energy_score.host.single_run.keys import KEYS
 from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.signature import sign
+from tests.support.command_line import program
 from tests.support.finished_runs import write_finished_run
 from tests.support.guide_blocks import GUIDES
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import make_report, make_run, make_spec, make_statistics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,6 +29,7 @@ RUN_ELSEWHERE = (
     "make ", "./build.sh", "apt-get ", "munged ", "slurmctld ", "slurmd ", "ray start ", "git clone ",
     "python batch_runner.py cancel",
 )  # fmt: skip
+MAKES_MODELS = "python -m examples."
 IMAGE = "ai_energy_score"
 ENDS = {"validate": (1,), "preflight": (1, 3), "status": (4,), "watch": (4,)}
 FURTHER = (
@@ -46,9 +49,10 @@ def blocks(language: str) -> list[tuple[str, str]]:
     ]
 
 
-def commands() -> list[tuple[str, str]]:
+def commands() -> list[object]:
+    """Every command of the documents by document; those that make models for all tasks are slow."""
     return [
-        (name, line.partition("  #")[0].strip())
+        pytest.param(name, line.partition("  #")[0].strip(), marks=pytest.mark.slow if MAKES_MODELS in line else ())
         for name, block in blocks("bash")
         for line in block.replace("\\\n", " ").splitlines()
         if line.strip() and not line.startswith(("#", "source "))
@@ -117,6 +121,21 @@ def as_run_here(line: str) -> tuple[dict[str, str], list[str]]:
     return variables, command
 
 
+def carried_out(arguments: list[str], folder: Path, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What the command does in ``folder``: our own program in this process, anything else in one of its own.
+
+    So does ``doctor``, which leaves a socket of docker's SDK to the garbage collector.
+    """
+    if arguments[:2] == ["python", "batch_runner.py"] and "doctor" not in arguments:
+        return program(*arguments[2:], folder=folder, **variables)
+    if arguments[0] == "energy-score":
+        return program(*arguments[1:], folder=folder, **variables)
+    return subprocess.run(
+        arguments, cwd=folder, env=environment() | variables, capture_output=True, text=True, timeout=PATIENCE_S,
+        check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(("document", "line"), commands())
 def test_a_documented_command_is_understood(document: str, line: str, checkout: Path) -> None:
     """A command that would start a batch, a model or a container is resolved and not run."""
@@ -128,10 +147,7 @@ def test_a_documented_command_is_understood(document: str, line: str, checkout: 
         arguments.append("--dry-run")
     if arguments[0] == "./build.sh":
         arguments.append("--help")
-    done = subprocess.run(
-        arguments, cwd=checkout, env=environment() | {"PYTHON_BIN": sys.executable} | variables, capture_output=True,
-        text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = carried_out(arguments, checkout, {"PYTHON_BIN": sys.executable} | variables)
     # 1: rows of the shipped sheet would be refused; 3: no Hub to ask; 4: no batch has run.
     expected = next((codes for command, codes in ENDS.items() if command in arguments), (0,))
     assert done.returncode in expected, done.stderr
@@ -141,21 +157,15 @@ def test_a_documented_command_is_understood(document: str, line: str, checkout: 
 @pytest.mark.parametrize(("document", "block"), blocks("python"))
 def test_a_documented_python_block_runs(document: str, block: str, checkout: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", block], cwd=checkout, env=environment(), capture_output=True, text=True, timeout=60,
-        check=False,
+        [sys.executable, "-c", block], cwd=checkout, env=environment(), capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{document}: {done.stderr}"
     assert done.stdout
 
 
 def test_the_readme_names_every_option_of_the_program() -> None:
-    shown = "".join(
-        subprocess.run(
-            [sys.executable, ROOT / "batch_runner.py", *command, "--help"],
-            capture_output=True, text=True, timeout=60, check=True,
-        ).stdout
-        for command in ([], ["run"])
-    )  # fmt: skip
+    shown = "".join(program(*command, "--help").stdout for command in ([], ["run"]))
     options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {option for option in options if f"`{option}" not in readme} == set()

@@ -2,9 +2,15 @@
 
 import contextlib
 import io
+import os
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
 
 from batch_runner import main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -30,3 +36,10 @@ def command(*words: str) -> Outcome:
         except SystemExit as end:
             code = int(end.code or 0)
     return Outcome(code, stdout.getvalue(), stderr.getvalue())
+
+
+def program(*words: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What the program does with ``words`` in ``folder``; ``environment`` is added to this process's own."""
+    with contextlib.chdir(folder), mock.patch.dict(os.environ, environment):
+        outcome = command(*words)
+    return subprocess.CompletedProcess(words, outcome.exit_code, outcome.stdout, outcome.stderr)

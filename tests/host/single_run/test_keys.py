@@ -10,6 +10,7 @@ from energy_score.host.single_run.keys import KEYS, overrides_of
 NAMES = st.text(st.sampled_from("ab\\'\"${}, ()=[]:;\n~#@-") | st.characters(exclude_characters="\0"))
 
 
+@pytest.mark.slow  # each of the 200 names is composed by Hydra
 @settings(max_examples=200, deadline=None)
 @given(NAMES.filter(lambda name: name != "null"))
 def test_a_name_comes_out_of_the_composition_as_it_was_typed(name: str) -> None:

@@ -1,7 +1,6 @@
-"""``run`` as a user types it, in a process of its own; nothing here runs a model."""
+"""``run`` as a user types it; nothing here runs a model."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,19 +8,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.command_line import program
+
 ROOT = Path(__file__).resolve().parents[4]
 MODEL = "backend.model=openai/gpt-oss-20b"
 
 
-def run(*arguments: str, folder: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "batch_runner.py"), *arguments],
-        cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-
-
 def spec_of(*arguments: str) -> dict[str, Any]:
-    done = run("run", *arguments, "--dry-run")
+    done = program("run", *arguments, "--dry-run")
     assert done.returncode == 0, done.stderr
     spec: dict[str, Any] = json.loads(done.stdout)
     return spec
@@ -41,7 +35,7 @@ def test_options_stand_before_between_and_after_the_keys() -> None:
 
 
 def test_an_option_before_the_command_is_the_commands() -> None:
-    done = run("-n", "7", "run", MODEL, "--dry-run")
+    done = program("-n", "7", "run", MODEL, "--dry-run")
     assert json.loads(done.stdout)["query_count"] == 7
 
 
@@ -53,7 +47,7 @@ def test_ten_queries_are_the_default_and_a_key_by_hand_wins() -> None:
 
 
 def test_two_numbers_of_queries_are_refused_naming_both() -> None:
-    done = run("run", "-n", "5", MODEL, "scenario.num_samples=6")
+    done = program("run", "-n", "5", MODEL, "scenario.num_samples=6")
     assert done.returncode == 2
     assert "-n 5 and scenario.num_samples=6" in done.stderr
 
@@ -64,18 +58,18 @@ def test_the_options_of_a_batch_that_hold_for_one_model_hold_here() -> None:
     )
     assert (spec["repeat_policy"]["repeats"], spec["generation"]["seed"], spec["meter"]) == (3, 7, "none")
     assert (spec["save_text"], spec["endpoint"]) == (True, "http://h:8021/v1")
-    from_environment = run("run", MODEL, "--dry-run", BENCHMARK_BACKEND="vllm", VLLM_ENDPOINT="http://h:8022/v1")
+    from_environment = program("run", MODEL, "--dry-run", BENCHMARK_BACKEND="vllm", VLLM_ENDPOINT="http://h:8022/v1")
     assert json.loads(from_environment.stdout)["endpoint"] == "http://h:8022/v1"
 
 
 def test_standard_error_says_name_version_and_revision_and_standard_output_is_the_order() -> None:
-    done = run("run", MODEL, "--dry-run", ENERGY_SCORE_REVISION="abc123")
+    done = program("run", MODEL, "--dry-run", ENERGY_SCORE_REVISION="abc123")
     assert "energy-score 0.1.0 (revision abc123)" in done.stderr
     assert json.loads(done.stdout)["model_id"] == "openai/gpt-oss-20b"
 
 
 def test_an_old_configuration_says_what_to_use_instead() -> None:
-    done = run("run", "--config-name", "text_generation_gptoss_reasoning_low", MODEL, "--dry-run")
+    done = program("run", "--config-name", "text_generation_gptoss_reasoning_low", MODEL, "--dry-run")
     assert json.loads(done.stdout)["reasoning_state"] == "On (Low)"
     assert "deprecated: use --config-name text_generation scenario.reasoning=True" in done.stderr
 
@@ -99,7 +93,7 @@ def test_an_old_configuration_says_what_to_use_instead() -> None:
     ],
 )
 def test_a_wrong_order_is_a_usage_error_without_a_traceback(arguments: list[str], words: str, tmp_path: Path) -> None:
-    done = run("run", *arguments, "--executor", "local", folder=tmp_path)
+    done = program("run", *arguments, "--executor", "local", folder=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
@@ -108,7 +102,7 @@ def test_a_wrong_order_is_a_usage_error_without_a_traceback(arguments: list[str]
 
 
 def test_a_batch_answers_a_key_with_what_selects_a_row() -> None:
-    done = run("-n", "3", MODEL, "scenario.reasoning=False")
+    done = program("-n", "3", MODEL, "scenario.reasoning=False")
     assert done.returncode == 2
     assert "--model-name openai/gpt-oss-20b" in done.stderr
     assert f"batch_runner.py run {MODEL} scenario.reasoning=False" in done.stderr
@@ -116,7 +110,7 @@ def test_a_batch_answers_a_key_with_what_selects_a_row() -> None:
 
 def test_cuda_without_a_gpu_exits_3_and_leaves_no_earlier_figure_to_be_read(tmp_path: Path) -> None:
     (tmp_path / "GPU_ENERGY_WH.txt").write_text("25.40\n")
-    done = run("run", MODEL, "backend.device=cuda", "--executor", "local", RESULTS_DIR=str(tmp_path),
+    done = program("run", MODEL, "backend.device=cuda", "--executor", "local", RESULTS_DIR=str(tmp_path),
                CUDA_VISIBLE_DEVICES="")  # fmt: skip
     assert done.returncode == 3
     assert "backend.device=cuda: " in done.stderr
@@ -126,14 +120,14 @@ def test_cuda_without_a_gpu_exits_3_and_leaves_no_earlier_figure_to_be_read(tmp_
 
 def test_a_results_directory_that_cannot_be_made_exits_3(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run("run", MODEL, "--executor", "local", "--results", str(tmp_path / "file" / "results"))
+    done = program("run", MODEL, "--executor", "local", "--results", str(tmp_path / "file" / "results"))
     assert done.returncode == 3
     assert "cannot be written" in done.stderr
 
 
 @pytest.mark.parametrize("token", ["", "hf_0123456789abcdef0123456789abcdef01"])
 def test_no_hub_login_is_a_warning_and_a_token_is_never_shown(token: str, tmp_path: Path) -> None:
-    done = run("run", MODEL, "backend.device=cuda", "--executor", "local", folder=tmp_path, HF_TOKEN=token,
+    done = program("run", MODEL, "backend.device=cuda", "--executor", "local", folder=tmp_path, HF_TOKEN=token,
                HOME=str(tmp_path), HF_HOME=str(tmp_path / "hf"), CUDA_VISIBLE_DEVICES="")  # fmt: skip
     assert ("warning: no Hub login found" in done.stderr) == (token == "")
     assert not token or token not in done.stdout + done.stderr

@@ -12,6 +12,8 @@ from energy_score.host.cli.commands.preflight import command
 from tests.support.model_cases import CASES, sheet_of
 from tests.support.model_hub import TOKEN, ModelHub
 
+pytestmark = pytest.mark.slow  # some 60 models, each loaded by the real transformers in a child
+
 # A Hub that is too slow for one question is not asked another: in a test of its own.
 TOGETHER = {name: case for name, case in CASES.items() if name != "slow"}
 
