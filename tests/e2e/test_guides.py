@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.guide_blocks import GUIDES, Block, blocks_of
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).resolve().parents[2]
 # The environment that runs the tests stays as it is: packages go beside the copy, where its engine looks as well.
 _INSTALL = "pip install -e ./"
