@@ -21,7 +21,7 @@ from energy_score.engine.endpoint.server_account import ServerAccount
 from energy_score.engine.unquoted import without_quotation
 from energy_score.host.batch.batch_status import BatchStatus
 from energy_score.host.batch.live_status import FILE_NAME, LiveStatus
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import JsonProgress, PlainProgress, Progress, RichProgress
 from energy_score.host.executors.engine_output import LineFeed, dispatch
 from tests.fuzz.target import Target, scratch
@@ -132,7 +132,7 @@ outputs = st.tuples(
 def check_output(case: tuple[bytes, int, str]) -> None:
     """Whatever an engine's process writes, every view of the batch goes on, and each log line is one."""
     data, size, kind = case
-    planned = PlannedRun("run", make_config(), make_spec())
+    planned = ResolvedRun("run", make_config(), make_spec())
     with scratch() as folder, contextlib.redirect_stderr(io.StringIO()) as stderr:
         shown = io.StringIO()
         view: Progress = RichProgress() if kind == "rich" else PlainProgress(shown)

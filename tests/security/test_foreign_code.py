@@ -7,7 +7,7 @@ import pytest
 from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.batch.plan import PlannedRun, in_image
+from energy_score.host.batch.plan import ResolvedRun, in_image
 from energy_score.host.executors.container_settings import container_settings
 from energy_score.host.executors.local import LocalExecutor
 from energy_score.host.executors.registry import open_executor
@@ -50,10 +50,10 @@ def test_a_batch_without_containers_refuses_the_row_and_starts_nothing(tmp_path:
 
 
 def test_with_an_image_the_row_is_run_as_it_asks() -> None:
-    planned = PlannedRun("foreign", make_config(trust_remote_code=True), trusting())
+    planned = ResolvedRun("foreign", make_config(trust_remote_code=True), trusting())
     (placed,) = in_image([planned], "sha256:1")
-    assert placed.spec is not None
-    assert (placed.refusal, placed.spec.trust_remote_code, placed.spec.image) == (None, True, "sha256:1")
+    assert isinstance(placed, ResolvedRun)
+    assert (placed.spec.trust_remote_code, placed.spec.image) == (True, "sha256:1")
 
 
 @pytest.mark.parametrize("change", [{}, {"backend": "vllm", "server_command": "serve {port}"}, {"backend": "optimum"}])

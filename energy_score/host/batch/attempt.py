@@ -14,11 +14,10 @@ from debug_logger import RunLog
 from energy_score.contract.errors import EnergyScoreError, EnvironmentNotReadyError, ExitCode, RecordError
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_owner import RunOwner
-from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.causes import cause_of
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.batch.outcome import explain
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, ResolvedRun
 from energy_score.host.batch.progress import Progress
 from energy_score.host.executors.executor import Execution, Executor
 from energy_score.host.locks.run_slots import RunSlot
@@ -41,9 +40,7 @@ class Attempt:
     timeout_s: float
     cluster_job: str | None = None
 
-    def run(
-        self, planned: PlannedRun, spec: RunSpec, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1
-    ) -> ExitCode:
+    def run(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> ExitCode:
         """The exit code of a program that had only this run, once that has ended as a result or a recorded failure.
 
         ``gpu_uuids`` are the GPUs leased for it; None leaves the choice among the visible ones to the executor.
@@ -53,10 +50,10 @@ class Attempt:
             KeyboardInterrupt: it was stopped by hand; that is recorded too.
         """
 
-        def order_and_execute() -> None:
-            self._execute(self.ledger.start(planned, spec), planned, spec, gpu_uuids, number)
+        def start_and_execute() -> None:
+            self._execute(self.ledger.start(planned), planned, gpu_uuids, number)
 
-        return self._recorded(planned, spec, order_and_execute)
+        return self._recorded(planned, start_and_execute)
 
     def execute_planned(self, directory: RunDirectory, *, gpu_uuids: tuple[str, ...] | None = None) -> ExitCode:
         """As ``run``, for a directory of the ledger that holds the order already, written by another process.
@@ -69,11 +66,10 @@ class Attempt:
             EnvironmentNotReadyError: another process carries it out.
             KeyboardInterrupt: it was stopped by hand; that is recorded too.
         """
-        planned = PlannedRun(directory.path.name, directory.config(), directory.spec())
-        spec = directory.spec()
+        planned = ResolvedRun(directory.path.name, directory.config(), directory.spec())
         state = directory.state()
         if state in (RunState.DONE, RunState.FAILED):
-            return self._exit_code(planned, spec)
+            return self._exit_code(planned)
         owner = directory.owner()
         queued_again = owner is not None and self.cluster_job is not None and owner.cluster_job == self.cluster_job
         if state is RunState.RUNNING and owner is not None and not queued_again:
@@ -82,7 +78,7 @@ class Attempt:
                 f"{f', {owner.cluster_job}' if owner.cluster_job else ''}"
             )
         number = 1 if owner is None else owner.attempt + 1
-        return self._recorded(planned, spec, partial(self._execute, directory, planned, spec, gpu_uuids, number))
+        return self._recorded(planned, partial(self._execute, directory, planned, gpu_uuids, number))
 
     def keep(self, planned: PlannedRun, record: Callable[[], None]) -> None:
         """Write a record, on a full disk from the reserve; where even that is not enough, say so and go on."""
@@ -91,7 +87,7 @@ class Attempt:
         except OSError as error:
             self.progress.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
 
-    def _recorded(self, planned: PlannedRun, spec: RunSpec, execute: Callable[[], None]) -> ExitCode:
+    def _recorded(self, planned: ResolvedRun, execute: Callable[[], None]) -> ExitCode:
         try:
             execute()
         except KeyboardInterrupt:
@@ -103,21 +99,20 @@ class Attempt:
             self._keep_failure(planned, stage="start", message=str(error))
             return error.exit_code if isinstance(error, EnergyScoreError) else ExitCode.ENVIRONMENT
         except Exception as error:  # the one blind catch of the batch: the other rows go on
-            log.exception("unexpected error: run_id=%s", spec.run_id)
+            log.exception("unexpected error: run_id=%s", planned.spec.run_id)
             self._keep_failure(planned, stage="unknown", message=f"{type(error).__name__}: {error}")
             return ExitCode.SOME_RUNS_FAILED
-        return self._exit_code(planned, spec)
+        return self._exit_code(planned)
 
     def _execute(
         self,
         directory: RunDirectory,
-        planned: PlannedRun,
-        spec: RunSpec,
+        planned: ResolvedRun,
         gpu_uuids: tuple[str, ...] | None,
         number: int,
     ) -> None:
         owner = RunOwner.this_process(
-            spec.run_id,
+            planned.spec.run_id,
             executor=self.executor.name,
             cluster_job=self.cluster_job,
             gpu_uuids=gpu_uuids,
@@ -127,12 +122,13 @@ class Attempt:
         slot = RunSlot()
         try:
             with slot:
-                self._follow(directory, planned, spec, owner)
+                self._follow(directory, planned, owner)
         finally:
             left = owner.model_copy(update={"finished_at": datetime.now(UTC), "concurrent_runs": slot.most})
             self.keep(planned, partial(left.write, directory.owner_file))
 
-    def _follow(self, directory: RunDirectory, planned: PlannedRun, spec: RunSpec, owner: RunOwner) -> None:
+    def _follow(self, directory: RunDirectory, planned: ResolvedRun, owner: RunOwner) -> None:
+        spec = planned.spec
         with RunLog(self.ledger.output_directory, spec.run_id) as run_log:
             run_log.line(f"run_id={spec.run_id} spec={spec.identity()} attempt={owner.attempt}")
             if owner.gpu_uuids:
@@ -149,7 +145,7 @@ class Attempt:
             if directory.state() is not RunState.DONE:
                 self._record_end(directory, planned, execution, run_log)
 
-    def _record_end(self, directory: RunDirectory, planned: PlannedRun, execution: Execution, run_log: RunLog) -> None:
+    def _record_end(self, directory: RunDirectory, planned: ResolvedRun, execution: Execution, run_log: RunLog) -> None:
         """Why there is no result: the engine's own words where it could say them, and was not stopped from outside."""
         recorded = directory.failure() if directory.state() is RunState.FAILED else None
         cause = cause_of(execution, recorded)
@@ -164,16 +160,16 @@ class Attempt:
             told = recorded.model_copy(update={"cause": cause})
             self.keep(planned, partial(told.write, directory.failure_file))
 
-    def _exit_code(self, planned: PlannedRun, spec: RunSpec) -> ExitCode:
+    def _exit_code(self, planned: ResolvedRun) -> ExitCode:
         """What the files say: a result, a failure of the run, or an environment that lacks something."""
-        if self.ledger.is_done(planned.name, spec):
+        if self.ledger.is_done(planned.name, planned.spec):
             return ExitCode.OK
         with suppress(RecordError):
             if self.ledger.directory(planned.name).failure().exit_code == ExitCode.ENVIRONMENT:
                 return ExitCode.ENVIRONMENT
         return ExitCode.SOME_RUNS_FAILED
 
-    def _keep_failure(self, planned: PlannedRun, **failure: Any) -> None:  # noqa: ANN401 - as record_failure takes them
+    def _keep_failure(self, planned: ResolvedRun, **failure: Any) -> None:  # noqa: ANN401 - as record_failure takes them
         self.keep(planned, partial(self.ledger.record_failure, planned, **failure))
 
 

@@ -10,7 +10,7 @@ from energy_score.contract.errors import NothingMatchedError
 from energy_score.contract.run_directory import RunState
 from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, RefusedRun
 
 Outcome = Literal["skipped", "refused", "elsewhere"]
 _FAILED = "failed"
@@ -58,8 +58,8 @@ class Chooser:
 
     def of(self, planned: PlannedRun) -> Choice:
         """What to do with ``planned``."""
-        if planned.spec is None:
-            return Choice("refused", planned.refusal or "")
+        if isinstance(planned, RefusedRun):
+            return Choice("refused", planned.refusal)
         if self._rerun is not None and not self._is_named(planned):
             return Choice("skipped", f"not named by --rerun {self._rerun}")
         if self._rerun is None or self._rerun.lower() == _FAILED:

@@ -15,7 +15,7 @@ from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_failure import Cause, RunFailure, Stage
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 
 # Report, per-query table and log of 1,000 queries take about 0.3 MiB.
 _RUN_NEEDS_BYTES = 2**20
@@ -76,7 +76,7 @@ class Ledger:
             return directory.owner()
         return None
 
-    def start(self, planned: PlannedRun, spec: RunSpec) -> RunDirectory:
+    def start(self, planned: ResolvedRun) -> RunDirectory:
         """A fresh directory holding the order; whatever lay there is kept aside.
 
         Raises:
@@ -88,7 +88,7 @@ class Ledger:
         directory = self.directory(planned.name)
         directory.path.mkdir(exist_ok=True)
         planned.config.write(directory.config_file)
-        spec.write(directory.spec_file)
+        planned.spec.write(directory.spec_file)
         return directory
 
     def set_aside(self, name: str) -> None:
@@ -103,17 +103,17 @@ class Ledger:
         target = aside / f"{name}.{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
         path.rename(target)
 
-    def record_refusal(self, planned: PlannedRun) -> None:
+    def record_refusal(self, planned: RefusedRun) -> None:
         """Keep the refusal of a row as its result; an equal one that is there already stays."""
         directory = self.directory(planned.name)
-        message = planned.refusal or "refused"
         if directory.state() is RunState.FAILED:
             with suppress(RecordError):
                 known = directory.failure()
-                if known.stage == "resolve" and known.message == message and directory.config() == planned.config:
+                is_equal = (known.stage, known.message) == ("resolve", planned.refusal)
+                if is_equal and directory.config() == planned.config:
                     return
         self.set_aside(planned.name)
-        self.record_failure(planned, stage="resolve", message=message)
+        self.record_failure(planned, stage="resolve", message=planned.refusal)
 
     def record_unstarted(self, planned: PlannedRun, *, message: str) -> None:
         """Keep why a run never got what it needs to start; what lay there goes aside."""
@@ -137,9 +137,10 @@ class Ledger:
         """
         directory = self.directory(planned.name)
         now = datetime.now(UTC)
+        spec = planned.spec if isinstance(planned, ResolvedRun) else None
         failure = RunFailure(
-            run_id=planned.spec.run_id if planned.spec else f"{planned.name}_{now:%Y%m%d_%H%M%S}",
-            spec_identity=planned.spec.identity() if planned.spec else None,
+            run_id=spec.run_id if spec else f"{planned.name}_{now:%Y%m%d_%H%M%S}",
+            spec_identity=spec.identity() if spec else None,
             stage=stage,
             exit_code=exit_code,
             message=message,

@@ -11,7 +11,7 @@ from typing import Any
 from energy_score.contract.lock_holder import LockHolder
 from energy_score.contract.record import write_atomically
 from energy_score.host.batch.batch_status import BatchStatus, RecentFailure, RunUnderWay
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, ResolvedRun
 from energy_score.host.batch.progress import Progress
 from energy_score.reports.results_table.result_row import ResultRow
 
@@ -56,7 +56,7 @@ class LiveStatus:
         """As the protocol says."""
         self._shown.note(message)
 
-    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+    def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
         """As the protocol says."""
         run = RunUnderWay(
             name=planned.name, label=planned.label, started_at=datetime.now(UTC), attempt=number, gpu_uuids=gpu_uuids
@@ -66,7 +66,7 @@ class LiveStatus:
             self._changed = True
         self._shown.run_started(planned, gpu_uuids=gpu_uuids, number=number)
 
-    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
         """As the protocol says."""
         with self._lock:
             if planned.name in self._runs:

@@ -10,7 +10,7 @@ from energy_score.host.batch.attempt import Attempt
 from energy_score.host.batch.choice import Choice
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.batch.live_status import LiveStatus
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 from energy_score.host.batch.publishing import TablePublisher
 from energy_score.host.batch.retry import attempt_with_retries
 from energy_score.host.batch.schedule import Ended, Schedule
@@ -54,7 +54,7 @@ class Batch:
         publisher = TablePublisher(self.ledger, self.aggregator, self.live.note)
         with self._stop.counted():
             schedule = Schedule(
-                pending=list(self._to_carry_out()), execute=self._carry_out, leases=self.leases, jobs=self.jobs,
+                pending=list(self._pending_runs()), execute=self._carry_out, leases=self.leases, jobs=self.jobs,
                 gpu_wait_s=self.gpu_wait_s, note=self.live.note, watch=self._may_start,
             )  # fmt: skip
             for ended in schedule.ended():
@@ -67,18 +67,20 @@ class Batch:
             self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not begun")
         return exit_code_of(self.counts)
 
-    def _to_carry_out(self) -> Iterator[PlannedRun]:
-        """The runs that are to do; the others are finished here."""
+    def _pending_runs(self) -> Iterator[ResolvedRun]:
+        """Yield the runs that still need to run; record the outcome of all others."""
         for planned in self.plan:
+            if isinstance(planned, RefusedRun):
+                self.attempt.keep(planned, partial(self.ledger.record_refusal, planned))
+                self._finish(planned, "refused", planned.refusal)
+                continue
             choice = self.choices[planned.name]
             if choice.outcome is None:
                 yield planned
-                continue
-            if choice.outcome == "refused":
-                self.attempt.keep(planned, partial(self.ledger.record_refusal, planned))
-            self._finish(planned, choice.outcome, choice.detail)
+            else:
+                self._finish(planned, choice.outcome, choice.detail)
 
-    def _carry_out(self, planned: PlannedRun, gpu_uuids: tuple[str, ...] | None) -> None:
+    def _carry_out(self, planned: ResolvedRun, gpu_uuids: tuple[str, ...] | None) -> None:
         attempt_with_retries(
             self.attempt, planned, gpu_uuids=gpu_uuids, retries=self.retries, may_go_on=lambda: not self._stop.count
         )
@@ -105,7 +107,7 @@ class Batch:
         if ended.refusal is not None:
             record = partial(self.ledger.record_unstarted, planned, message=ended.refusal)
             self.attempt.keep(planned, record)
-        done = planned.spec is not None and self.ledger.is_done(planned.name, planned.spec)
+        done = self.ledger.is_done(planned.name, planned.spec)
         row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
         self._finish(planned, "done" if done else "failed", row.error_message or "", row)
 

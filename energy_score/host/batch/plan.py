@@ -1,7 +1,7 @@
 """From spreadsheet and options to the list of runs: every row resolved before any GPU time is spent."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,19 +27,43 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class PlannedRun:
-    """One selected row: the spec it resolved to, or why it was refused. ``name`` is that of its run directory."""
+class _SelectedRow:
+    """One selected row; ``name`` is that of its run directory."""
 
     name: str
     config: ModelConfig
-    spec: RunSpec | None
-    refusal: str | None = None
 
     @property
     def label(self) -> str:
         """The run as a user knows it."""
         state = self.config.reasoning_state
         return f"{self.config.model_id} {state}" if state else self.config.model_id
+
+
+@dataclass(frozen=True)
+class ResolvedRun(_SelectedRow):
+    """A row and the run spec that it resolved to."""
+
+    spec: RunSpec
+
+    def refused(self, why: str) -> "RefusedRun":
+        """The same row, refused after all."""
+        return RefusedRun(self.name, self.config, why)
+
+
+@dataclass(frozen=True)
+class RefusedRun(_SelectedRow):
+    """A row that cannot be run, and why."""
+
+    refusal: str
+
+
+PlannedRun = ResolvedRun | RefusedRun
+
+
+def resolved_runs(plan: Iterable[PlannedRun]) -> list[ResolvedRun]:
+    """Return the runs of the plan that were not refused."""
+    return [planned for planned in plan if isinstance(planned, ResolvedRun)]
 
 
 def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
@@ -71,10 +95,9 @@ def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
 def planned_run(handler: ParameterHandler, config: ModelConfig, *, name: str, run_id: str) -> PlannedRun:
     """One row, resolved or refused."""
     try:
-        spec = handler.resolve(config, run_id=run_id)
+        return ResolvedRun(name, config, handler.resolve(config, run_id=run_id))
     except RowRefusedError as error:
-        return PlannedRun(name, config, None, str(error))
-    return PlannedRun(name, config, spec)
+        return RefusedRun(name, config, str(error))
 
 
 def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:
@@ -82,13 +105,13 @@ def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:
 
     Without one, which is without containers, a row that trusts its model's code is refused.
     """
-    placed = []
+    placed: list[PlannedRun] = []
     for planned in plan:
-        if planned.spec is None:
+        if isinstance(planned, RefusedRun):
             placed.append(planned)
         elif image is None and planned.spec.runs_foreign_code:
             where = f"line {planned.config.line_number}: Trust Remote Code: {planned.config.model_id}"
-            placed.append(replace(planned, spec=None, refusal=f"{where}: {CODE_NEEDS_A_CONTAINER}"))
+            placed.append(planned.refused(f"{where}: {CODE_NEEDS_A_CONTAINER}"))
         else:
             placed.append(replace(planned, spec=planned.spec.model_copy(update={"image": image})))
     return placed
@@ -112,15 +135,14 @@ def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:
     return names
 
 
-def same_work(plan: Sequence[PlannedRun]) -> list[tuple[PlannedRun, PlannedRun]]:
+def same_work(plan: Sequence[PlannedRun]) -> list[tuple[ResolvedRun, ResolvedRun]]:
     """Pairs of rows that would do the same work under two names: each later row with the first of its kind."""
-    first: dict[str, PlannedRun] = {}
+    first: dict[str, ResolvedRun] = {}
     pairs = []
-    for planned in plan:
-        if planned.spec is not None:
-            earlier = first.setdefault(planned.spec.work_identity(), planned)
-            if earlier is not planned:
-                pairs.append((earlier, planned))
+    for planned in resolved_runs(plan):
+        earlier = first.setdefault(planned.spec.work_identity(), planned)
+        if earlier is not planned:
+            pairs.append((earlier, planned))
     return pairs
 
 

@@ -1,9 +1,9 @@
 """The preflight of a batch: a row whose run cannot succeed is refused before any GPU time is spent."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, ResolvedRun, resolved_runs
 from energy_score.host.preflight.models.facts import ModelFacts
 from energy_score.host.preflight.models.finding import names_of_failing, refusal_of
 from energy_score.host.preflight.models.judgement import findings_of
@@ -27,23 +27,20 @@ class Preflight:
 
 
 def preflighted(
-    plan: Sequence[PlannedRun], *, is_to_do: Callable[[PlannedRun], bool], here: Surroundings, sheet_name: str
+    plan: Sequence[PlannedRun], *, is_to_do: Callable[[ResolvedRun], bool], here: Surroundings, sheet_name: str
 ) -> Preflight:
     """The plan with a refusal for every row that cannot succeed; rows that are not to do are not looked at.
 
     What nobody could tell refuses nothing, a Hub that gives no answer least of all.
     """
     asked = {
-        planned.name: (planned, spec, model_asked(spec))
-        for planned in plan
-        if (spec := planned.spec) is not None
-        and spec.backend in _LOADING
-        and spec.endpoint is None
-        and is_to_do(planned)
+        planned.name: (planned, model_asked(planned.spec))
+        for planned in resolved_runs(plan)
+        if planned.spec.backend in _LOADING and planned.spec.endpoint is None and is_to_do(planned)
     }
-    of_hub = dict.fromkeys(model for _, _, model in asked.values() if model.path is None)
+    of_hub = dict.fromkeys(model for _, model in asked.values() if model.path is None)
     absence = hub_absence() if of_hub else None
-    facts = read_models((model for _, _, model in asked.values()), hub=absence, limit_s=_LIMIT_S)
+    facts = read_models((model for _, model in asked.values()), hub=absence, limit_s=_LIMIT_S)
     notes: dict[str, None] = {}
     if absence is not None:
         notes[f"preflight: the Hub was not asked ({absence}); {_many(len(of_hub), 'model')} judged by its cache"] = None
@@ -51,8 +48,8 @@ def preflighted(
         about = silent[0].model_id if len(silent) == 1 else f"{len(silent)} models, {silent[0].model_id} the first"
         notes[f"preflight: no answer of the Hub about {about} ({facts[silent[0]].detail}); judged by the cache"] = None
     refusals = {}
-    for name, (planned, spec, model) in asked.items():
-        findings = findings_of(Question(facts[model], planned.config, spec, here))
+    for name, (planned, model) in asked.items():
+        findings = findings_of(Question(facts[model], planned.config, planned.spec, here))
         refusal = refusal_of(findings)
         if refusal is not None:
             line = planned.config.line_number
@@ -60,13 +57,13 @@ def preflighted(
             refusals[name] = f"{where}preflight: {refusal} (--no-preflight runs it all the same)"
         elif model in of_hub and (failing := names_of_failing(findings)):
             notes[f"preflight: {model.model_id} would not be accepted as a submission: {', '.join(failing)}"] = None
-    to_load = {model for name, (_, _, model) in asked.items() if name not in refusals}
+    to_load = {model for name, (_, model) in asked.items() if name not in refusals}
     notes |= dict.fromkeys(_of_the_disk([facts[model] for model in to_load], here))
-    refused = [
-        replace(planned, spec=None, refusal=refusals[planned.name]) if planned.name in refusals else planned
+    judged = [
+        asked[planned.name][0].refused(refusals[planned.name]) if planned.name in refusals else planned
         for planned in plan
     ]
-    return Preflight(refused, tuple(notes))
+    return Preflight(judged, tuple(notes))
 
 
 def _is_unanswered(facts: ModelFacts) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TextIO
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import printed_json
 from energy_score.contract.units import watt_hours
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, ResolvedRun
 from energy_score.reports.results_table.result_row import ResultRow
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Progress(Protocol):
     def note(self, message: str) -> None:
         """Something worth a line."""
 
-    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+    def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
         """A run was handed to the executor with the GPUs leased for it, for the so-manieth attempt."""
 
-    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
         """The engine of a run said how far it is."""
 
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
@@ -54,12 +54,12 @@ class PlainProgress:
     def note(self, message: str) -> None:
         self._write(f"note: {message}")
 
-    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+    def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
         del gpu_uuids  # in the run's log
         again = f" (attempt {number})" if number > 1 else ""
         self._write(f"[{self._finished_count + 1}/{self._run_count}] {planned.label}: started{again}")
 
-    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
         """A pipe wants no ticking."""
 
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
@@ -92,10 +92,10 @@ class JsonProgress:
     def note(self, message: str) -> None:
         self._emit("note", message=message)
 
-    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+    def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
         self._emit("run_started", run=planned.label, name=planned.name, gpus=gpu_uuids, attempt=number)
 
-    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
         told = {("kind" if key == "event" else key): value for key, value in event.items()}
         self._emit("engine", **(told | {"run": planned.label, "name": planned.name}))
 
@@ -141,13 +141,13 @@ class RichProgress:
     def note(self, message: str) -> None:
         self._print(f"note: {message}")
 
-    def run_started(self, planned: PlannedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
+    def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
         del gpu_uuids  # in the run's log
         detail = f"attempt {number}" if number > 1 else "starting"
         bar = self._bars.add_task(safe_line(planned.label), total=None, detail=detail)
         self._runs[planned.name] = (bar, time.monotonic())
 
-    def engine_event(self, planned: PlannedRun, event: Mapping[str, Any]) -> None:
+    def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
         if planned.name not in self._runs:
             return  # a last word after its end
         bar, start_s = self._runs[planned.name]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from energy_score.contract.errors import RecordError
 from energy_score.host.batch.attempt import Attempt
 from energy_score.host.batch.causes import worth_a_retry
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 
 # What took the first attempt away (an engine that restarts, a neighbour's job) needs a moment to be gone.
 _PAUSE_S = 2.0
@@ -15,17 +15,16 @@ _PAUSE_S = 2.0
 
 def attempt_with_retries(
     attempt: Attempt,
-    planned: PlannedRun,
+    planned: ResolvedRun,
     *,
     gpu_uuids: tuple[str, ...] | None,
     retries: int,
     may_go_on: Callable[[], bool],
 ) -> None:
     """Carry the run out, and again up to ``retries`` times where its failure came from outside of it."""
-    assert planned.spec is not None  # noqa: S101 - a refused row is never carried out
     for number in range(1, retries + 2):
         attempt.progress.run_started(planned, gpu_uuids=gpu_uuids, number=number)
-        attempt.run(planned, planned.spec, gpu_uuids=gpu_uuids, number=number)
+        attempt.run(planned, gpu_uuids=gpu_uuids, number=number)
         reason = _reason(attempt, planned)
         if reason is None or number > retries or not may_go_on():
             return
@@ -33,7 +32,7 @@ def attempt_with_retries(
         time.sleep(_PAUSE_S)
 
 
-def _reason(attempt: Attempt, planned: PlannedRun) -> str | None:
+def _reason(attempt: Attempt, planned: ResolvedRun) -> str | None:
     directory = attempt.ledger.directory(planned.name)
     with suppress(RecordError):
         if directory.failure_file.exists() and not directory.report_file.exists():

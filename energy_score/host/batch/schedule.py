@@ -10,7 +10,7 @@ from typing import Protocol
 
 from energy_score.contract.errors import EnergyScoreError
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.locks.gpu_leases import GpuLeases, Lease, Refusal
 from energy_score.host.locks.gpu_need import gpus_needed
 
@@ -24,7 +24,7 @@ _POLL_S = 0.2
 class Ended:
     """A run that ended, or that never got its GPUs (``refusal``)."""
 
-    planned: PlannedRun
+    planned: ResolvedRun
     refusal: str | None = None
 
 
@@ -44,14 +44,14 @@ class Schedule:
     hold as long as it takes, and ``gpu_wait_s`` for those that a foreign process is on.
     """
 
-    pending: list[PlannedRun]
-    execute: Callable[[PlannedRun, tuple[str, ...] | None], None]
+    pending: list[ResolvedRun]
+    execute: Callable[[ResolvedRun, tuple[str, ...] | None], None]
     leases: GpuLeases | None
     jobs: int
     gpu_wait_s: float
     note: Callable[[str], None]
     watch: Watcher
-    _ended: "queue.SimpleQueue[PlannedRun]" = field(default_factory=queue.SimpleQueue, init=False)
+    _ended: "queue.SimpleQueue[ResolvedRun]" = field(default_factory=queue.SimpleQueue, init=False)
     _active: dict[str, Lease | None] = field(default_factory=dict, init=False)
     _refused_since_s: dict[str, float] = field(default_factory=dict, init=False)
     _needs: dict[str, int] = field(default_factory=dict, init=False)
@@ -83,7 +83,7 @@ class Schedule:
         for planned in tuple(self.pending):
             if len(self._active) >= self.jobs:
                 return
-            need = self._need(planned), planned.spec.meter_gpus if planned.spec is not None else ()
+            need = self._need(planned), planned.spec.meter_gpus
             try:
                 lease = refused.get(need) or self._lease_for(planned)
             except EnergyScoreError as error:  # the locks, or a GPU that is lost: the next one may have another
@@ -99,14 +99,13 @@ class Schedule:
             self.pending.remove(planned)
             self._start(planned, lease)
 
-    def _lease_for(self, planned: PlannedRun) -> Lease | Refusal | None:
+    def _lease_for(self, planned: ResolvedRun) -> Lease | Refusal | None:
         count = self._need(planned)
         if self.leases is None or count == 0:
             return None
-        assert planned.spec is not None  # noqa: S101 - only resolved rows are scheduled
         return self.leases.lease(count, among=planned.spec.meter_gpus)
 
-    def _is_given_up(self, planned: PlannedRun, refusal: Refusal) -> bool:
+    def _is_given_up(self, planned: ResolvedRun, refusal: Refusal) -> bool:
         """Whether the run has waited long enough; what it waits for is told once."""
         if refusal.why == "too_few":
             return True
@@ -120,7 +119,7 @@ class Schedule:
         now_s = time.monotonic()
         return now_s - self._refused_since_s.setdefault(planned.name, now_s) >= self.gpu_wait_s
 
-    def _start(self, planned: PlannedRun, lease: Lease | None) -> None:
+    def _start(self, planned: ResolvedRun, lease: Lease | None) -> None:
         self._active[planned.name] = lease
         uuids = lease.uuids if lease is not None else () if self._needs_none(planned) else None
 
@@ -134,18 +133,16 @@ class Schedule:
 
         threading.Thread(target=work, name=f"run {planned.name}", daemon=True).start()
 
-    def _needs_none(self, planned: PlannedRun) -> bool:
+    def _needs_none(self, planned: ResolvedRun) -> bool:
         """Whether the order itself says that the run uses no GPU of this machine."""
-        return planned.spec is not None and planned.spec.gpu_requirement.count == 0
+        return planned.spec.gpu_requirement.count == 0
 
-    def _need(self, planned: PlannedRun) -> int:
+    def _need(self, planned: ResolvedRun) -> int:
         if planned.name not in self._needs:
             self._needs[planned.name] = self._need_of(planned.spec)
         return self._needs[planned.name]
 
-    def _need_of(self, spec: RunSpec | None) -> int:
-        if spec is None:
-            return 0
+    def _need_of(self, spec: RunSpec) -> int:
         if self.leases is None:  # no GPUs to be counted: class C is still the biggest
             return 2 if spec.gpu_requirement.count is None else spec.gpu_requirement.count
         return gpus_needed(spec, self.leases.gpus)

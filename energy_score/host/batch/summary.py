@@ -6,20 +6,17 @@ from pathlib import Path
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.plain_text import counted
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.batch.plan import PlannedRun, same_work
+from energy_score.host.batch.plan import PlannedRun, resolved_runs, same_work
 from energy_score.host.batch.progress import Progress
 
 
 def headline(plan: Sequence[PlannedRun]) -> str:
     """What is about to happen: how many runs, under which protocol, with which meter."""
-    refused = sum(planned.spec is None for planned in plan)
-    specs = [planned.spec for planned in plan if planned.spec is not None]
+    resolved = resolved_runs(plan)
     runs = f"{counted(len(plan), 'row')} selected"
-    if refused:
-        runs += f", {refused} refused"
-    if not specs:
-        return runs
-    return f"{runs}; {how_measured(specs[0])}"
+    if len(resolved) < len(plan):
+        runs += f", {len(plan) - len(resolved)} refused"
+    return f"{runs}; {how_measured(resolved[0].spec)}" if resolved else runs
 
 
 # How a run of a batch may end; the last three of them not as it was asked for.

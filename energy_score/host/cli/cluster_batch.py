@@ -3,7 +3,6 @@
 import logging
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from energy_score.contract.run_directory import RunState
 from energy_score.host.batch.attempt import end_on_sigterm
 from energy_score.host.batch.choice import Chooser, open_chooser
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun, in_image, make_plan
+from energy_score.host.batch.plan import PlannedRun, ResolvedRun, in_image, make_plan
 from energy_score.host.batch.preflight import Preflight, preflighted
 from energy_score.host.batch.summary import summary, tell_start
 from energy_score.host.cli.options import default_executor, run_options_from, selection_from
@@ -74,7 +73,7 @@ def _run_planned(
     interrupted = False
     try:
         if ray is not None:
-            runs = batch.to_do(plan, chooser, engine="ray")
+            runs = batch.pending_runs(plan, chooser, engine="ray")
             RayBatch(ray, batch).run(runs, node=node, node_gpus=parameters["node_gpus"])
         else:
             _run_on_slurm(SlurmBatch(batch), plan, chooser, node=node, parameters=parameters)
@@ -98,7 +97,7 @@ def _run_on_slurm(
     """Queue what is neither done nor queued, and follow it; an interrupt leaves it to Slurm, and says so."""
     try:
         slurm.take_up(plan)  # before looking at what is done: a run may end in between, and must not be queued again
-        runs = slurm.batch.to_do(slurm.not_followed(plan), chooser, engine="slurm")
+        runs = slurm.batch.pending_runs(slurm.not_followed(plan), chooser, engine="slurm")
         arguments, node_gpus = parameters["slurm_arguments"], parameters["node_gpus"]
         slurm.submit(runs, node=node, node_gpus=node_gpus, arguments=arguments)
         slurm.follow()
@@ -145,14 +144,14 @@ def _node_settings(parameters: Mapping[str, Any]) -> NodeSettings:
 
 def _sized(plan: Sequence[PlannedRun], node_gpus: int | None) -> list[PlannedRun]:
     """The plan with a refusal for every row whose number of GPUs nobody knows."""
-    sized = []
+    sized: list[PlannedRun] = []
     for planned in plan:
-        try:
-            if planned.spec is not None:
+        sized.append(planned)
+        if isinstance(planned, ResolvedRun):
+            try:
                 gpu_count(planned.spec, node_gpus)
-            sized.append(planned)
-        except RowRefusedError as error:
-            sized.append(replace(planned, spec=None, refusal=str(error)))
+            except RowRefusedError as error:
+                sized[-1] = planned.refused(str(error))
     return sized
 
 

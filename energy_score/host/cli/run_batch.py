@@ -67,7 +67,6 @@ def _run_planned(
                 here=surroundings_here(executor=executor.name, gpus=leases.gpus if leases else ()),
             )  # fmt: skip
         plan = preflight.plan
-        choices |= {planned.name: chooser.of(planned) for planned in plan if planned.spec is None}
         batch = Batch(
             plan=plan, attempt=attempt, aggregator=ResultsAggregator(directory), live=live, choices=choices,
             leases=leases, jobs=parameters["jobs"], retries=parameters["retries"], fail_fast=parameters["fail_fast"],

@@ -10,7 +10,7 @@ from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunState
 from energy_score.host.batch.attempt import end_on_sigterm
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.cluster.batch import ClusterBatch, cluster_batch, opened
 from energy_score.host.cluster.slurm import SlurmBatch
 from energy_score.host.cluster.slurm_commands import require_slurm
@@ -74,6 +74,6 @@ def _count_left_by_ray(batch: ClusterBatch) -> None:
         for task in listed.tasks:
             directory = batch.ledger.directory(task.name)
             if directory.state() in (RunState.RUNNING, RunState.LOST) and directory.spec().run_id == task.run_id:
-                planned = PlannedRun(task.name, directory.config(), directory.spec())
+                planned = ResolvedRun(task.name, directory.config(), directory.spec())
                 batch.ended_without_result(planned, "its ray batch ended before it; run the batch again")
         listed.file.unlink(missing_ok=True)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 from energy_score.contract.errors import ExitCode, RecordError
 from energy_score.contract.run_failure import Cause, Stage
-from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.choice import Chooser
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.batch.live_status import LiveStatus
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 from energy_score.host.batch.progress import open_progress
 from energy_score.host.batch.publishing import TablePublisher
 from energy_score.host.batch.summary import OUTCOMES, exit_code_of
@@ -45,61 +44,62 @@ class ClusterBatch:
         """What the runs that have ended say."""
         return exit_code_of(self.counts)
 
-    def to_do(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: Engine) -> list[PlannedRun]:
-        """The runs of ``plan`` that are to be carried out; the others are finished here.
+    def pending_runs(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: Engine) -> list[ResolvedRun]:
+        """Return the runs of ``plan`` that still need to run; record the outcome of all others.
 
         None of them is known to ``engine``: one that a job of it began has no job any more, and is begun again.
         """
         left = []
         for planned in plan:
+            if isinstance(planned, RefusedRun):
+                self._keep(planned, partial(self.ledger.record_refusal, planned))
+                self._finish(planned, "refused", planned.refusal)
+                continue
             choice = chooser.of(planned)
             if choice.outcome is None or (choice.outcome == "elsewhere" and self._was_begun_by(engine, planned)):
                 left.append(planned)
-                continue
-            if choice.outcome == "refused":
-                self._keep(planned, partial(self.ledger.record_refusal, planned))
-            self.counts[choice.outcome] += 1
-            self.live.run_finished(planned, outcome=choice.outcome, row=None, detail=choice.detail)
+            else:
+                self._finish(planned, choice.outcome, choice.detail)
         return left
 
     def order(
-        self, runs: Sequence[PlannedRun], *, engine: Engine, node: NodeSettings, node_gpus: int | None
+        self, runs: Sequence[ResolvedRun], *, engine: Engine, node: NodeSettings, node_gpus: int | None
     ) -> Iterator[TaskList]:
         """Write the orders into their run directories and give them in lists, those with most GPUs first.
 
         Each list is saved before its orders lie there, and given once it may be handed to the engine. Every one of
         ``runs`` has a number of GPUs, be it by ``node_gpus``.
         """
-        by_gpus: dict[int, list[PlannedRun]] = {}
+        by_gpus: dict[int, list[ResolvedRun]] = {}
         for planned in runs:
-            by_gpus.setdefault(gpu_count(spec_of(planned), node_gpus), []).append(planned)
+            by_gpus.setdefault(gpu_count(planned.spec, node_gpus), []).append(planned)
         for count in sorted(by_gpus, reverse=True):
             for first in range(0, len(by_gpus[count]), ARRAY_MAX):
                 part = by_gpus[count][first : first + ARRAY_MAX]
-                tasks = [ClusterTask(name=planned.name, run_id=spec_of(planned).run_id) for planned in part]
+                tasks = [ClusterTask(name=planned.name, run_id=planned.spec.run_id) for planned in part]
                 listed = TaskList.of(
                     tasks, engine=engine, output_directory=self.ledger.output_directory, gpu_count=count, node=node
                 )
                 listed.save()
                 for planned in part:
-                    self.ledger.start(planned, spec_of(planned))
+                    self.ledger.start(planned)
                 yield listed
 
-    def ended(self, planned: PlannedRun) -> None:
+    def ended(self, planned: ResolvedRun) -> None:
         """Count a run by what lies in its directory, and tell."""
         row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
-        done = self.ledger.is_done(planned.name, spec_of(planned))
+        done = self.ledger.is_done(planned.name, planned.spec)
         self.counts["done" if done else "failed"] += 1
         self.live.run_finished(planned, outcome="done" if done else "failed", row=row, detail=row.error_message or "")
 
     def ended_without_result(
-        self, planned: PlannedRun, message: str, *, stage: Stage = "unknown", cause: Cause = "killed"
+        self, planned: ResolvedRun, message: str, *, stage: Stage = "unknown", cause: Cause = "killed"
     ) -> None:
         """Record that nothing came of a run, count it and tell."""
         self._keep(planned, partial(self.ledger.record_failure, planned, stage=stage, message=message, cause=cause))
         self.ended(planned)
 
-    def begun(self, planned: PlannedRun) -> None:
+    def begun(self, planned: ResolvedRun) -> None:
         """Tell that a run was seen to have begun, and on which GPUs."""
         with suppress(RecordError):
             owner = self.ledger.directory(planned.name).owner()
@@ -107,6 +107,10 @@ class ClusterBatch:
                 self.live.run_started(planned, gpu_uuids=owner.gpu_uuids, number=owner.attempt)
                 return
         self.live.run_started(planned)
+
+    def _finish(self, planned: PlannedRun, outcome: str, detail: str) -> None:
+        self.counts[outcome] += 1
+        self.live.run_finished(planned, outcome=outcome, row=None, detail=detail)
 
     def _keep(self, planned: PlannedRun, record: partial[None]) -> None:
         try:
@@ -117,13 +121,6 @@ class ClusterBatch:
     def _was_begun_by(self, engine: Engine, planned: PlannedRun) -> bool:
         owner = self.ledger.is_elsewhere(planned.name)
         return owner is not None and (owner.cluster_job or "").startswith(f"{engine}:")
-
-
-def spec_of(planned: PlannedRun) -> RunSpec:
-    """The order of a run that was not refused."""
-    if planned.spec is None:
-        raise ValueError(f"{planned.label} was refused: {planned.refusal}")
-    return planned.spec
 
 
 def cluster_batch(output_directory: Path, *, as_json: bool) -> ClusterBatch:

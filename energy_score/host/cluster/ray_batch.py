@@ -14,9 +14,9 @@ from typing import Any
 from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
 from energy_score.contract.record import write_atomically, write_bytes_atomically
 from energy_score.contract.run_directory import RunDirectory
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.cluster import ray_task
-from energy_score.host.cluster.batch import ClusterBatch, spec_of
+from energy_score.host.cluster.batch import ClusterBatch
 from energy_score.host.cluster.task_list import FOLDER, NodeSettings, TaskList, task_lists
 from energy_score.host.cluster.worker import is_final
 from energy_score.host.preflight.clusters import ray_address, ray_fault
@@ -37,11 +37,11 @@ class RayBatch:
 
     ray: ModuleType
     batch: ClusterBatch
-    _tasks: dict[Any, PlannedRun] = field(default_factory=dict)
+    _tasks: dict[Any, ResolvedRun] = field(default_factory=dict)
     _begun: set[str] = field(default_factory=set)
     _looked_s: float = 0.0
 
-    def run(self, runs: Sequence[PlannedRun], *, node: NodeSettings, node_gpus: int | None = None) -> None:
+    def run(self, runs: Sequence[ResolvedRun], *, node: NodeSettings, node_gpus: int | None = None) -> None:
         """Carry out ``runs``; each is counted when it has ended.
 
         Raises:
@@ -68,7 +68,7 @@ class RayBatch:
             for listed in lists:
                 listed.file.unlink(missing_ok=True)
 
-    def _submit(self, listed: TaskList, by_name: Mapping[str, PlannedRun], probe_file: Path, probe: str) -> None:
+    def _submit(self, listed: TaskList, by_name: Mapping[str, ResolvedRun], probe_file: Path, probe: str) -> None:
         # num_cpus=0: a run's place is its GPUs. max_calls can be set only here (Ray's remote()).
         remote = self.ray.remote(num_cpus=0, max_retries=_NODE_LOSSES, max_calls=0)(ray_task.execute)
         most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
@@ -80,7 +80,7 @@ class RayBatch:
             planned = by_name[task.name]
             order = ray_task.RayOrder(
                 listed=text, index=index, probe_file=str(probe_file), probe=probe,
-                config=planned.config.model_dump_json(), spec=spec_of(planned).model_dump_json(),
+                config=planned.config.model_dump_json(), spec=planned.spec.model_dump_json(),
             )  # fmt: skip
             reference = remote.options(num_gpus=listed.gpu_count, name=task.name).remote(
                 order, f"ray:{listed.job_name}_{index}"
@@ -103,7 +103,7 @@ class RayBatch:
                 fault = f"its files could not be written here: {error}"
             self._count(planned, fault)
 
-    def _count(self, planned: PlannedRun, fault: str) -> None:
+    def _count(self, planned: ResolvedRun, fault: str) -> None:
         """The truth is what lies in the directory; what Ray says explains only that nothing does."""
         directory = self.batch.ledger.directory(planned.name)
         if directory.report_file.exists() or directory.failure_file.exists():

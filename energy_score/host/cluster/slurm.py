@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from energy_score.contract.errors import EnvironmentNotReadyError, RecordError, UsageError
 from energy_score.contract.run_directory import RunDirectory
-from energy_score.host.batch.plan import PlannedRun
-from energy_score.host.cluster.batch import ClusterBatch, spec_of
+from energy_score.host.batch.plan import PlannedRun, ResolvedRun
+from energy_score.host.cluster.batch import ClusterBatch
 from energy_score.host.cluster.slurm_commands import QueuedTask, cancel, queued_tasks, submit
 from energy_score.host.cluster.task_list import NodeSettings, TaskList, task_lists
 from energy_score.host.cluster.worker import is_final
@@ -25,7 +25,7 @@ _CANCEL_S = 60.0
 class _Following:
     """A run that is under way, and since when it was missing from the queue (monotonic seconds)."""
 
-    planned: PlannedRun
+    planned: ResolvedRun
     listed: TaskList
     index: int
     has_begun: bool = False
@@ -74,13 +74,13 @@ class SlurmBatch:
                     spec = directory.spec()
                     if spec.run_id != task.run_id or is_final(directory):
                         continue
-                    found = PlannedRun(task.name, directory.config(), spec)
+                    found = ResolvedRun(task.name, directory.config(), spec)
                     _refuse_another_order(found, by_name)
                     self._following[task.name] = _Following(found, listed, index)
 
     def submit(
         self,
-        runs: Sequence[PlannedRun],
+        runs: Sequence[ResolvedRun],
         *,
         node: NodeSettings,
         node_gpus: int | None = None,
@@ -232,9 +232,9 @@ def _has_record(directory: RunDirectory) -> bool:
     return directory.report_file.exists() or directory.failure_file.exists()
 
 
-def _refuse_another_order(found: PlannedRun, by_name: Mapping[str, PlannedRun] | None) -> None:
+def _refuse_another_order(found: ResolvedRun, by_name: Mapping[str, PlannedRun] | None) -> None:
     wanted = None if by_name is None else by_name[found.name]
-    if wanted is not None and wanted.spec is not None and wanted.spec.identity() != spec_of(found).identity():
+    if isinstance(wanted, ResolvedRun) and wanted.spec.identity() != found.spec.identity():
         raise UsageError(
             f"{found.label}: is under way with other options than these; wait for it with the same command, or end "
             "it: batch_runner.py cancel"

@@ -19,7 +19,7 @@ from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.host.batch.attempt import Attempt, end_on_sigterm
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import PlainProgress
 from energy_score.host.cluster.allocation import allocated_gpus, node_name
 from energy_score.host.cluster.task_list import TaskList
@@ -50,7 +50,7 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
     if is_final(directory):
         log.info("nothing to do: %s is %s", directory.path, directory.state())
         return
-    planned, node = PlannedRun(task.name, directory.config(), spec), listed.node
+    planned, node = ResolvedRun(task.name, directory.config(), spec), listed.node
     with ExitStack() as held:
         try:
             executor = open_executor(node.executor, timeout_s=node.timeout_s, image=node.image, memory=node.memory)
@@ -122,15 +122,15 @@ def is_final(directory: RunDirectory) -> bool:
     return state is RunState.DONE or (state is RunState.FAILED and directory.failure().stage != "interrupted")
 
 
-def _start_afresh(ledger: Ledger, planned: PlannedRun, directory: RunDirectory, *, job: str) -> None:
+def _start_afresh(ledger: Ledger, planned: ResolvedRun, directory: RunDirectory, *, job: str) -> None:
     """Keep aside what an earlier attempt of this job left, whose node was lost or which was stopped for another's."""
     earlier = directory.owner()
-    if earlier is None or planned.spec is None:
+    if earlier is None:
         return
     if directory.state() is RunState.RUNNING and earlier.cluster_job != job:
         return  # somebody else's, who may be alive: the attempt refuses it by name
     log.info("started again: attempt %d was on %s", earlier.attempt, earlier.process.host)
-    earlier.write(ledger.start(planned, planned.spec).owner_file)  # so that attempts are counted on
+    earlier.write(ledger.start(planned).owner_file)  # so that attempts are counted on
 
 
 def main() -> int:

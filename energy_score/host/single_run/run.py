@@ -11,7 +11,7 @@ import click
 from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.attempt import Attempt
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 from energy_score.host.batch.preflight import preflighted
 from energy_score.host.batch.progress import Progress
 from energy_score.host.batch.summary import how_measured
@@ -30,8 +30,7 @@ from results_aggregator import ResultsAggregator
 
 def run(
     order: SingleOrder,
-    planned: PlannedRun,
-    spec: RunSpec,
+    planned: ResolvedRun,
     *,
     results: Path,
     open_executor: Callable[[], Executor],
@@ -55,7 +54,7 @@ def run(
         _warn_of_no_token(order)
         show_gpus(order)
         executor = open_executor()
-        spec = spec.model_copy(update={"image": executor.image})
+        planned = replace(planned, spec=planned.spec.model_copy(update={"image": executor.image}))
         attempt = Attempt(ledger=ledger, executor=executor, progress=progress, timeout_s=timeout_s)
         if preflight:
             found = preflighted(
@@ -64,10 +63,10 @@ def run(
             )  # fmt: skip
             for note in found.notes:
                 attempt.progress.note(note)
-            if found.plan[0].refusal is not None:
-                return _refused(attempt, found.plan[0], show_row)
-        with _leased(spec, gpu_wait_s) as gpu_uuids:
-            return _attempted(attempt, replace(planned, spec=spec), spec, gpu_uuids, show_row)
+            if isinstance(judged := found.plan[0], RefusedRun):
+                return _refused(attempt, judged, show_row)
+        with _leased(planned.spec, gpu_wait_s) as gpu_uuids:
+            return _attempted(attempt, planned, gpu_uuids, show_row)
 
 
 @contextmanager
@@ -87,7 +86,7 @@ def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None
             lease.release()
 
 
-def _refused(attempt: Attempt, planned: PlannedRun, show_row: Callable[[ResultRow], None]) -> ExitCode:
+def _refused(attempt: Attempt, planned: RefusedRun, show_row: Callable[[ResultRow], None]) -> ExitCode:
     """Keep the refusal as the run's result, and show it."""
     attempt.keep(planned, partial(attempt.ledger.record_refusal, planned))
     attempt.progress.batch_started(run_count=1, headline=planned.label)
@@ -96,18 +95,17 @@ def _refused(attempt: Attempt, planned: PlannedRun, show_row: Callable[[ResultRo
 
 def _attempted(
     attempt: Attempt,
-    planned: PlannedRun,
-    spec: RunSpec,
+    planned: ResolvedRun,
     gpu_uuids: tuple[str, ...] | None,
     show_row: Callable[[ResultRow], None],
 ) -> ExitCode:
     progress = attempt.progress
-    progress.batch_started(run_count=1, headline=f"{planned.label}: {how_measured(spec)}")
-    for note in spec.notes:
+    progress.batch_started(run_count=1, headline=f"{planned.label}: {how_measured(planned.spec)}")
+    for note in planned.spec.notes:
         progress.note(note)
     progress.run_started(planned, gpu_uuids=gpu_uuids)
     try:
-        code = attempt.run(planned, spec, gpu_uuids=gpu_uuids)
+        code = attempt.run(planned, gpu_uuids=gpu_uuids)
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
     outcome = "done" if code is ExitCode.OK else "failed"

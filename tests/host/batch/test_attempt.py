@@ -13,14 +13,14 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch import retry
 from energy_score.host.batch.attempt import Attempt
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import PlainProgress
 from energy_score.host.executors.engine_output import OnEvent, OnLogLine
 from energy_score.host.executors.executor import Execution
 from tests.support.record_factory import make_config, make_failure, make_owner, make_report, make_spec
 
 SPEC = make_spec()
-PLANNED = PlannedRun("run", make_config(), SPEC)
+PLANNED = ResolvedRun("run", make_config(), SPEC)
 KILLED = Execution(exit_code=-9)
 DONE = Execution(exit_code=0)
 
@@ -74,12 +74,12 @@ def seen(one: Attempt) -> list[tuple[RunOwner | None, tuple[str, ...] | None]]:
 def planned_directory(folder: Path) -> RunDirectory:
     ledger = Ledger(folder)
     ledger.open()
-    return ledger.start(PLANNED, SPEC)
+    return ledger.start(PLANNED)
 
 
 def test_the_owner_stands_beside_the_order_before_the_engine_starts_and_says_when_it_ended(tmp_path: Path) -> None:
     one = attempt(tmp_path, DONE)
-    assert one.run(PLANNED, SPEC, gpu_uuids=("GPU-a",)) is ExitCode.OK
+    assert one.run(PLANNED, gpu_uuids=("GPU-a",)) is ExitCode.OK
     ((during, gpus),) = seen(one)
     after = one.ledger.directory("run").owner()
     assert during is not None

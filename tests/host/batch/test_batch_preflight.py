@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.run_spec import PromptPlan
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import RefusedRun, ResolvedRun
 from energy_score.host.batch.preflight import preflighted
 from energy_score.host.preflight.models.facts import Model
 from energy_score.host.preflight.models.judgement import findings_of
@@ -21,9 +21,9 @@ from tests.support.record_factory import make_config, make_spec
 HERE = Surroundings(model_types=frozenset({"llama"}), free_bytes=10**12)
 
 
-def planned(model_id: str, **spec: object) -> PlannedRun:
+def planned(model_id: str, **spec: object) -> ResolvedRun:
     plain = {"model_id": model_id, "revision": None, "model_class": "A", "prompt_plan": PromptPlan()}
-    return PlannedRun(model_id, make_config(model_id=model_id), make_spec(**(plain | spec)))
+    return ResolvedRun(model_id, make_config(model_id=model_id), make_spec(**(plain | spec)))
 
 
 def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_note(
@@ -35,10 +35,10 @@ def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_no
         found = preflighted(
             [planned(f"lab/{name}") for name in names], is_to_do=lambda _: True, here=HERE, sheet_name="my.csv"
         )
-    refused = {run.name.removeprefix("lab/"): run.refusal for run in found.plan if run.spec is None}
+    refused = {run.name.removeprefix("lab/"): run.refusal for run in found.plan if isinstance(run, RefusedRun)}
     assert set(refused) == {"missing", "adapter", "own-code", "gated-without"}
-    assert all((text or "").startswith("my.csv:2: preflight: ") for text in refused.values())
-    assert all("(--no-preflight runs it all the same)" in (text or "") for text in refused.values())
+    assert all(text.startswith("my.csv:2: preflight: ") for text in refused.values())
+    assert all("(--no-preflight runs it all the same)" in text for text in refused.values())
     assert found.notes == (
         "preflight: no answer of the Hub about lab/server-error (the Hub answered 500); judged by the cache",
         "preflight: lab/no-card would not be accepted as a submission: card, licence",

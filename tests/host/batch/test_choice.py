@@ -9,7 +9,7 @@ from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.host.batch.choice import Choice, Chooser
 from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import RefusedRun, ResolvedRun
 from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from tests.support.record_factory import make_config, make_failure, make_owner, make_report, make_run, make_spec
 
@@ -26,8 +26,8 @@ def ledger(tmp_path: Path) -> Ledger:
     return Ledger(tmp_path)
 
 
-def planned(name: str, **config: object) -> PlannedRun:
-    return PlannedRun(name, make_config(**config), SPEC)
+def planned(name: str, **config: object) -> ResolvedRun:
+    return ResolvedRun(name, make_config(**config), SPEC)
 
 
 def carried_out(ledger: Ledger, rerun: str | None) -> set[str]:
@@ -64,7 +64,7 @@ def test_what_is_not_carried_out_says_why(ledger: Ledger) -> None:
     elsewhere = chooser.of(planned("running"))
     assert elsewhere.outcome == "elsewhere"
     assert "process 42 on node7, slurm:5_1" in elsewhere.detail
-    assert chooser.of(PlannedRun("no", make_config(), None, "no such mode")) == Choice("refused", "no such mode")
+    assert chooser.of(RefusedRun("no", make_config(), "no such mode")) == Choice("refused", "no such mode")
     assert Chooser(ledger, rerun="failed").of(planned("done")).detail == "not named by --rerun failed"
 
 

@@ -7,7 +7,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunState
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import RefusedRun, ResolvedRun
 from tests.support.record_factory import make_config, make_report, make_spec
 
 
@@ -18,12 +18,15 @@ def ledger(tmp_path: Path) -> Ledger:
     return opened
 
 
-def planned(spec: RunSpec | None) -> PlannedRun:
-    return PlannedRun("run", make_config(), spec, None if spec else "models.csv:2: no such mode")
+def planned(spec: RunSpec) -> ResolvedRun:
+    return ResolvedRun("run", make_config(), spec)
+
+
+REFUSED = RefusedRun("run", make_config(), "models.csv:2: no such mode")
 
 
 def finish(ledger: Ledger, spec: RunSpec) -> None:
-    directory = ledger.start(planned(spec), spec)
+    directory = ledger.start(planned(spec))
     make_report(spec=spec, spec_identity=spec.identity()).write(directory.report_file)
 
 
@@ -49,7 +52,7 @@ def test_a_damaged_report_is_not_done(ledger: Ledger) -> None:
 def test_a_changed_order_starts_fresh_and_keeps_the_old_run_aside(ledger: Ledger) -> None:
     finish(ledger, make_spec())
     changed = make_spec(query_count=11)
-    directory = ledger.start(planned(changed), changed)
+    directory = ledger.start(planned(changed))
     assert directory.state() is RunState.PLANNED
     assert directory.spec() == changed
     (old,) = aside(ledger)
@@ -57,19 +60,19 @@ def test_a_changed_order_starts_fresh_and_keeps_the_old_run_aside(ledger: Ledger
 
 
 def test_an_equal_refusal_is_recorded_once_and_a_new_one_sets_the_old_aside(ledger: Ledger) -> None:
-    ledger.record_refusal(planned(None))
+    ledger.record_refusal(REFUSED)
     first = ledger.directory("run").failure()
-    ledger.record_refusal(planned(None))
+    ledger.record_refusal(REFUSED)
     assert ledger.directory("run").failure() == first
     assert not aside(ledger)
-    ledger.record_refusal(PlannedRun("run", make_config(), None, "models.csv:2: another reason"))
+    ledger.record_refusal(RefusedRun("run", make_config(), "models.csv:2: another reason"))
     assert ledger.directory("run").failure().message == "models.csv:2: another reason"
     assert len(aside(ledger)) == 1
 
 
 def test_a_refused_row_is_never_filed_with_its_older_result(ledger: Ledger) -> None:
     finish(ledger, make_spec())
-    ledger.record_refusal(planned(None))
+    ledger.record_refusal(REFUSED)
     assert ledger.directory("run").state() is RunState.FAILED
 
 

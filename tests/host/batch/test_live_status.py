@@ -10,9 +10,9 @@ from energy_score.host.batch import live_status
 from energy_score.host.batch.batch_status import BatchStatus
 from energy_score.host.batch.live_status import FILE_NAME, LiveStatus
 from energy_score.host.batch.overview import Overview, lines_of
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import PlainProgress
-from tests.support.record_factory import make_config, make_owner, make_run
+from tests.support.record_factory import make_config, make_owner, make_run, make_spec
 
 PROGRESS = {
     "event": "progress", "phase": "full", "queries_done": 5, "queries_planned": 20, "gpu_energy_j": 7200.0,
@@ -20,8 +20,8 @@ PROGRESS = {
 }  # fmt: skip
 
 
-def run(name: str) -> PlannedRun:
-    return PlannedRun(name, make_config(model_id=f"org/{name}", reasoning_state=""), None)
+def run(name: str) -> ResolvedRun:
+    return ResolvedRun(name, make_config(model_id=f"org/{name}", reasoning_state=""), make_spec())
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.contract.errors import NothingMatchedError
-from energy_score.host.batch.plan import Selection, directory_names, make_plan, same_work
+from energy_score.host.batch.plan import RefusedRun, Selection, directory_names, make_plan, same_work
 from model_config_parser import ModelConfigParser
 from parameter_handler import RunOptions
 
@@ -19,11 +19,12 @@ def sheet(tmp_path: Path, *rows: str) -> Path:
 
 def test_refused_rows_stay_in_the_plan_beside_the_others() -> None:
     plan = make_plan(Selection(csv=ROOT / "models.csv", model_name="DeepSeek-R1-0528"), RunOptions())
-    assert [(planned.config.reasoning_state, planned.spec is None) for planned in plan] == [
+    assert [(planned.config.reasoning_state, isinstance(planned, RefusedRun)) for planned in plan] == [
         ("Off", True),
         ("On", False),
     ]
-    assert "always thinks" in (plan[0].refusal or "")
+    assert isinstance(plan[0], RefusedRun)
+    assert "always thinks" in plan[0].refusal
 
 
 def test_filters_that_match_nothing_are_named() -> None:

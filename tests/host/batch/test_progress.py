@@ -1,10 +1,10 @@
 import io
 import json
 
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import JsonProgress, PlainProgress, RichProgress, energy_text
 from energy_score.reports.results_table.result_row import ResultRow
-from tests.support.record_factory import make_config
+from tests.support.record_factory import make_config, make_spec
 
 
 def row(**values: object) -> ResultRow:
@@ -12,8 +12,8 @@ def row(**values: object) -> ResultRow:
     return ResultRow.model_validate(identity | values)
 
 
-def run(label: str) -> PlannedRun:
-    return PlannedRun(f"{label}_dir", make_config(model_id=label, reasoning_state=""), None)
+def run(label: str) -> ResolvedRun:
+    return ResolvedRun(f"{label}_dir", make_config(model_id=label, reasoning_state=""), make_spec())
 
 
 def test_energy_is_told_with_its_source_and_what_it_is_worth() -> None:

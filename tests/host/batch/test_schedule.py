@@ -10,7 +10,7 @@ import pytest
 
 from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import GpuRequirement
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.schedule import Ended, Schedule
 from energy_score.host.locks.gpu_leases import GpuLeases, Lease
 from energy_score.host.locks.lock_folder import LockFolder
@@ -32,14 +32,14 @@ class TwoGpus:
         pass
 
 
-def run(name: str, gpus: int | None) -> PlannedRun:
-    return PlannedRun(name, make_config(), make_spec(model_class="C", gpu_requirement=GpuRequirement(count=gpus)))
+def run(name: str, gpus: int | None) -> ResolvedRun:
+    return ResolvedRun(name, make_config(), make_spec(model_class="C", gpu_requirement=GpuRequirement(count=gpus)))
 
 
 class Bench:
     """A schedule over named runs, each of which lasts ``seconds``; ``started`` is what began, with its GPUs."""
 
-    def __init__(self, folder: Path, runs: list[PlannedRun], *, jobs: int, seconds: float = 0.1) -> None:
+    def __init__(self, folder: Path, runs: list[ResolvedRun], *, jobs: int, seconds: float = 0.1) -> None:
         self.devices = TwoGpus()
         self.leases = GpuLeases(self.devices, LockFolder(folder / "locks"))  # type: ignore[arg-type]
         self.notes: list[str] = []
@@ -53,7 +53,7 @@ class Bench:
             note=self.notes.append, watch=self._watch,
         )  # fmt: skip
 
-    def _execute(self, planned: PlannedRun, gpu_uuids: tuple[str, ...] | None) -> None:
+    def _execute(self, planned: ResolvedRun, gpu_uuids: tuple[str, ...] | None) -> None:
         with self._lock:
             self.started.append((planned.name, gpu_uuids))
             self.at_once += 1

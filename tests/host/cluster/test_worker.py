@@ -14,7 +14,7 @@ from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_spec import DatasetRef, GenerationSettings, RepeatPolicy, RunSpec
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.cluster.task_list import ClusterTask, NodeSettings, TaskList
 from tests.host.cluster.conftest import wait_until
 from tests.support.record_factory import make_config, make_spec
@@ -71,7 +71,7 @@ def task(toy: ToyInstallation, tmp_path: Path) -> Task:
     ledger.open()
     ledger.close()
     spec = toy_spec(prompts)
-    directory = ledger.start(PlannedRun("toy_run", make_config(model_id="toy/run"), spec), spec)
+    directory = ledger.start(ResolvedRun("toy_run", make_config(model_id="toy/run"), spec))
     listed = TaskList.of(
         [ClusterTask(name="toy_run", run_id=RUN_ID)], engine="slurm", output_directory=ledger.output_directory,
         gpu_count=1, node=NodeSettings(executor="local", image="", timeout_s=60),

@@ -4,7 +4,7 @@ import pytest
 
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory, RunState
-from energy_score.host.batch.plan import PlannedRun
+from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.single_run.ledger import SingleRunLedger
 from tests.support.record_factory import make_config, make_report, make_spec
 
@@ -25,7 +25,7 @@ def write_every_file(directory: RunDirectory) -> set[str]:
 
 def test_the_files_of_a_run_lie_in_the_results_directory_itself(ledger: SingleRunLedger) -> None:
     spec = make_spec()
-    directory = ledger.start(PlannedRun("run", make_config(), spec), spec)
+    directory = ledger.start(ResolvedRun("run", make_config(), spec))
     assert directory.spec_file == ledger.output_directory / "run_spec.json"
     make_report(spec=spec, spec_identity=spec.identity()).write(directory.report_file)
     assert ledger.is_done("run", spec)

@@ -6,7 +6,15 @@ from typing import Any
 import click
 
 from energy_score.contract.plain_text import counted, printed_json
-from energy_score.host.batch.plan import PlannedRun, Selection, make_plan, same_work
+from energy_score.host.batch.plan import (
+    PlannedRun,
+    RefusedRun,
+    ResolvedRun,
+    Selection,
+    make_plan,
+    resolved_runs,
+    same_work,
+)
 from energy_score.host.batch.summary import how_measured
 from energy_score.host.cli.options import run_options, run_options_from, selection_from, selection_options
 from energy_score.reports.terminal_table import print_table
@@ -26,9 +34,9 @@ def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> No
         click.echo(
             f"note: lines {earlier.config.line_number} and {later.config.line_number} do the same work", err=True
         )
-    specs = [planned.spec for planned in plan if planned.spec is not None]
-    measured = f"; {how_measured(specs[0])}" if specs else ""
-    click.echo(f"{counted(len(plan), 'row')}, {len(plan) - len(specs)} refused{measured}", err=True)
+    resolved = resolved_runs(plan)
+    measured = f"; {how_measured(resolved[0].spec)}" if resolved else ""
+    click.echo(f"{counted(len(plan), 'row')}, {len(plan) - len(resolved)} refused{measured}", err=True)
 
 
 @click.command("list")
@@ -46,16 +54,17 @@ def _as_object(planned: PlannedRun) -> dict[str, Any]:
         "run": planned.name,
         "model": planned.config.model_id,
         "reasoning_state": planned.config.reasoning_state,
-        "refused": planned.refusal,
-        "spec": planned.spec.model_dump(mode="json") if planned.spec else None,
+        "refused": planned.refusal if isinstance(planned, RefusedRun) else None,
+        "spec": planned.spec.model_dump(mode="json") if isinstance(planned, ResolvedRun) else None,
     }
 
 
 def _as_cells(planned: PlannedRun) -> tuple[str, ...]:
-    config, spec = planned.config, planned.spec
+    config = planned.config
     identity = (str(config.line_number), config.model_id, config.model_class or "", config.task, config.reasoning_state)
-    if spec is None:
-        return (*identity, "", "refused", planned.refusal or "")
+    if isinstance(planned, RefusedRun):
+        return (*identity, "", "refused", planned.refusal)
+    spec = planned.spec
     limits = spec.generation
     tokens = "" if limits.min_new_tokens is None else f"{limits.min_new_tokens}"
     if limits.max_new_tokens != limits.min_new_tokens:

@@ -118,27 +118,27 @@ def judged(
     plan: "Sequence[PlannedRun]", *, absence: str | None, scored_in: "Callable[[ModelConfig], str | None]"
 ) -> Iterator[Judged]:
     """Each row with its findings; ``absence`` is why the Hub cannot be asked, None where it can."""
-    from energy_score.host.preflight.models.finding import Finding  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.batch.plan import RefusedRun, resolved_runs  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.preflight.models.finding import Finding  # noqa: PLC0415
     from energy_score.host.preflight.models.judgement import findings_of  # noqa: PLC0415
     from energy_score.host.preflight.models.loading import load_results  # noqa: PLC0415
     from energy_score.host.preflight.models.reading import read_models  # noqa: PLC0415
     from energy_score.host.preflight.models.rules.rule import Question, model_asked, task_run_like  # noqa: PLC0415
     from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus  # noqa: PLC0415
 
-    asked = {planned.name: model_asked(planned.spec) for planned in plan if planned.spec is not None}
+    resolved = resolved_runs(plan)
+    asked = {planned.name: model_asked(planned.spec) for planned in resolved}
     facts = read_models(asked.values(), hub=absence, limit_s=_LIMIT_S)
     loadable = {
         (model, task_run_like(planned.spec).name): facts[model].commit
-        for planned in plan
-        if planned.spec is not None
-        and (model := asked[planned.name])
-        and (facts[model].index is not None and facts[model].absence is None)
+        for planned in resolved
+        if (model := asked[planned.name]) and (facts[model].index is not None and facts[model].absence is None)
     }
     loaded = load_results(loadable)
     here = replace(surroundings_here(executor="local", gpus=visible_gpus()), scored_in=scored_in)
     for planned in plan:
-        if planned.spec is None:
-            refused = Finding("row", "fail", planned.refusal or "refused", "see list", bars_run=True)
+        if isinstance(planned, RefusedRun):
+            refused = Finding("row", "fail", planned.refusal, "see list", bars_run=True)
             yield Judged(planned, None, [refused.safe()])
             continue
         model = asked[planned.name]

@@ -23,8 +23,7 @@ from energy_score.host.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from energy_score.contract.run_spec import RunSpec
-    from energy_score.host.batch.plan import PlannedRun
+    from energy_score.host.batch.plan import ResolvedRun
     from energy_score.host.single_run.order import SingleOrder
     from energy_score.reports.results_table.result_row import ResultRow
 
@@ -97,9 +96,9 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     configure_console(logging.WARNING)
     end_on_sigterm()
     click.echo(version_line(), err=True)
-    order, planned, spec = _planned(parameters, keys, defaults)
+    order, planned = _planned(parameters, keys, defaults)
     if parameters["dry_run"]:
-        click.echo(printed_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
+        click.echo(printed_json(planned.spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
         return ExitCode.OK
     from energy_score.host.batch.progress import open_progress  # noqa: PLC0415
     from energy_score.host.single_run.run import run  # noqa: PLC0415
@@ -107,7 +106,6 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     return run(
         order,
         planned,
-        spec,
         results=parameters["results"],
         open_executor=partial(executor_from, dict(parameters)),
         timeout_s=parameters["timeout_s"],
@@ -130,9 +128,9 @@ def _ignore_row(_row: "ResultRow") -> None:
 
 def _planned(
     parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults
-) -> "tuple[SingleOrder, PlannedRun, RunSpec]":
+) -> "tuple[SingleOrder, ResolvedRun]":
     from energy_score.contract.run_directory import run_name  # noqa: PLC0415
-    from energy_score.host.batch.plan import PlannedRun  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.batch.plan import ResolvedRun  # noqa: PLC0415 - not on the way to --help
     from energy_score.host.single_run.composition import compose  # noqa: PLC0415
     from energy_score.host.single_run.order import order_of, samples_of  # noqa: PLC0415
     from parameter_handler import ParameterHandler, RunOptions  # noqa: PLC0415
@@ -148,4 +146,4 @@ def _planned(
     handler = ParameterHandler(order.options, sheet_directory=Path.cwd(), sheet_name=composition.config_name)
     name = run_name(order.config.model_id, order.config.reasoning_state)
     spec = handler.resolve(order.config, run_id=f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}")
-    return order, PlannedRun(name, order.config, spec), spec
+    return order, ResolvedRun(name, order.config, spec)

@@ -7,7 +7,7 @@ import click
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
-from energy_score.host.batch.plan import make_plan
+from energy_score.host.batch.plan import RefusedRun, make_plan, resolved_runs
 from energy_score.host.cli.options import run_options, run_options_from, selection_from, selection_options
 
 
@@ -22,10 +22,10 @@ def command(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN4
     """
     selection = selection_from(parameters)
     plan = make_plan(selection, run_options_from(parameters))
-    for planned in plan:
-        for note in planned.spec.notes if planned.spec else ():
+    for planned in resolved_runs(plan):
+        for note in planned.spec.notes:
             click.echo(f"note: {selection.csv.name}:{planned.config.line_number}: {safe_line(note)}", err=True)
-    refusals = [planned.refusal for planned in plan if planned.refusal]
+    refusals = [planned.refusal for planned in plan if isinstance(planned, RefusedRun)]
     for refusal in refusals:
         click.echo(f"refused: {safe_line(refusal)}", err=True)
     click.echo(f"{selection.csv}: {counted(len(plan), 'row')}, no fault, {len(refusals)} would be refused")
