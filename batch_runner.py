@@ -17,11 +17,9 @@ from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.host.cli.options import (
     batch_executor_options,
     batch_options,
+    batch_options_from,
     dry_run_option,
-    is_cluster,
     run_options,
-    run_options_from,
-    selection_from,
     selection_options,
 )
 from energy_score.host.cli.readable_group import ReadableGroup
@@ -165,15 +163,15 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
             raise click.UsageError(f"'{context.invoked_subcommand}' does not take {', '.join(sorted(foreign))}")
         context.default_map = {context.invoked_subcommand: given}
         return
+    options = batch_options_from(parameters, as_json=parameters["as_json"])
     if parameters["dry_run"]:
         from energy_score.host.cli.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
 
-        is_cluster(parameters)  # what a batch would refuse is refused
-        show_plan(selection_from(parameters), run_options_from(parameters), as_json=parameters["as_json"])
+        show_plan(options.selection, options.run, as_json=options.as_json)
         return
     from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415 - not on the way to --help
 
-    context.exit(run_batch(parameters))
+    context.exit(run_batch(options))
 
 
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:

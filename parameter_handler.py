@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from energy_score.contract import extensions
-from energy_score.contract.errors import DatasetError, RowRefusedError, UsageError
+from energy_score.contract.errors import CODE_NEEDS_A_CONTAINER, DatasetError, RowRefusedError, UsageError
 from energy_score.contract.extensions import extension_names
 from energy_score.contract.grid import grid_factor
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
@@ -24,6 +24,7 @@ from energy_score.contract.run_spec import (
 )
 from energy_score.host.run_specs.endpoint_order import endpoint_order_of
 from energy_score.host.run_specs.optimum_order import optimum_order_of, refuse_what_optimum_cannot
+from energy_score.host.run_specs.placement import Placement
 from energy_score.host.run_specs.repeat_order import repeat_order_of
 from energy_score.host.run_specs.row_plan import RowPlan, plan_of
 from energy_score.shared.query_data.named_paths import processor_location, prompts_path, why_unreadable
@@ -132,8 +133,8 @@ class ParameterHandler:
         except RowRefusedError as error:
             raise RowRefusedError(f"{self._where(config)}: {error}") from error
 
-    def resolve(self, config: ModelConfig, *, run_id: str) -> RunSpec:
-        """The complete order for the row's run.
+    def resolve(self, config: ModelConfig, *, run_id: str, placement: Placement | None = None) -> RunSpec:
+        """Return the complete spec of the row's run; without ``placement`` nobody knows yet where it will happen.
 
         Raises:
             RowRefusedError: the row asks for what cannot be run; the message says where, what, and what is valid.
@@ -152,8 +153,9 @@ class ParameterHandler:
                 raise RowRefusedError(f"{self._where(config)}: {error}") from error
             policy_notes = (*policy_notes, *optimum_notes)
         folder = self._folder_of(config)
-        return RunSpec(
+        spec = RunSpec(
             run_id=run_id,
+            image=None if placement is None else placement.image,
             model_id=config.model_id,
             model_path=None if folder is None else str(folder),
             model_digest=None if folder is None else self._digest_of(folder, config),
@@ -184,6 +186,11 @@ class ParameterHandler:
             region=options.region.strip().lower(),
             notes=(*row_plan.notes, *policy_notes, *self._folder_note(config)),
         )
+        if placement is not None and placement.image is None and spec.runs_foreign_code:
+            raise RowRefusedError(
+                f"{self._where(config)}: Trust Remote Code: {config.model_id}: {CODE_NEEDS_A_CONTAINER}"
+            )
+        return spec
 
     def _where(self, config: ModelConfig) -> str:
         return f"{self._sheet_name}:{config.line_number}" if config.line_number else self._sheet_name

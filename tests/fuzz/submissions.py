@@ -12,7 +12,7 @@ from unittest import mock
 from hypothesis import strategies as st
 
 from energy_score.host.batch.plan import RefusedRun, Selection, make_plan
-from energy_score.host.batch.preflight import preflighted
+from energy_score.host.batch.preflight import run_preflight
 from energy_score.host.preflight.models.surroundings import Surroundings, surroundings_here
 from energy_score.reports.submission.archive import archive_of, read_archive
 from energy_score.reports.submission.make import make_bundle
@@ -106,7 +106,7 @@ def _judge(written: str) -> None:
     """A batch's preflight of one row; whatever it says is plain."""
     Path("sheet.csv").write_text(_SHEET.format(model=written), encoding="utf-8")
     plan = make_plan(Selection(Path("sheet.csv")), RunOptions())
-    judged = preflighted(plan, is_to_do=lambda _: True, here=here(), sheet_name="sheet.csv")
+    judged = run_preflight(plan, is_pending=lambda _: True, here=here(), sheet_name="sheet.csv")
     said = "\n".join([*judged.notes, *(planned.refusal for planned in judged.plan if isinstance(planned, RefusedRun))])
     assert raw_controls(said) == [], said
 

@@ -7,16 +7,17 @@ import pytest
 from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.batch.plan import ResolvedRun, in_image
+from energy_score.host.batch.plan import ResolvedRun, Selection, select_rows
 from energy_score.host.executors.container_settings import container_settings
 from energy_score.host.executors.local import LocalExecutor
 from energy_score.host.executors.registry import open_executor
+from energy_score.host.run_specs.placement import Placement
 from energy_score.host.single_run.composition import compose
 from energy_score.host.single_run.keys import KEYS
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
 from tests.support.command_line import command
-from tests.support.record_factory import make_config, make_spec
+from tests.support.record_factory import make_spec
 
 HEADER = "Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template,Trust Remote Code\n"
 
@@ -44,16 +45,24 @@ def test_a_batch_without_containers_refuses_the_row_and_starts_nothing(tmp_path:
         "--csv", str(sheet(tmp_path, "yes")), "--executor", "local", "--output-dir", str(tmp_path / "output"), "-n", "1"
     )
     assert ended.exit_code == 1
-    assert "org/foreign N/A: refused: line 2: Trust Remote Code: org/foreign: code from the model's" in ended.stderr
+    assert (
+        "org/foreign N/A: refused: models.csv:2: Trust Remote Code: org/foreign: code from the model's" in ended.stderr
+    )
     assert "--executor docker" in ended.stderr
     assert not list((tmp_path / "output").glob("logs/*"))
 
 
-def test_with_an_image_the_row_is_run_as_it_asks() -> None:
-    planned = ResolvedRun("foreign", make_config(trust_remote_code=True), trusting())
-    (placed,) = in_image([planned], "sha256:1")
+def test_with_an_image_the_row_is_run_as_it_asks(tmp_path: Path) -> None:
+    selected = select_rows(Selection(sheet(tmp_path, "yes")), RunOptions())
+    (placed,) = selected.resolve(Placement("sha256:1"))
     assert isinstance(placed, ResolvedRun)
     assert (placed.spec.trust_remote_code, placed.spec.image) == (True, "sha256:1")
+
+
+def test_a_row_that_is_only_shown_is_not_refused_for_where_it_would_run(tmp_path: Path) -> None:
+    (shown,) = select_rows(Selection(sheet(tmp_path, "yes")), RunOptions()).resolve()
+    assert isinstance(shown, ResolvedRun)
+    assert shown.spec.image is None
 
 
 @pytest.mark.parametrize("change", [{}, {"backend": "vllm", "server_command": "serve {port}"}, {"backend": "optimum"}])

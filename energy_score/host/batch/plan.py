@@ -1,15 +1,16 @@
 """From spreadsheet and options to the list of runs: every row resolved before any GPU time is spent."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from energy_score.contract.errors import CODE_NEEDS_A_CONTAINER, NothingMatchedError, RowRefusedError
+from energy_score.contract.errors import NothingMatchedError, RowRefusedError
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.run_directory import run_name
 from energy_score.contract.run_spec import RunSpec
+from energy_score.host.run_specs.placement import Placement
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
 
@@ -66,8 +67,26 @@ def resolved_runs(plan: Iterable[PlannedRun]) -> list[ResolvedRun]:
     return [planned for planned in plan if isinstance(planned, ResolvedRun)]
 
 
-def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
-    """The selected rows in the sheet's order, each resolved or refused.
+@dataclass(frozen=True)
+class SelectedRows:
+    """The rows that a selection named, and what resolves them; nothing is resolved yet."""
+
+    configs: Sequence[ModelConfig]
+    names: Mapping[int, str]
+    handler: ParameterHandler
+
+    def resolve(self, placement: Placement | None = None) -> list[PlannedRun]:
+        """Return the rows in the sheet's order, each resolved or refused; without ``placement`` only to be shown."""
+        started = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
+        named = ((self.names[config.line_number], config) for config in self.configs)
+        return [
+            resolve_row(self.handler, config, name=name, run_id=f"{name}_{started}", placement=placement)
+            for name, config in named
+        ]
+
+
+def select_rows(selection: Selection, options: RunOptions) -> SelectedRows:
+    """Return the rows of the sheet that ``selection`` names.
 
     Raises:
         UsageError: the sheet or the options are wrong.
@@ -85,36 +104,28 @@ def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
     )
     if not selected:
         raise NothingMatchedError(f"none of the {len(sheet)} rows of {selection.csv} matches {_filters(selection)}")
-    names = directory_names(sheet)
     handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent, sheet_name=selection.csv.name)
-    started = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
-    named = ((names[config.line_number], config) for config in selected)
-    return [planned_run(handler, config, name=name, run_id=f"{name}_{started}") for name, config in named]
+    return SelectedRows(selected, directory_names(sheet), handler)
 
 
-def planned_run(handler: ParameterHandler, config: ModelConfig, *, name: str, run_id: str) -> PlannedRun:
-    """One row, resolved or refused."""
+def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
+    """Return the selected rows, each resolved or refused, for a reader: where they would run is not known.
+
+    Raises:
+        UsageError: the sheet or the options are wrong.
+        NothingMatchedError: no row matches the filters.
+    """
+    return select_rows(selection, options).resolve()
+
+
+def resolve_row(
+    handler: ParameterHandler, config: ModelConfig, *, name: str, run_id: str, placement: Placement | None = None
+) -> PlannedRun:
+    """Return one row, resolved or refused."""
     try:
-        return ResolvedRun(name, config, handler.resolve(config, run_id=run_id))
+        return ResolvedRun(name, config, handler.resolve(config, run_id=run_id, placement=placement))
     except RowRefusedError as error:
         return RefusedRun(name, config, str(error))
-
-
-def in_image(plan: Sequence[PlannedRun], image: str | None) -> list[PlannedRun]:
-    """The same plan with the image that its runs happen in: another image orders other runs.
-
-    Without one, which is without containers, a row that trusts its model's code is refused.
-    """
-    placed: list[PlannedRun] = []
-    for planned in plan:
-        if isinstance(planned, RefusedRun):
-            placed.append(planned)
-        elif image is None and planned.spec.runs_foreign_code:
-            where = f"line {planned.config.line_number}: Trust Remote Code: {planned.config.model_id}"
-            placed.append(planned.refused(f"{where}: {CODE_NEEDS_A_CONTAINER}"))
-        else:
-            placed.append(replace(planned, spec=planned.spec.model_copy(update={"image": image})))
-    return placed
 
 
 def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:

@@ -26,17 +26,17 @@ class Preflight:
     notes: Sequence[str] = ()
 
 
-def preflighted(
-    plan: Sequence[PlannedRun], *, is_to_do: Callable[[ResolvedRun], bool], here: Surroundings, sheet_name: str
+def run_preflight(
+    plan: Sequence[PlannedRun], *, is_pending: Callable[[ResolvedRun], bool], here: Surroundings, sheet_name: str
 ) -> Preflight:
-    """The plan with a refusal for every row that cannot succeed; rows that are not to do are not looked at.
+    """Return the plan with a refusal for every pending run that cannot succeed; no other run is looked at.
 
     What nobody could tell refuses nothing, a Hub that gives no answer least of all.
     """
     asked = {
         planned.name: (planned, model_asked(planned.spec))
         for planned in resolved_runs(plan)
-        if planned.spec.backend in _LOADING and planned.spec.endpoint is None and is_to_do(planned)
+        if planned.spec.backend in _LOADING and planned.spec.endpoint is None and is_pending(planned)
     }
     of_hub = dict.fromkeys(model for _, model in asked.values() if model.path is None)
     absence = hub_absence() if of_hub else None

@@ -2,23 +2,11 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from energy_score.host.batch.ledger import Ledger
-from energy_score.host.batch.plan import PlannedRun
 from energy_score.host.batch.progress import energy_text
 from energy_score.host.cli.standard_streams import reader_may_leave
 from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.terminal_table import print_table
-
-if TYPE_CHECKING:
-    from results_aggregator import ResultsAggregator
-
-
-def print_results(aggregator: "ResultsAggregator", ledger: Ledger, plan: Sequence[PlannedRun]) -> None:
-    """The rows of this batch on standard output."""
-    paths = [ledger.directory(planned.name).path for planned in plan]
-    print_rows([aggregator.row_of(path) for path in paths if path.exists()])
 
 
 def print_rows(results: Sequence[ResultRow]) -> None:

@@ -11,7 +11,8 @@ from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunState
 from energy_score.host.batch.attempt import end_on_sigterm
 from energy_score.host.batch.plan import ResolvedRun
-from energy_score.host.cluster.batch import ClusterBatch, cluster_batch, opened
+from energy_score.host.batch.session import BatchSession
+from energy_score.host.cluster.batch import ClusterBatch, open_cluster_batch
 from energy_score.host.cluster.slurm import SlurmBatch
 from energy_score.host.cluster.slurm_commands import require_slurm
 from energy_score.host.cluster.task_list import task_lists
@@ -25,9 +26,9 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
     """
     configure_console(logging.WARNING)
     end_on_sigterm()
-    batch = cluster_batch(output_directory, as_json=as_json)
+    batch = open_cluster_batch(output_directory, as_json=as_json)
     at_slurm = ""
-    with opened(batch):
+    with BatchSession((), batch.ledger, batch.live).open():
         _count_left_by_ray(batch)
         if any(task_lists(output_directory, "slurm")):
             require_slurm()
@@ -59,8 +60,8 @@ def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
             "ended by Ctrl-C (or SIGTERM) to its program"
         )
     require_slurm()
-    batch = cluster_batch(output_directory, as_json=as_json)
-    with opened(batch):
+    batch = open_cluster_batch(output_directory, as_json=as_json)
+    with BatchSession((), batch.ledger, batch.live).open():
         slurm = SlurmBatch(batch)
         slurm.take_up()
         count = slurm.cancel()

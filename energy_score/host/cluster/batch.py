@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -18,7 +18,6 @@ from energy_score.host.batch.publishing import TablePublisher
 from energy_score.host.batch.summary import OUTCOMES, exit_code_of
 from energy_score.host.cluster.gpu_count import gpu_count
 from energy_score.host.cluster.task_list import ARRAY_MAX, ClusterTask, Engine, NodeSettings, TaskList
-from energy_score.host.locks.output_lock import locked_output
 from results_aggregator import ResultsAggregator
 
 # The table is rewritten at most so often: runs end on other machines, many at a time.
@@ -123,23 +122,10 @@ class ClusterBatch:
         return owner is not None and (owner.cluster_job or "").startswith(f"{engine}:")
 
 
-def cluster_batch(output_directory: Path, *, as_json: bool) -> ClusterBatch:
-    """The batch in an output directory; nothing is opened yet."""
+def open_cluster_batch(output_directory: Path, *, as_json: bool) -> ClusterBatch:
+    """Return the batch of an output directory, which is neither made nor locked yet."""
     return ClusterBatch(
         ledger=Ledger(output_directory),
         aggregator=ResultsAggregator(output_directory),
         live=LiveStatus(open_progress(as_json=as_json), output_directory, jobs=1),
     )
-
-
-@contextmanager
-def opened(batch: ClusterBatch) -> Iterator[None]:
-    """The batch's output directory is there, and nobody else's, while the context is open.
-
-    Raises:
-        EnvironmentNotReadyError: another program works in it, or it cannot be written.
-    """
-    ledger = batch.ledger
-    ledger.open()
-    with locked_output(ledger.output_directory, option=ledger.option), closing(ledger):
-        yield

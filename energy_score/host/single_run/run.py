@@ -1,8 +1,8 @@
 """One planned run, its files directly in the results directory: what was there aside, then execute, then show."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
-from dataclasses import replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -11,31 +11,49 @@ import click
 from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.attempt import Attempt
+from energy_score.host.batch.ledger import Ledger
+from energy_score.host.batch.options import ExecutorOptions
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
-from energy_score.host.batch.preflight import preflighted
 from energy_score.host.batch.progress import Progress
+from energy_score.host.batch.session import BatchSession, open_ready_executor
 from energy_score.host.batch.summary import how_measured
-from energy_score.host.executors.executor import Executor
 from energy_score.host.locks.gpu_leases import awaited_lease, open_gpu_leases
 from energy_score.host.locks.gpu_need import gpus_needed
-from energy_score.host.locks.output_lock import locked_output
 from energy_score.host.preflight.files import token_checks
 from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus
+from energy_score.host.run_specs.placement import Placement
 from energy_score.host.single_run.gpus import show_gpus
 from energy_score.host.single_run.ledger import SingleRunLedger
 from energy_score.host.single_run.order import SingleOrder
 from energy_score.reports.results_table.result_row import ResultRow
+from parameter_handler import ParameterHandler
 from results_aggregator import ResultsAggregator
 
 
+@dataclass(frozen=True)
+class SingleRun:
+    """One model as it was asked for by key=value; ``run_id`` names the run, ``name`` its directory in a batch."""
+
+    order: SingleOrder
+    handler: ParameterHandler
+    name: str
+    run_id: str
+
+    def resolve(self, placement: Placement | None = None) -> ResolvedRun:
+        """Return the run with its spec; without ``placement`` only to be shown.
+
+        Raises:
+            RowRefusedError: it asks for what cannot be run.
+        """
+        spec = self.handler.resolve(self.order.config, run_id=self.run_id, placement=placement)
+        return ResolvedRun(self.name, self.order.config, spec)
+
+
 def run(
-    order: SingleOrder,
-    planned: ResolvedRun,
+    asked: SingleRun,
     *,
     results: Path,
-    open_executor: Callable[[], Executor],
-    timeout_s: float,
-    gpu_wait_s: float,
+    executor_options: ExecutorOptions,
     preflight: bool,
     progress: Progress,
     show_row: Callable[[ResultRow], None],
@@ -45,27 +63,33 @@ def run(
     ``show_row`` is handed the row of the results table that the run became.
 
     Raises:
+        RowRefusedError: the order cannot be run anywhere; nothing has been touched.
         EnvironmentNotReadyError: it could not be started; no earlier run's file is left in the way of that finding.
     """
-    ledger = SingleRunLedger(results)
-    ledger.open()
-    with locked_output(results, option=ledger.option), closing(ledger):
-        _set_aside(ledger, planned.name)
-        _warn_of_no_token(order)
-        show_gpus(order)
-        executor = open_executor()
-        planned = replace(planned, spec=planned.spec.model_copy(update={"image": executor.image}))
-        attempt = Attempt(ledger=ledger, executor=executor, progress=progress, timeout_s=timeout_s)
+    planned = asked.resolve()
+    session = BatchSession([planned], SingleRunLedger(results), progress)
+    with session.open():
+        _set_aside(session.ledger, asked.name)
+        _warn_of_no_token(asked.order)
+        show_gpus(asked.order)
+        executor = open_ready_executor(executor_options, backend=planned.spec.backend)
+        planned = asked.resolve(Placement(executor.image))
+        session.plan = [planned]
+        attempt = Attempt(
+            ledger=session.ledger, executor=executor, progress=progress, timeout_s=executor_options.timeout_s
+        )
         if preflight:
-            found = preflighted(
-                [planned], is_to_do=lambda _: True, sheet_name="",
+            session.check_models(
+                is_pending=lambda _: True,
                 here=surroundings_here(executor=executor.name, gpus=visible_gpus()),
-            )  # fmt: skip
-            for note in found.notes:
-                attempt.progress.note(note)
-            if isinstance(judged := found.plan[0], RefusedRun):
-                return _refused(attempt, judged, show_row)
-        with _leased(planned.spec, gpu_wait_s) as gpu_uuids:
+                sheet_name="",
+            )
+            for note in session.notes:
+                progress.note(note)
+            (checked,) = session.plan
+            if isinstance(checked, RefusedRun):
+                return _refused(attempt, checked, show_row)
+        with _leased(planned.spec, executor_options.gpu_wait_s) as gpu_uuids:
             return _attempted(attempt, planned, gpu_uuids, show_row)
 
 
@@ -123,7 +147,7 @@ def _shown(
     return code
 
 
-def _set_aside(ledger: SingleRunLedger, name: str) -> None:
+def _set_aside(ledger: Ledger, name: str) -> None:
     try:
         ledger.set_aside(name)
     except OSError as error:

@@ -6,7 +6,7 @@ import pytest
 
 from energy_score.contract.run_spec import PromptPlan
 from energy_score.host.batch.plan import RefusedRun, ResolvedRun
-from energy_score.host.batch.preflight import preflighted
+from energy_score.host.batch.preflight import run_preflight
 from energy_score.host.preflight.models.facts import Model
 from energy_score.host.preflight.models.judgement import findings_of
 from energy_score.host.preflight.models.reading import read_models
@@ -32,8 +32,8 @@ def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_no
     names = ("good", "missing", "adapter", "own-code", "gated-without", "no-card", "server-error")
     with model_hub(hub_models()) as hub:
         ask(monkeypatch, hub.address, tmp_path)
-        found = preflighted(
-            [planned(f"lab/{name}") for name in names], is_to_do=lambda _: True, here=HERE, sheet_name="my.csv"
+        found = run_preflight(
+            [planned(f"lab/{name}") for name in names], is_pending=lambda _: True, here=HERE, sheet_name="my.csv"
         )
     refused = {run.name.removeprefix("lab/"): run.refusal for run in found.plan if isinstance(run, RefusedRun)}
     assert set(refused) == {"missing", "adapter", "own-code", "gated-without"}
@@ -54,7 +54,7 @@ def test_rows_that_are_done_ask_a_server_or_are_another_packages_are_not_looked_
     ]  # fmt: skip
     with model_hub({}) as hub:
         ask(monkeypatch, hub.address, tmp_path)
-        found = preflighted(plan, is_to_do=lambda run: run is not plan[0], here=HERE, sheet_name="my.csv")
+        found = run_preflight(plan, is_pending=lambda run: run is not plan[0], here=HERE, sheet_name="my.csv")
         assert hub.requests == []
     assert list(found.plan) == plan
 
@@ -65,7 +65,7 @@ def test_a_hub_that_cannot_be_asked_refuses_nothing_and_is_told_once(
     ask(monkeypatch, "http://127.0.0.1:9", tmp_path)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     plan = [planned("lab/a"), planned("lab/b")]
-    found = preflighted(plan, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
+    found = run_preflight(plan, is_pending=lambda _: True, here=HERE, sheet_name="my.csv")
     assert list(found.plan) == plan
     [note] = found.notes
     assert note.startswith("preflight: the Hub was not asked (offline")
@@ -76,7 +76,7 @@ def test_one_request_serves_every_row_of_a_model(tmp_path: Path, monkeypatch: py
     with model_hub(hub_models()) as hub:
         ask(monkeypatch, hub.address, tmp_path)
         rows = [planned("lab/good", reasoning_state=state) for state in ("", "Off", "On")]
-        preflighted(rows, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
+        run_preflight(rows, is_pending=lambda _: True, here=HERE, sheet_name="my.csv")
         assert sum("/api/models/lab/good" in request for request in hub.requests) == 1
 
 
@@ -91,7 +91,7 @@ def test_a_hub_that_does_not_answer_refuses_nothing_that_the_cache_has_in_part(
     plan = [planned("lab/server-error", prompt_plan=PromptPlan(chat_template_kwargs={"enable_thinking": False}))]
     with model_hub(hub_models()) as hub:
         ask(monkeypatch, hub.address, tmp_path)
-        found = preflighted(plan, is_to_do=lambda _: True, here=HERE, sheet_name="my.csv")
+        found = run_preflight(plan, is_pending=lambda _: True, here=HERE, sheet_name="my.csv")
         [facts] = read_models([Model("lab/server-error", None, None, "config.json")], hub=None, limit_s=5).values()
     assert list(found.plan) == plan
     assert len(found.notes) == 1

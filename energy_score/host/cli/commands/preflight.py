@@ -157,14 +157,14 @@ def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequen
 
 def _plan_of_models(models: Sequence[str], parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
     """The models as rows of no sheet, each of one task, class and state."""
-    from energy_score.host.batch.plan import planned_run  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.batch.plan import resolve_row  # noqa: PLC0415 - not on the way to --help
     from parameter_handler import ParameterHandler  # noqa: PLC0415
 
     if parameters["model_name"] is not None or parameters["exact"]:
         raise UsageError("--model-name and --exact select rows of a sheet; valid is MODEL, or --csv with them")
     handler = ParameterHandler(options, sheet_directory=Path.cwd(), sheet_name="MODEL")
     return [
-        planned_run(handler, _config_of(written, parameters), name=f"{number}", run_id=f"preflight_{number}")
+        resolve_row(handler, _config_of(written, parameters), name=f"{number}", run_id=f"preflight_{number}")
         for number, written in enumerate(models)
     ]
 

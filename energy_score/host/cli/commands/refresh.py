@@ -10,11 +10,9 @@ from energy_score.host.cli.options import (
     against_option,
     batch_executor_options,
     batch_options,
+    batch_options_from,
     dry_run_option,
-    is_cluster,
     run_options,
-    run_options_from,
-    selection_from,
     selection_options,
 )
 
@@ -64,18 +62,18 @@ def command(
     from energy_score.reports.leaderboard.versions import require_place  # noqa: PLC0415
     from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
 
+    options = batch_options_from(parameters)
     if dry_run:
-        is_cluster(parameters)
-        show_plan(selection_from(parameters), run_options_from(parameters), as_json=False)
+        show_plan(options.selection, options.run, as_json=False)
         return
     # What is wrong with the site is told before the night, and not after it.
     rated((), against=against)
     require_place(site)
-    code = run_batch(parameters | {"as_json": False})
+    code = run_batch(options)
     if code is not ExitCode.OK and not (allow_failed and code is ExitCode.SOME_RUNS_FAILED):
         click.echo(f"{site}: left as it is: not every run is done (--allow-failed publishes all the same)", err=True)
         context.exit(code)
-    update = update_site(site, parameters["output_dir"], against=against)
+    update = update_site(site, options.output_directory, against=against)
     if update.version is None:
         click.echo(f"{site}: nothing has changed since {site.resolve().name}")
     else:

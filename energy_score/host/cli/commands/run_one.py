@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,16 +14,15 @@ from energy_score.contract.errors import ExitCode
 from energy_score.contract.plain_text import printed_json
 from energy_score.host.cli.option_types import WholeNumber
 from energy_score.host.cli.options import (
-    executor_from,
     executor_options,
+    executor_options_from,
     load_options,
     measurement_options,
     preflight_option,
 )
 
 if TYPE_CHECKING:
-    from energy_score.host.batch.plan import ResolvedRun
-    from energy_score.host.single_run.order import SingleOrder
+    from energy_score.host.single_run.run import SingleRun
     from energy_score.reports.results_table.result_row import ResultRow
 
 _HYDRA_FLAGS = (
@@ -96,20 +94,18 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     configure_console(logging.WARNING)
     end_on_sigterm()
     click.echo(version_line(), err=True)
-    order, planned = _planned(parameters, keys, defaults)
+    asked = _single_run(parameters, keys, defaults)
     if parameters["dry_run"]:
-        click.echo(printed_json(planned.spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
+        spec = asked.resolve().spec
+        click.echo(printed_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
         return ExitCode.OK
     from energy_score.host.batch.progress import open_progress  # noqa: PLC0415
     from energy_score.host.single_run.run import run  # noqa: PLC0415
 
     return run(
-        order,
-        planned,
+        asked,
         results=parameters["results"],
-        open_executor=partial(executor_from, dict(parameters)),
-        timeout_s=parameters["timeout_s"],
-        gpu_wait_s=parameters["gpu_wait_s"],
+        executor_options=executor_options_from(parameters, chosen=parameters["executor"]),
         preflight=not parameters["no_preflight"],
         progress=open_progress(as_json=parameters["as_json"]),
         show_row=_ignore_row if parameters["as_json"] else _print_row,
@@ -126,13 +122,11 @@ def _ignore_row(_row: "ResultRow") -> None:
     """Print nothing: the events on standard output hold the row."""
 
 
-def _planned(
-    parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults
-) -> "tuple[SingleOrder, ResolvedRun]":
-    from energy_score.contract.run_directory import run_name  # noqa: PLC0415
-    from energy_score.host.batch.plan import ResolvedRun  # noqa: PLC0415 - not on the way to --help
+def _single_run(parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults) -> "SingleRun":
+    from energy_score.contract.run_directory import run_name  # noqa: PLC0415 - not on the way to --help
     from energy_score.host.single_run.composition import compose  # noqa: PLC0415
     from energy_score.host.single_run.order import order_of, samples_of  # noqa: PLC0415
+    from energy_score.host.single_run.run import SingleRun  # noqa: PLC0415
     from parameter_handler import ParameterHandler, RunOptions  # noqa: PLC0415
 
     composition = compose(parameters["config_name"], keys)
@@ -145,5 +139,4 @@ def _planned(
         click.echo(f"note: {order.note}", err=True)
     handler = ParameterHandler(order.options, sheet_directory=Path.cwd(), sheet_name=composition.config_name)
     name = run_name(order.config.model_id, order.config.reasoning_state)
-    spec = handler.resolve(order.config, run_id=f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}")
-    return order, ResolvedRun(name, order.config, spec)
+    return SingleRun(order, handler, name=name, run_id=f"{name}_{datetime.now(UTC):%Y%m%d_%H%M%S}")

@@ -2,8 +2,9 @@
 
 import csv
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,12 +14,15 @@ from energy_score.host.cli import option_types
 from energy_score.host.cli.options import (
     batch_executor_options,
     batch_options,
+    batch_options_from,
     dry_run_option,
-    is_cluster,
     run_options,
-    run_options_from,
 )
 
+if TYPE_CHECKING:
+    from parameter_handler import RunOptions
+
+_SHEET = "sweep.csv"
 _MODES = (ReasoningMode.OFF, ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.ON, ReasoningMode.HIGH)
 _WRITTEN = {mode: text for text, mode in SHEET_STATES.items()}
 
@@ -84,27 +88,27 @@ def command(
     Writes DIR/natural and DIR/fixed_N, each as a batch does, and the comparison of the modes of each. Run it again and
     it goes on.
     """
-    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.batch.plan import Selection  # noqa: PLC0415 - not on the way to --help
+    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415
     from energy_score.reports.comparison.side_by_side import modes  # noqa: PLC0415
     from energy_score.reports.comparison.tables import side_by_side_table  # noqa: PLC0415
     from energy_score.reports.results import read_results  # noqa: PLC0415
     from energy_score.reports.table import write  # noqa: PLC0415
 
-    if dry_run:
-        is_cluster(parameters)
-        _show(model, model_class, parameters)
-        return
     directory: Path = parameters["output_dir"]
-    sheet = write_sheet(directory, model, model_class)
-    batch = {"csv": sheet, "model_name": None, "model_class": None, "task": None, "reasoning_state": None,
-             "exact": False, "as_json": False}  # fmt: skip
+    options = batch_options_from(parameters, selection=Selection(csv=directory / _SHEET))
+    if dry_run:
+        _show(model, model_class, options.run)
+        return
+    write_sheet(directory, model, model_class)
     code = ExitCode.OK
     halves: dict[str, dict[str, int]] = {
         "natural": {},
         f"fixed_{fixed_tokens}": {"min_new_tokens": fixed_tokens, "max_new_tokens": fixed_tokens},
     }
     for name, limits in halves.items():
-        code = max(code, run_batch(parameters | batch | limits | {"output_dir": directory / name}))
+        half = replace(options, run=options.run.model_copy(update=limits), output_directory=directory / name)
+        code = max(code, run_batch(half))
         if code is ExitCode.INTERRUPTED:
             context.exit(code)
     for name in halves:
@@ -118,7 +122,7 @@ def command(
     context.exit(code)
 
 
-def _show(model: str, model_class: str, parameters: dict[str, Any]) -> None:
+def _show(model: str, model_class: str, options: "RunOptions") -> None:
     """The first half of the sweep, resolved; the second one differs in the number of tokens alone."""
     from tempfile import TemporaryDirectory  # noqa: PLC0415 - not on the way to --help
 
@@ -127,7 +131,7 @@ def _show(model: str, model_class: str, parameters: dict[str, Any]) -> None:
 
     with TemporaryDirectory() as folder:
         sheet = write_sheet(Path(folder), model, model_class)
-        show_plan(Selection(csv=sheet), run_options_from(parameters), as_json=False)
+        show_plan(Selection(csv=sheet), options, as_json=False)
 
 
 def write_sheet(directory: Path, model: str, model_class: str) -> Path:
@@ -148,7 +152,7 @@ def write_sheet(directory: Path, model: str, model_class: str) -> Path:
     if is_local_model(model):
         relative = os.path.relpath(Path(model).expanduser(), directory)
         written = relative if relative.startswith("../") else f"./{relative}"
-    sheet = directory / "sweep.csv"
+    sheet = directory / _SHEET
     with sheet.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(REQUIRED_COLUMNS)
