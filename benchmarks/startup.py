@@ -22,7 +22,7 @@ COMMANDS = {
     "import pandas": [sys.executable, "-c", "import pandas"],
     "pip --version": [sys.executable, "-m", "pip", "--version"],
 }
-# Of bare Python's CPU time, asked for. Measured on 28 November 2026, loads 2 to 11: 3.1 to 3.4 and 11.3 to 13.5.
+# Of bare Python's CPU time, asked for. Measured on 28 November 2026, loads 2 to 11: 3.1 to 3.4 and 10.8 to 13.5.
 LIMITS = {"--help": 3.5, "list (60 rows)": 12.0}
 
 
