@@ -2,8 +2,9 @@
 
 A no-op run is a real one (process or job, records, files) whose model answers at once (tests/drills). Its time is told
 in three parts: all of it, from one end to the next; the engine's own, from its first to its last record; and the start
-of an interpreter that does nothing, on the same machine between the runs. The driver's memory is that of the batch loop
-itself, over an executor that writes a finished report in the engine's place.
+of an interpreter that does nothing, on the same machine before and after; each also stands as a ratio to that start.
+The driver's memory is that of the batch loop itself, over an executor that writes a finished report in the engine's
+place.
 
 Run: python -m benchmarks.batch_overhead [--runs 1000] [--executors local] [--rows 100,10000] [--jobs 1]
 """
@@ -27,6 +28,7 @@ from energy_score.host.executors.executor import Execution
 from tests.drills.toy_workplace import ROOT, ToyWorkplace
 from tests.support.record_factory import make_report
 
+BARE_STARTS = 20  # before what is measured, and as many after it: a second in all
 # What a batch is told for each executor; a cluster's is another line.
 EXECUTORS: dict[str, tuple[str, ...]] = {"local": ("--executor", "local")}
 
@@ -84,12 +86,12 @@ def _print_overhead(name: str, runs: int, jobs: str) -> None:
         workplace, output = ToyWorkplace(Path(folder)), Path(folder) / "out"
         workplace.build()
         workplace.queries("one word")
-        bare_s = [_bare_interpreter_s(workplace) for _ in range(20)]
+        bare_s = [_bare_interpreter_s(workplace.python) for _ in range(BARE_STARTS)]
         start_s = time.monotonic()
         command = workplace.command(workplace.sheet(runs), output, *EXECUTORS[name], "--jobs", jobs)
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=workplace.environment())
         wall_s = time.monotonic() - start_s
-        bare_s += [_bare_interpreter_s(workplace) for _ in range(20)]
+        bare_s += [_bare_interpreter_s(workplace.python) for _ in range(BARE_STARTS)]
         if done.returncode:
             raise RuntimeError(done.stderr[-2000:])
         directories = [RunDirectory(path) for path in (output / "individual_runs").iterdir()]
@@ -100,15 +102,19 @@ def _print_overhead(name: str, runs: int, jobs: str) -> None:
     engine_s = statistics.median((report.finished_at - report.started_at).total_seconds() for report in reports)
     bare_median_s = statistics.median(bare_s)
     print(f"{name}: {runs} no-op runs, --jobs {jobs}: {wall_s:.1f} s in all")
-    print(f"  from one end to the next, median  {1000 * between_s:8.1f} ms")
-    print(f"  of which in the engine's record   {1000 * engine_s:8.1f} ms")
-    print(f"  start of a bare interpreter       {1000 * bare_median_s:8.1f} ms")
-    print(f"  beyond interpreter and engine     {1000 * (between_s - engine_s - bare_median_s):8.1f} ms")
+    for what, value_s in (
+        ("from one end to the next, median", between_s),
+        ("of which in the engine's record", engine_s),
+        ("start of a bare interpreter", bare_median_s),
+        ("beyond interpreter and engine", between_s - engine_s - bare_median_s),
+    ):
+        print(f"  {what:33} {1000 * value_s:8.1f} ms {value_s / bare_median_s:6.1f} x a bare start")
+    print(f"  bare starts from {1000 * min(bare_s):.1f} to {1000 * max(bare_s):.1f} ms", flush=True)
 
 
-def _bare_interpreter_s(workplace: ToyWorkplace) -> float:
+def _bare_interpreter_s(python: Path) -> float:
     start_s = time.monotonic()
-    subprocess.run([str(workplace.python), "-c", "pass"], check=True)
+    subprocess.run([python, "-c", "pass"], check=True)
     return time.monotonic() - start_s
 
 
@@ -143,14 +149,16 @@ def _drive(rows: int) -> None:
             live=live,
             choices={planned.name: Chooser(ledger).of(planned) for planned in plan},
         )
+        bare_s = [_bare_interpreter_s(Path(sys.executable)) for _ in range(BARE_STARTS)]
         live.batch_started(run_count=rows, headline="")
         start_s = time.monotonic()
         batch.run()
         wall_s = time.monotonic() - start_s
+        bare_s += [_bare_interpreter_s(Path(sys.executable)) for _ in range(BARE_STARTS)]
     print(
         f"driver, {rows} rows: {batch.counts['done']} done; peak memory {imported_mib:.0f} MiB imported, "
         f"{planned_mib:.0f} MiB planned, {_peak_mib():.0f} MiB at the end; {1000 * wall_s / rows:.1f} ms per run, "
-        "tables and records on the disk included"
+        f"{wall_s / rows / statistics.median(bare_s):.2f} x a bare start, tables and records on the disk included"
     )
 
 

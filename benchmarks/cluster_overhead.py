@@ -2,7 +2,8 @@
 
 Each run goes the whole way (order, worker, lease, executor, engine, records) with a backend that answers at once. Two
 figures: the batch's time per run, and the median time from one run's end to the next one's on the same GPU. All nodes
-share this machine's processors, so the second grows with the number of GPUs.
+share this machine's processors, so the second grows with the number of GPUs. Both also stand as ratios to those of the
+first place measured.
 
 Run: python -m benchmarks.cluster_overhead [--runs 1000] [--on local slurm ray]
 """
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.nvml_simulator.simulator import NvmlSimulator
 from tests.support.ray_cluster import RayCluster
@@ -27,6 +29,13 @@ from tests.support.slurm_cluster import SlurmCluster, missing_commands
 from tests.support.toy_installation import ToyInstallation, write_sheet
 
 _ORDER = {"n1": "3,0", "n2": "2,1"}
+
+
+class Cost(NamedTuple):
+    """Of one place: time per run of the whole batch, and the median time between two ends on one GPU."""
+
+    per_run_s: float
+    between_s: float
 
 
 def main() -> None:
@@ -42,16 +51,20 @@ def main() -> None:
         toy.install()
         simulator.build()
         print(f"{arguments.runs} runs, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}", flush=True)
+        first: Cost | None = None
         for name in arguments.on:
             with _place(name, folder, toy, simulator) as (words, variables):
-                _measure(name, arguments.runs, folder=folder, toy=toy, words=words, variables=variables)
+                cost = _measure(name, arguments.runs, folder=folder, toy=toy, words=words, variables=variables)
+            first = first or cost
+            per_run, between = cost.per_run_s / first.per_run_s, cost.between_s / first.between_s
+            print(f"       {per_run:.2f} x and {between:.2f} x those of {arguments.on[0]}", flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def _measure(
     name: str, runs: int, *, folder: Path, toy: ToyInstallation, words: list[str], variables: Mapping[str, str]
-) -> None:
+) -> Cost:
     sheet = write_sheet(folder / f"{name}.csv", [f"toy/run-{number:04}" for number in range(runs)])
     output = folder / f"out-{name}"
     environment = toy.environment() | dict(variables)
@@ -68,11 +81,13 @@ def _measure(
         for earlier, later in zip(sorted(times), sorted(times)[1:], strict=False)
     ]
     done = len(list(output.glob("individual_runs/*/benchmark_report.json")))
+    cost = Cost(wall_s / runs, statistics.median(between_s))
     print(
-        f"{name:6} {done} done on {len(ends)} GPUs in {wall_s:.0f} s: {wall_s / runs:.3f} s per run; median "
-        f"between two ends on one GPU {statistics.median(between_s):.3f} s",
+        f"{name:6} {done} done on {len(ends)} GPUs in {wall_s:.0f} s: {cost.per_run_s:.3f} s per run; median "
+        f"between two ends on one GPU {cost.between_s:.3f} s",
         flush=True,
     )
+    return cost
 
 
 @contextmanager

@@ -8,6 +8,7 @@ Run: python -m benchmarks.container_overhead [--pairs 20] [--image ai_energy_sco
 import argparse
 import io
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import docker
 
+from benchmarks.side_by_side import Ratio, is_kept, samples_in_turn
 from energy_score import __version__
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import DatasetRef, RunSpec
@@ -28,12 +30,13 @@ FROM {image}
 LABEL org.opencontainers.image.version={version}
 ENTRYPOINT ["python", "-c", "pass"]
 """
-# Of the plain time, or in all, whichever is more.
-_LIMIT_SHARE, _LIMIT_S = 0.05, 0.05
+# Of the plain time. It was 5 %, or 50 ms where that is more: 10 % of a plain container that takes half a second. Not
+# yet measured as a ratio.
+_LIMIT = 1.1
 
 
-def main() -> None:
-    """Print both times per container, and what lies between them."""
+def main() -> int:
+    """Print both times per container and the verdict; 1 if the limit is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=20)
     parser.add_argument("--image", default="ai_energy_score")
@@ -45,23 +48,18 @@ def main() -> None:
     executor.check(backend="pytorch")
     with tempfile.TemporaryDirectory() as folder:
         directory, spec = _run_in(Path(folder))
-        pairs_s = [
-            (
-                _seconds(lambda: _plain(client.api, directory, spec)),
-                _seconds(lambda: _ours(executor, directory, spec)),
-            )
-            for _ in range(arguments.pairs)
-        ]
+        measures = {
+            "plain SDK": lambda: _seconds(lambda: _plain(client.api, directory, spec)),
+            "executor": lambda: _seconds(lambda: _ours(executor, directory, spec)),
+        }
+        samples = samples_in_turn(measures, arguments.pairs)
     client.images.remove(_STAND_IN)
-    plain_s = statistics.median(plain for plain, _ in pairs_s)
-    ours_s = statistics.median(ours for _, ours in pairs_s)
-    beyond_s = statistics.median(ours - plain for plain, ours in pairs_s)
-    limit_s = max(_LIMIT_SHARE * plain_s, _LIMIT_S)
-    print(f"engine {client.version()['Version']}, median of {arguments.pairs} pairs")
-    print(f"plain SDK  {plain_s * 1000:7.1f} ms per container")
-    print(f"executor   {ours_s * 1000:7.1f} ms per container, {ours_s / plain_s:.3f} x")
-    print(f"beyond     {beyond_s * 1000:7.1f} ms, limit {limit_s * 1000:.0f} ms")
+    print(f"engine {client.version()['Version']}, {arguments.pairs} pairs")
     client.close()
+    for name, values_s in samples.items():
+        print(f"{name:9}  {statistics.median(values_s) * 1000:7.1f} ms per container")
+    ratio = Ratio.of(samples["executor"], samples["plain SDK"])
+    return 0 if is_kept("executor", ratio, peer="the plain SDK", limit=_LIMIT) else 1
 
 
 def _run_in(folder: Path) -> tuple[RunDirectory, RunSpec]:
@@ -99,4 +97,4 @@ def _seconds(run: Callable[[], None]) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
