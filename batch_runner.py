@@ -49,43 +49,52 @@ _EXTRA_OF = {
 }
 
 
+_COMMANDS = "energy_score.host.cli.commands"
+# The commands in the order of the help: the module and its command, imported when called, and what it does in one line.
+COMMANDS = {
+    "run": ("run_one:command", "One model by key=value arguments, its files directly in ./results."),
+    "list": ("list_runs:command", "What would run, resolved; nothing is run."),
+    "validate": ("validate:command", "Check a spreadsheet; every fault at once."),
+    "preflight": (
+        "preflight:command",
+        "What can be known of models before any GPU time is spent, without their weights.",
+    ),
+    "status": ("status:status", "What a batch is doing, or did last."),
+    "watch": ("status:watch", "The same, live, until the batch ends."),
+    "aggregate": ("aggregate:command", "Rebuild master_results.csv from the run directories."),
+    "sweep": ("sweep:command", "One model in every reasoning mode, with natural and with fixed length."),
+    "compare": ("compare:command", "Modes of a model, two models, or two results, side by side."),
+    "rate": ("rate:rate", "Stars, relative to a published snapshot or to these runs alone."),
+    "snapshot": ("rate:snapshot", "Keep the rateable runs as a dated cohort that never changes."),
+    "drift": ("rate:drift", "Whose stars changed between two snapshots, and why."),
+    "refresh": ("refresh:command", "Nightly: run what is new, rate, and bring the site up to date."),
+    "leaderboard": (
+        "leaderboard:command",
+        "The results as a static site with stars, search and a page for each model.",
+    ),
+    "label": ("label:command", "Labels and badges of rated models, SVG and PNG."),
+    "impact": ("impact:command", "Estimates for a year of queries: energy, CO2e, water, resources."),
+    "bundle": ("bundle:command", "Completed runs as one file to hand in, with what is attested of them."),
+    "verify": ("verify:command", "Check such a file: every figure derived again, every change named."),
+    "collect": ("cluster_batches:collect", "Take in what a batch on a cluster has done, after its program ended."),
+    "cancel": ("cluster_batches:cancel", "End a batch on a cluster."),
+    "doctor": ("doctor:doctor", "What this machine can do, and what to do about the rest."),
+}
+
+
 class _CommandGroup(ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
-    further = {  # noqa: RUF012 - never changed
-        "bundle": "energy_score.host.cli.commands.bundle:command",
-        "cancel": "energy_score.host.cli.commands.cluster_batches:cancel",
-        "collect": "energy_score.host.cli.commands.cluster_batches:collect",
-        "aggregate": "energy_score.host.cli.commands.aggregate:command",
-        "compare": "energy_score.host.cli.commands.compare:command",
-        "drift": "energy_score.host.cli.commands.rate:drift",
-        "doctor": "energy_score.host.cli.commands.doctor:doctor",
-        "label": "energy_score.host.cli.commands.label:command",
-        "leaderboard": "energy_score.host.cli.commands.leaderboard:command",
-        "list": "energy_score.host.cli.commands.list_runs:command",
-        "impact": "energy_score.host.cli.commands.impact:command",
-        "preflight": "energy_score.host.cli.commands.preflight:command",
-        "rate": "energy_score.host.cli.commands.rate:rate",
-        "refresh": "energy_score.host.cli.commands.refresh:command",
-        "run": "energy_score.host.cli.commands.run_one:command",
-        "snapshot": "energy_score.host.cli.commands.rate:snapshot",
-        "sweep": "energy_score.host.cli.commands.sweep:command",
-        "status": "energy_score.host.cli.commands.status:status",
-        "watch": "energy_score.host.cli.commands.status:watch",
-        "validate": "energy_score.host.cli.commands.validate:command",
-        "verify": "energy_score.host.cli.commands.verify:command",
-    }
-
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
-        return sorted(self.further)
+        return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
-        if cmd_name not in self.further:
+        if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = self.further[cmd_name].partition(":")
-        return cast("click.Command", getattr(importlib.import_module(module), attribute))
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        return cast("click.Command", getattr(importlib.import_module(f"{_COMMANDS}.{module}"), attribute))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -98,39 +107,15 @@ class _CommandGroup(ReadableGroup):
                 f"{args[0]}: key=value arguments describe one model, and a batch selects rows of a spreadsheet; valid "
                 f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
             )
-        if args[0] not in self.further and not args[0].startswith("-"):
-            raise click.UsageError(f"{args[0]!r} is no command; valid is {', '.join(sorted(self.further))}", ctx)
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"{args[0]!r} is no command; valid is {', '.join(sorted(COMMANDS))}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The commands by name and one line each, without importing them."""
         del ctx
         with formatter.section("Further commands (--help on each)"):
-            formatter.write_dl(
-                [
-                    ("run", "One model by key=value arguments, its files directly in ./results."),
-                    ("list", "What would run, resolved; nothing is run."),
-                    ("validate", "Check a spreadsheet; every fault at once."),
-                    ("preflight", "What can be known of models before any GPU time is spent, without their weights."),
-                    ("status", "What a batch is doing, or did last."),
-                    ("watch", "The same, live, until the batch ends."),
-                    ("aggregate", "Rebuild master_results.csv from the run directories."),
-                    ("sweep", "One model in every reasoning mode, with natural and with fixed length."),
-                    ("compare", "Modes of a model, two models, or two results, side by side."),
-                    ("rate", "Stars, relative to a published snapshot or to these runs alone."),
-                    ("snapshot", "Keep the rateable runs as a dated cohort that never changes."),
-                    ("drift", "Whose stars changed between two snapshots, and why."),
-                    ("refresh", "Nightly: run what is new, rate, and bring the site up to date."),
-                    ("leaderboard", "The results as a static site with stars, search and a page for each model."),
-                    ("label", "Labels and badges of rated models, SVG and PNG."),
-                    ("impact", "Estimates for a year of queries: energy, CO2e, water, resources."),
-                    ("bundle", "Completed runs as one file to hand in, with what is attested of them."),
-                    ("verify", "Check such a file: every figure derived again, every change named."),
-                    ("collect", "Take in what a batch on a cluster has done, after its program ended."),
-                    ("cancel", "End a batch on a cluster."),
-                    ("doctor", "What this machine can do, and what to do about the rest."),
-                ]
-            )
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.group(cls=_CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})

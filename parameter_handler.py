@@ -8,20 +8,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from energy_score.contract import extensions
+from energy_score.contract.choices import METER_CHOICES, METER_WITH_FILE, Dtype, Protocol
 from energy_score.contract.errors import CODE_NEEDS_A_CONTAINER, DatasetError, RowRefusedError, UsageError
 from energy_score.contract.extensions import extension_names
 from energy_score.contract.grid import grid_factor
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.record import Record
-from energy_score.contract.run_spec import (
-    METER_NAMES,
-    DatasetRef,
-    Dtype,
-    GenerationSettings,
-    GpuRequirement,
-    PromptPlan,
-    RunSpec,
-)
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, PromptPlan, RunSpec
 from energy_score.host.run_specs.endpoint_order import endpoint_order_of
 from energy_score.host.run_specs.optimum_order import optimum_order_of, refuse_what_optimum_cannot
 from energy_score.host.run_specs.placement import Placement
@@ -29,12 +22,24 @@ from energy_score.host.run_specs.repeat_order import repeat_order_of
 from energy_score.host.run_specs.row_plan import RowPlan, plan_of
 from energy_score.shared.query_data.named_paths import processor_location, prompts_path, why_unreadable
 from energy_score.shared.query_data.pinning import folder_digest, pinned
-from energy_score.shared.tasks.registry import TASKS, task_of
+from energy_score.shared.tasks.registry import task_of
 from energy_score.shared.tasks.task import Task
 
-# What each backend can run today.
+# The tasks that each backend can run.
 RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {
-    "pytorch": tuple(TASKS),
+    # Those with a task model in the engine's backends/pytorch/registry.py; a test compares.
+    "pytorch": (
+        "text_gen",
+        "summarization",
+        "extractive_qa",
+        "text_classification",
+        "sentence_similarity",
+        "image_classification",
+        "object_detection",
+        "asr",
+        "image_gen",
+        "image_captioning",
+    ),
     "vllm": ("text_gen",),
     # Its other tasks are not the method's work: it reads two sentences as one, leaves out the decoding of speech.
     "optimum": ("text_gen", "extractive_qa", "text_classification"),
@@ -60,7 +65,7 @@ class RunOptions(Record):
     prompts_file: Path | None = None
     dataset: str | None = None
     text_column: str | None = None
-    protocol: Literal["quick", "official"] | None = None
+    protocol: Protocol | None = None
     repeats: Annotated[int, Field(ge=1)] | Literal["auto"] | None = None
     ci_target: float | None = Field(default=None, gt=0, lt=1)
     meter: str = "auto"
@@ -316,9 +321,10 @@ class ParameterHandler:
 def _meter_of(choice: str) -> str:
     """The meter as a spec names it: the file of a replay by its absolute path."""
     name, colon, file = choice.partition(":")
-    if name not in METER_NAMES or bool(colon) != (name == "replay"):
-        valid = ", ".join(name if name != "replay" else "replay:FILE" for name in METER_NAMES)
-        raise UsageError(f"--meter {choice!r} is not one of {valid}")
+    added = () if name in METER_CHOICES else extension_names(extensions.METERS)
+    if name not in (*METER_CHOICES, *added) or bool(colon) != (name == METER_WITH_FILE):
+        own = (f"{name}:FILE" if name == METER_WITH_FILE else name for name in METER_CHOICES)
+        raise UsageError(f"--meter {choice!r} is not one of {', '.join((*own, *added))}")
     try:
         return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
     except (OSError, RuntimeError, ValueError) as error:

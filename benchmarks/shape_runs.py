@@ -6,12 +6,12 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from energy_score.contract.choices import Dtype
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import (
     DatasetRef,
-    Dtype,
     GenerationSettings,
     GpuRequirement,
     PromptPlan,

@@ -1,24 +1,37 @@
 """Parts that other installed packages add, found by their entry points and loaded when they are named."""
 
-from importlib import metadata
+import sys
+from pathlib import Path
 
 from energy_score.contract.errors import UsageError
 
+FAMILIES = "energy_score.families"
 TASKS = "energy_score.tasks"
 BACKENDS = "energy_score.backends"
+METERS = "energy_score.meters"
+EXECUTORS = "energy_score.executors"
 
 
 def extension_names(group: str) -> tuple[str, ...]:
-    """The names that installed packages add to ``group``; nothing of theirs is imported."""
+    """Return the names that installed packages add to ``group``; nothing of theirs is imported."""
+    from importlib import metadata  # noqa: PLC0415 - as slow as all the rest of --help
+
     return tuple(sorted({entry.name for entry in metadata.entry_points(group=group)}))
 
 
+def extension_names_quickly(group: str) -> tuple[str, ...]:
+    """Return the same where any package adds a part, and nothing at once where none does: for ``--help``."""
+    return extension_names(group) if _is_any_installed() else ()
+
+
 def load_extension(group: str, name: str) -> object:
-    """What the entry point ``name`` of ``group`` stands for; None where nobody has one of that name.
+    """Return what the entry point ``name`` of ``group`` stands for; None where no package has one of that name.
 
     Raises:
         UsageError: two packages have one, or it cannot be imported; the message names the packages.
     """
+    from importlib import metadata  # noqa: PLC0415 - as above
+
     entries = tuple(metadata.entry_points(group=group, name=name))
     if not entries:
         return None
@@ -34,3 +47,9 @@ def load_extension(group: str, name: str) -> object:
             f"entry point {name!r} of {group}, {told}: cannot be loaded: {type(error).__name__}: {error}; "
             "mend or uninstall that package"
         ) from error
+
+
+def _is_any_installed() -> bool:
+    """Whether the files of an installed package name one of our groups."""
+    files = (file for folder in sys.path for file in Path(folder or ".").glob("*-info/entry_points.txt"))
+    return any(b"[energy_score." in file.read_bytes() for file in files)

@@ -5,16 +5,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from energy_score.contract.choices import Dtype, Protocol
 from energy_score.contract.model_config import ModelClass, ParameterValue, ReasoningMode
 from energy_score.contract.record import Record
-
-Dtype = Literal["float32", "float16", "bfloat16"]
-Protocol = Literal["quick", "official"]
-
-# The backends that the interface names; other packages may add to them (contract/extensions.py).
-BACKEND_NAMES = ("pytorch", "vllm", "optimum")
-# The meters a spec may name; "replay" is followed by a colon and a file. The engine's registry opens them.
-METER_NAMES = ("auto", "none", "nvml", "nvml-power", "rapl", "estimate", "replay")
 
 # Fields that do not change what is measured: a spec that differs only here orders the same run.
 _NOT_IDENTITY = {"run_id", "region", "notes"}

@@ -1,10 +1,11 @@
 """What every energy meter offers to the measurement."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from energy_score.contract.run_report import Domain, EnergySource, Gpu, MeterReading
 
 
+@runtime_checkable
 class Meter(Protocol):
     """A cumulative energy meter over one or more devices. A difference of two readings is a window's energy."""
 

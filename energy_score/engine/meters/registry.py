@@ -5,7 +5,10 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 
+from energy_score.contract import extensions
+from energy_score.contract.choices import METER_CHOICES, METER_WITH_FILE
 from energy_score.contract.errors import MeterError, UsageError
+from energy_score.contract.extensions import extension_names, load_extension
 from energy_score.engine.meters.meter import Meter
 
 log = logging.getLogger(__name__)
@@ -18,11 +21,14 @@ METERS: dict[str, str] = {
     "estimate": "energy_score.engine.meters.estimate:open_estimate_meter",
     "replay": "energy_score.engine.meters.replay:open_replay_meter",
 }
-_READS_A_FILE = "replay"
 # Best first; the last of the CPU side works everywhere.
 _AUTO: dict[str, tuple[str, ...]] = {"gpu": ("nvml", "nvml-power"), "cpu": ("rapl", "estimate")}
 
-KNOWN_CHOICES = ("auto", "none", *(f"{name}:FILE" if name == _READS_A_FILE else name for name in METERS))
+
+def known_choices() -> str:
+    """Return every meter that may be asked for, those of other packages too, as text."""
+    own = (f"{name}:FILE" if name == METER_WITH_FILE else name for name in METER_CHOICES)
+    return ", ".join((*own, *extension_names(extensions.METERS)))
 
 
 def open_meters(
@@ -55,9 +61,24 @@ def open_meters(
         return tuple(
             meter for side, names in _AUTO.items() if (meter := _first_usable(side, names, opened)) is not None
         )
-    if name not in METERS or bool(colon) != (name == _READS_A_FILE):
-        raise UsageError(f"meter: {choice!r} is not one of {', '.join(KNOWN_CHOICES)}")
+    if name not in METERS:
+        return (_open_added(choice, gpus=gpus),)
+    if bool(colon) != (name == METER_WITH_FILE):
+        raise UsageError(f"meter: {choice!r} is not one of {known_choices()}")
     return (opened(name, *([Path(file)] if colon else [])),)
+
+
+def _open_added(name: str, *, gpus: Sequence[str] | None) -> Meter:
+    """Return the meter that another package adds: it is opened without arguments, and sees this machine alone."""
+    opener = load_extension(extensions.METERS, name)
+    if opener is None:
+        raise UsageError(f"meter: {name!r} is not one of {known_choices()}")
+    if gpus is not None:
+        raise MeterError(f"meter {name}: a meter of another package cannot be told the GPUs of a server")
+    meter = opener() if callable(opener) else opener
+    if not isinstance(meter, Meter):
+        raise UsageError(f"entry point {name!r} of {extensions.METERS}: {meter!r} is no meter")
+    return meter
 
 
 def _first_usable(side: str, names: tuple[str, ...], opened: Callable[[str], Meter]) -> Meter | None:

@@ -2,12 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from energy_score.contract.choices import ClusterEngine
 from energy_score.host.batch.plan import Selection
 from parameter_handler import RunOptions
-
-ClusterEngine = Literal["slurm", "ray"]
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,14 @@ Imports nothing heavy: it is on the way to ``--help``.
 
 import math
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
 import click
+
+from energy_score.contract.extensions import extension_names_quickly
 
 # Three years; what waits for longer overflows a clock of the system's before it ends.
 LONGEST_S = 10**8
@@ -32,6 +35,34 @@ class NumberRange(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is no number", param, ctx)
         return number
+
+
+class PartName(click.ParamType[str]):
+    """The name of a part: one of ours, or one that an installed package adds to ``group``.
+
+    Help and messages list all of them. Without ``is_final`` no name is refused here: what a name may hold (a file, say)
+    is known where it is resolved.
+    """
+
+    name = "name"
+
+    def __init__(self, own: Sequence[str], group: str, *, further: Sequence[str] = (), is_final: bool = True) -> None:
+        self._own, self._group, self._further, self._is_final = tuple(own), group, tuple(further), is_final
+
+    def names(self) -> tuple[str, ...]:
+        """Return every name that there is now."""
+        return (*self._own, *extension_names_quickly(self._group), *self._further)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """Return the names, as click shows choices."""
+        del param, ctx
+        return f"[{'|'.join(self.names())}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click
+        """Return the name; click.BadParameter where there is no such part."""
+        if self._is_final and value not in self.names():
+            self.fail(f"{value!r} is not one of {', '.join(self.names())}", param, ctx)
+        return str(value)
 
 
 def model_class(text: str) -> str:

@@ -7,14 +7,26 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from energy_score.contract import extensions
+from energy_score.contract.choices import BACKENDS, CLUSTER_ENGINES, DTYPES, METER_CHOICES, METER_WITH_FILE, PROTOCOLS
 from energy_score.contract.grid import GRID_FACTORS
-from energy_score.host.cli.option_types import LONGEST_S, NumberRange, WholeNumber, model_class, repeat_count, share
+from energy_score.host.cli.option_types import (
+    LONGEST_S,
+    NumberRange,
+    PartName,
+    WholeNumber,
+    model_class,
+    repeat_count,
+    share,
+)
+from energy_score.host.executors.registry import EXECUTORS
 
 if TYPE_CHECKING:
     from energy_score.host.batch.options import BatchOptions, ClusterOptions, ExecutorOptions
     from energy_score.host.batch.plan import Selection
     from parameter_handler import RunOptions
 
+_METERS = tuple(f"{name}:FILE" if name == METER_WITH_FILE else name for name in METER_CHOICES)
 # What every generator takes, of numpy, torch and servers.
 _LARGEST_SEED = 2**32 - 1
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -31,8 +43,8 @@ _SELECTION = (
 )  # fmt: skip
 
 _LOAD = (
-    click.option("--backend", "-b", default="pytorch", show_default=True, metavar="NAME", envvar="BENCHMARK_BACKEND",
-                 show_envvar=True, help="What runs the models: pytorch, vllm, optimum, or one of another package."),
+    click.option("--backend", "-b", default="pytorch", show_default=True, envvar="BENCHMARK_BACKEND", show_envvar=True,
+                 type=PartName(BACKENDS, extensions.BACKENDS, is_final=False), help="What runs the models."),
     click.option("--endpoint", "-e", metavar="URL", default="http://localhost:8000/v1", show_default=True,
                  envvar="VLLM_ENDPOINT", show_envvar=True, help="The endpoint of the vllm backend."),
     click.option("--managed", is_flag=True,
@@ -49,7 +61,7 @@ _LOAD = (
 )  # fmt: skip
 
 _MEASUREMENT = (
-    click.option("--protocol", type=click.Choice(["quick", "official"]),
+    click.option("--protocol", type=click.Choice(PROTOCOLS),
                  help="official: 10 repeats, phases of 10 s or more, idle baseline. quick: one repeat, never rateable."
                  "  [default: quick with a number of queries, official with all of the data set]"),
     click.option("--repeats", type=repeat_count, metavar="N|auto",
@@ -58,8 +70,8 @@ _MEASUREMENT = (
     click.option("--ci", "ci_target", type=share, metavar="SHARE",
                  help="Half-width of that interval, as a share of the mean (1% or 0.01), at which --repeats auto stops."
                  "  [default: 1%]"),
-    click.option("--meter", default="auto", show_default=True, metavar="NAME",
-                 help="Energy meter: auto, nvml, nvml-power, rapl, estimate, none, replay:FILE."),
+    click.option("--meter", default="auto", show_default=True,
+                 type=PartName(_METERS, extensions.METERS, is_final=False), help="The energy meter."),
     click.option("--seed", type=WholeNumber(min=0, max=_LARGEST_SEED), default=42, show_default=True, metavar="N",
                  help="Seed of every random generator."),
     click.option("--warmup", "warmup_query_count", type=WholeNumber(min=0), default=10, show_default=True,
@@ -80,7 +92,7 @@ _RUN = (
                  "  [default: the task's Hub data set]"),
     click.option("--dataset", metavar="NAME", help="Another Hub data set than the task's own."),
     click.option("--text-column", metavar="NAME", help="The column that holds the prompts."),
-    click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
+    click.option("--dtype", type=click.Choice(DTYPES),
                  help="Precision of the weights.  [default: the task's]"),
     click.option("--new-tokens-off", type=WholeNumber(min=1), metavar="N",
                  help="Exact number of new tokens with reasoning off.  [default: the task's; 10 for text generation]"),
@@ -99,19 +111,19 @@ def default_executor(backend: str) -> str:
 
 _EXECUTOR_DEFAULT = "  [default: docker; local with USE_DOCKER=false or --backend vllm]"
 _HERE = (
-    click.option("--executor", type=click.Choice(["docker", "local"]),
+    click.option("--executor", type=PartName(tuple(EXECUTORS), extensions.EXECUTORS),
                  help="Where runs happen: one container per run, or a child process of this program."
                  f"{_EXECUTOR_DEFAULT}"),
 )  # fmt: skip
 _HERE_OR_CLUSTER = (
-    click.option("--executor", type=click.Choice(["docker", "local", "slurm", "ray"]),
+    click.option("--executor", type=PartName(tuple(EXECUTORS), extensions.EXECUTORS, further=CLUSTER_ENGINES),
                  help="Where runs happen: one container per run, a child process of this program, or a cluster's node."
                  f"{_EXECUTOR_DEFAULT}"),
     click.option("--slurm-arg", "slurm_arguments", multiple=True, metavar="ARG",
                  help="A further word for sbatch, as --slurm-arg=-pgpu for a partition; may be repeated."),
     click.option("--ray-address", metavar="HOST:PORT", envvar="RAY_ADDRESS", show_envvar=True,
                  help="The Ray cluster.  [default: the one this machine belongs to]"),
-    click.option("--node-executor", type=click.Choice(["docker", "local"]),
+    click.option("--node-executor", type=PartName(tuple(EXECUTORS), extensions.EXECUTORS),
                  help=f"How a cluster's node carries out a run.{_EXECUTOR_DEFAULT}"),
     click.option("--node-gpus", type=WholeNumber(min=1), metavar="N",
                  help="The GPUs of one node: what a class C row gets whose weights' size is not known."),
@@ -285,14 +297,14 @@ def _cluster_options_from(parameters: Mapping[str, Any]) -> "ClusterOptions | No
     of_clusters = {
         "slurm_arguments": ("--slurm-arg", ("slurm",)),
         "ray_address": ("--ray-address", ("ray",)),
-        "node_executor": ("--node-executor", ("slurm", "ray")),
-        "node_gpus": ("--node-gpus", ("slurm", "ray")),
+        "node_executor": ("--node-executor", CLUSTER_ENGINES),
+        "node_gpus": ("--node-gpus", CLUSTER_ENGINES),
     }
     for name, (option, executors) in of_clusters.items():
         from_environment = name == "ray_address" and parameters[name] == os.environ.get("RAY_ADDRESS")
         if parameters[name] and executor not in executors and not from_environment:
             raise UsageError(f"{option} has a meaning only with --executor {' or '.join(executors)}")
-    if executor not in ("slurm", "ray"):
+    if executor not in CLUSTER_ENGINES:
         return None
     of_one_machine = {
         "--jobs": parameters["jobs"] != 1,

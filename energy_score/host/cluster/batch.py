@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 
+from energy_score.contract.choices import ClusterEngine
 from energy_score.contract.errors import ExitCode, RecordError
 from energy_score.contract.run_failure import Cause, Stage
 from energy_score.host.batch.choice import Chooser
@@ -17,7 +18,7 @@ from energy_score.host.batch.progress import open_progress
 from energy_score.host.batch.publishing import TablePublisher
 from energy_score.host.batch.summary import OUTCOMES, exit_code_of
 from energy_score.host.cluster.gpu_count import gpu_count
-from energy_score.host.cluster.task_list import ARRAY_MAX, ClusterTask, Engine, NodeSettings, TaskList
+from energy_score.host.cluster.task_list import ARRAY_MAX, ClusterTask, NodeSettings, TaskList
 from results_aggregator import ResultsAggregator
 
 # The table is rewritten at most so often: runs end on other machines, many at a time.
@@ -43,7 +44,7 @@ class ClusterBatch:
         """What the runs that have ended say."""
         return exit_code_of(self.counts)
 
-    def pending_runs(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: Engine) -> list[ResolvedRun]:
+    def pending_runs(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: ClusterEngine) -> list[ResolvedRun]:
         """Return the runs of ``plan`` that still need to run; record the outcome of all others.
 
         None of them is known to ``engine``: one that a job of it began has no job any more, and is begun again.
@@ -62,7 +63,7 @@ class ClusterBatch:
         return left
 
     def order(
-        self, runs: Sequence[ResolvedRun], *, engine: Engine, node: NodeSettings, node_gpus: int | None
+        self, runs: Sequence[ResolvedRun], *, engine: ClusterEngine, node: NodeSettings, node_gpus: int | None
     ) -> Iterator[TaskList]:
         """Write the orders into their run directories and give them in lists, those with most GPUs first.
 
@@ -117,7 +118,7 @@ class ClusterBatch:
         except OSError as error:
             self.live.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
 
-    def _was_begun_by(self, engine: Engine, planned: PlannedRun) -> bool:
+    def _was_begun_by(self, engine: ClusterEngine, planned: PlannedRun) -> bool:
         owner = self.ledger.is_elsewhere(planned.name)
         return owner is not None and (owner.cluster_job or "").startswith(f"{engine}:")
 

@@ -110,14 +110,15 @@ def _node_settings(options: BatchOptions) -> NodeSettings:
         EnvironmentNotReadyError: no container engine of this machine can say which image that is.
     """
     on_node = options.executor
-    node = NodeSettings.model_validate(
-        {
-            "executor": on_node.name, "image": on_node.image, "memory": on_node.memory,
-            "timeout_s": on_node.timeout_s, "gpu_wait_s": on_node.gpu_wait_s,
-        }
-    )  # fmt: skip
+    node = NodeSettings(
+        executor=on_node.name,
+        image=on_node.image,
+        memory=on_node.memory,
+        timeout_s=on_node.timeout_s,
+        gpu_wait_s=on_node.gpu_wait_s,
+    )
     executor = open_executor(node.executor, timeout_s=node.timeout_s, image=node.image, memory=node.memory)
-    if node.executor == "local" or node.image.startswith("sha256:"):
+    if node.executor != "docker" or node.image.startswith("sha256:"):
         return node
     try:
         executor.check(backend=options.run.backend)

@@ -6,10 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, Self
 
+from energy_score.contract.choices import ClusterEngine
 from energy_score.contract.errors import RecordError
 from energy_score.contract.record import Moment, Record
-
-Engine = Literal["slurm", "ray"]
 
 FOLDER = "cluster"
 # Slurm's MaxArraySize is 1001 unless a site says otherwise (slurm.conf(5)): indices 0 to 1000.
@@ -22,7 +21,7 @@ class NodeSettings(Record):
     It waits ``gpu_wait_s`` for a GPU of its allocation that a foreign process is on.
     """
 
-    executor: Literal["docker", "local"]
+    executor: str
     image: str
     memory: str | None = None
     timeout_s: float
@@ -44,7 +43,7 @@ class TaskList(Record):
     """
 
     schema_version: Literal[1] = 1
-    engine: Engine
+    engine: ClusterEngine
     job_name: str
     submitted_at: Moment
     output_directory: str
@@ -54,7 +53,13 @@ class TaskList(Record):
 
     @classmethod
     def of(
-        cls, tasks: Sequence[ClusterTask], *, engine: Engine, output_directory: Path, gpu_count: int, node: NodeSettings
+        cls,
+        tasks: Sequence[ClusterTask],
+        *,
+        engine: ClusterEngine,
+        output_directory: Path,
+        gpu_count: int,
+        node: NodeSettings,
     ) -> Self:
         """A list under a name that no other one has."""
         return cls(
@@ -78,7 +83,7 @@ class TaskList(Record):
         self.write(self.file)
 
 
-def task_lists(output_directory: Path, engine: Engine) -> Iterator[TaskList]:
+def task_lists(output_directory: Path, engine: ClusterEngine) -> Iterator[TaskList]:
     """The lists of ``engine`` that lie in an output directory, the oldest first; one that is no list is passed over.
 
     The directory may have been moved since: each list is given where it lies now.

@@ -4,6 +4,9 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from energy_score.contract import extensions
+from energy_score.contract.errors import UsageError
+from energy_score.contract.extensions import extension_names, load_extension
 from energy_score.host.families import (
     apertus,
     deepseek_r1,
@@ -62,12 +65,37 @@ _ANY = re.compile("|".join(f"({family.pattern.pattern})" for family in FAMILIES 
 
 @lru_cache(maxsize=1 << 16)
 def family_of(model_id: str) -> Family:
-    """The family of a Hub id or local folder, by its last part; ``other`` where none is known."""
+    """Return the family of a Hub id or local folder, by its last part; ``other`` where none is known.
+
+    Families of other packages come first, by name: whoever installs one wants it for its models.
+
+    Raises:
+        UsageError: a family of another package cannot be loaded.
+    """
     for name in _names(model_id):
+        for family in added_families():
+            if family.pattern.match(name):
+                return family
         match = _ANY.match(name)
         if match and match.lastindex:
             return FAMILIES[match.lastindex - 1]
     return other.FAMILY
+
+
+@lru_cache(maxsize=1)
+def added_families() -> tuple[Family, ...]:
+    """Return the families that installed packages add.
+
+    Raises:
+        UsageError: one of them cannot be loaded, or is no family.
+    """
+    families = []
+    for name in extension_names(extensions.FAMILIES):
+        added = load_extension(extensions.FAMILIES, name)
+        if not isinstance(added, Family):
+            raise UsageError(f"entry point {name!r} of {extensions.FAMILIES}: {added!r} is no Family")
+        families.append(added)
+    return tuple(families)
 
 
 def _names(model_id: str) -> Iterator[str]:

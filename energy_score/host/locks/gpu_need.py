@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from energy_score.contract.choices import Dtype
 from energy_score.contract.run_report import Gpu
-from energy_score.contract.run_spec import Dtype, RunSpec
+from energy_score.contract.run_spec import RunSpec
 from energy_score.host.model_files.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.host.model_files.safetensors_header import read_tensors
 from energy_score.host.model_files.weight_files import shards_in, weight_files_of

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from energy_score.contract.run_spec import Dtype
+from energy_score.contract.choices import Dtype
 from energy_score.host.model_files.safetensors_header import Tensor
 
 # Source: the methodology's formula below Table 2, "20 % overhead for framework and other memory requirements".

@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from energy_score.contract.run_spec import Protocol, RepeatPolicy
+from energy_score.contract.choices import Protocol
+from energy_score.contract.run_spec import RepeatPolicy
 
 # Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
 # energy at a counter period of 100 ms), an idle baseline of at least 30 s.

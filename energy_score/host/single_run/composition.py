@@ -10,8 +10,6 @@ from energy_score.contract.errors import UsageError
 from energy_score.contract.plain_text import shortened
 from energy_score.host.single_run.keys import KEYS, PARAMETERS, overrides_of
 
-DEFAULT_CONFIG = "text_generation"
-
 _CONFIGS = "energy_score.host.single_run.configs"
 _BASE = "base"
 _QUOTE_MAX = 1000

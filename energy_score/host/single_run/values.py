@@ -4,10 +4,10 @@ import re
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
+from energy_score.contract.choices import Dtype
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import is_local_model
 from energy_score.contract.plain_text import shortened
-from energy_score.contract.run_spec import Dtype
 from energy_score.host.sheet.cells import CellFaultError, model_of
 from energy_score.host.single_run.composition import Composition
 from energy_score.shared.tasks.registry import task_of

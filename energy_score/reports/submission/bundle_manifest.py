@@ -4,10 +4,10 @@ from typing import Literal, Self
 
 from pydantic import Field
 
+from energy_score.contract.choices import Protocol
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.record import Record
 from energy_score.contract.run_report import Verdict
-from energy_score.contract.run_spec import Protocol
 from energy_score.reports.ratings.cohort_snapshot import Stars
 
 # The words of the AI Energy Score documentation, "Submitting Results", which has a box to check in place of the option.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_score.contract.run_spec import DatasetRef, Dtype
+from energy_score.contract.choices import Dtype
+from energy_score.contract.run_spec import DatasetRef
 
 Unit = Literal["token", "image", "second of audio"]
 

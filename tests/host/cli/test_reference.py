@@ -3,7 +3,6 @@
 import click
 
 from batch_runner import cli
-from energy_score.contract.run_spec import METER_NAMES
 from energy_score.host.cli.reference import PAGE, reference
 
 
@@ -28,12 +27,3 @@ def test_every_option_says_what_it_is_and_its_default_as_it_is_typed() -> None:
             _, _, meaning = line.partition("` | ")
             assert not meaning.startswith("[default"), f"no word on what it is: {line}"
             assert "default: (" not in line, line
-
-
-def test_the_help_names_every_meter() -> None:
-    lines = PAGE.read_text(encoding="utf-8").splitlines()
-    meaning = next(line for line in lines if line.startswith("| `--meter NAME`"))
-    assert {name for name in METER_NAMES if name not in meaning.replace(":", ",").replace(".", ",").split(", ")} <= {
-        "replay"
-    }
-    assert "replay:FILE" in meaning

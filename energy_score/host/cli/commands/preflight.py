@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from energy_score.contract.choices import DTYPES
 from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.contract.plain_text import counted, printed_json
 from energy_score.host.cli.findings_table import show_findings
@@ -70,7 +71,7 @@ class Judged:
 @click.argument("models", nargs=-1, metavar="[MODEL...]")
 @selection_options
 @click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
-@click.option("--dtype", type=click.Choice(["float32", "float16", "bfloat16"]),
+@click.option("--dtype", type=click.Choice(DTYPES),
               help="Precision of the weights.  [default: the task's]")  # fmt: skip
 @click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", metavar="DIR",
               show_default=True, help="Where results lie that say what was scored already.")  # fmt: skip

@@ -2,10 +2,10 @@
 
 from typing import get_args
 
+from energy_score.contract.choices import Dtype
 from energy_score.contract.official_gpu import OFFICIAL_MEMORY_MIB, is_official_gpu
 from energy_score.contract.reasons import invalid, not_comparable
 from energy_score.contract.run_report import VerdictReason
-from energy_score.contract.run_spec import Dtype
 from energy_score.shared.analysis.rules.facts import Facts
 from energy_score.shared.tasks.registry import TASKS
 
