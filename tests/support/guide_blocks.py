@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-GUIDES = ("first-batch.md", "own-family.md", "own-task.md")
+GUIDES = ("first-batch.md", "own-family.md", "own-task.md", "CONTRIBUTING.md")
 _BLOCK = re.compile(r"^```(?P<kind>bash|python|\w+ file=(?P<file>\S+))\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
 
 
