@@ -17,7 +17,6 @@ from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.host.cli.options import (
     batch_executor_options,
     batch_options,
-    batch_options_from,
     dry_run_option,
     run_options,
     selection_options,
@@ -49,6 +48,8 @@ _EXTRA_OF = {
 }
 
 
+# What a call without a command does, imported when it is called.
+_BATCH = "energy_score.host.cli.run_batch:run_or_show_batch"
 _COMMANDS = "energy_score.host.cli.commands"
 # The commands in the order of the help: the module and its command, imported when called, and what it does in one line.
 COMMANDS = {
@@ -82,6 +83,12 @@ COMMANDS = {
 }
 
 
+def _load(path: str) -> Any:  # noqa: ANN401 - whatever the module has under that name
+    """Import the module of ``module:attribute`` and return the attribute."""
+    module, _, attribute = path.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
 class _CommandGroup(ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
@@ -93,8 +100,7 @@ class _CommandGroup(ReadableGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        return cast("click.Command", getattr(importlib.import_module(f"{_COMMANDS}.{module}"), attribute))
+        return cast("click.Command", _load(f"{_COMMANDS}.{COMMANDS[cmd_name][0]}"))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -148,15 +154,7 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
             raise click.UsageError(f"'{context.invoked_subcommand}' does not take {', '.join(sorted(foreign))}")
         context.default_map = {context.invoked_subcommand: given}
         return
-    options = batch_options_from(parameters, as_json=parameters["as_json"])
-    if parameters["dry_run"]:
-        from energy_score.host.cli.commands.list_runs import show_plan  # noqa: PLC0415 - not on the way to --help
-
-        show_plan(options.selection, options.run, as_json=options.as_json)
-        return
-    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415 - not on the way to --help
-
-    context.exit(run_batch(options))
+    context.exit(_load(_BATCH)(parameters))
 
 
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:

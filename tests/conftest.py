@@ -8,6 +8,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
@@ -20,6 +21,11 @@ _SLOW_PARTS = {"browser", "docker", "e2e", "endpoint", "gpu", "ray", "slurm"}
 _REASONS_SHOWN = 10
 _REASON_LENGTH = 110
 
+# A test that takes long on a busy machine is no failure.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 # Before any library reads them: nothing here may wait for a hub, and tiny models run slower on many threads.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")

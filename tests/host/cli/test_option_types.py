@@ -5,7 +5,8 @@ import pytest
 from click.testing import CliRunner
 
 from energy_score.host.cli.option_types import repeat_count, share
-from energy_score.host.cli.options import run_options, run_options_from
+from energy_score.host.cli.options import run_options
+from energy_score.host.cli.parameters import run_options_from
 from tests.support.command_line import command
 
 

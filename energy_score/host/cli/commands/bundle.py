@@ -9,8 +9,10 @@ import click
 from energy_score.contract.errors import NothingMatchedError, RecordError, UsageError
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
+from energy_score.contract.record import write_bytes_atomically
 from energy_score.contract.run_directory import RunDirectory, run_name
 from energy_score.host.cli.options import results_option
+from results_aggregator import ResultsAggregator
 
 if TYPE_CHECKING:
     from energy_score.reports.submission.bundle_manifest import BundleManifest
@@ -57,12 +59,12 @@ def command(
     Exit codes: 0 written, 2 a run cannot be handed in or nothing was attested, 3 a package is missing, 4 nothing
     matched.
     """  # fmt: skip
-    from energy_score.reports.submission.bundle_manifest import ATTESTATION  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.submission.bundle_manifest import ATTESTATION
 
     if not i_attest:
         click.echo("\n".join(ATTESTATION))
         raise UsageError("nothing was written: read the above, and give --i-attest if you agree to it")
-    from energy_score.reports.submission.make import make_bundle  # noqa: PLC0415
+    from energy_score.reports.submission.make import make_bundle
 
     try:
         runs = _selected(results, names=names, model_name=model_name)
@@ -97,7 +99,6 @@ def _check_place(file: Path, runs: Mapping[str, RunDirectory]) -> None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    from energy_score.contract.record import write_bytes_atomically  # noqa: PLC0415 - not on the way to --help
 
     try:
         write_bytes_atomically(file, content)
@@ -126,8 +127,6 @@ def _selected(results: Path, *, names: tuple[str, ...], model_name: str | None) 
 
 def _run_directories(results: Path) -> dict[str, RunDirectory]:
     """A batch's run directories by name, or the one run that lies in ``results`` itself."""
-    from results_aggregator import ResultsAggregator  # noqa: PLC0415 - not on the way to --help
-
     one, is_batch = RunDirectory(results), (results / "individual_runs").is_dir()
     if one.report_file.exists() or (one.spec_file.exists() and not is_batch):
         spec = one.spec()
@@ -141,7 +140,7 @@ def _run_directories(results: Path) -> dict[str, RunDirectory]:
 
 
 def _signer(key_file: Path) -> Callable[[bytes], str]:
-    from energy_score.reports.submission.signature import read_private_key, sign  # noqa: PLC0415 - of an extra
+    from energy_score.reports.submission.signature import read_private_key, sign
 
     key = read_private_key(
         key_file, lambda: click.prompt(f"Passphrase of {key_file}", hide_input=True, err=True, type=str)
@@ -150,7 +149,7 @@ def _signer(key_file: Path) -> Callable[[bytes], str]:
 
 
 def _tell(file: Path, manifest: "BundleManifest") -> None:
-    from energy_score.reports.submission.records import in_words  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.submission.records import in_words
 
     for run in manifest.runs:
         click.echo(safe_line(in_words(run)))

@@ -6,6 +6,7 @@ import click
 
 from energy_score.contract.errors import ExitCode
 from energy_score.host.cli.output_directory import output_dir_option, with_runs
+from energy_score.host.cluster.afterwards import cancel_batch, collect_batch
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
 
@@ -21,8 +22,6 @@ def collect(context: click.Context, *, output_dir: Path, wait: bool, as_json: bo
     A run whose job has left the queue without a result is recorded as failed; the batch's command runs it again. Prints
     the table's path. Ends with 1 where a run failed, else with 0, also while runs are under way.
     """
-    from energy_score.host.cluster.afterwards import collect_batch  # noqa: PLC0415 - not on the way to --help
-
     context.exit(collect_batch(with_runs(output_dir), wait=wait, as_json=as_json))
 
 
@@ -32,7 +31,5 @@ def collect(context: click.Context, *, output_dir: Path, wait: bool, as_json: bo
 @click.pass_context
 def cancel(context: click.Context, *, output_dir: Path, as_json: bool) -> None:
     """End a batch on Slurm: what is queued never begins, what runs is stopped. Says how many runs that were."""
-    from energy_score.host.cluster.afterwards import cancel_batch  # noqa: PLC0415 - not on the way to --help
-
     cancel_batch(with_runs(output_dir), as_json=as_json)
     context.exit(ExitCode.OK)

@@ -8,6 +8,8 @@ import click
 from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.host.cli.option_types import share
 from energy_score.host.cli.options import results_option
+from energy_score.reports.results import read_results
+from energy_score.reports.table import write
 
 if TYPE_CHECKING:
     from energy_score.reports.comparison.side_by_side import SideBySide
@@ -31,8 +33,7 @@ def command() -> None:
 @_plot
 def modes_command(results: Path, model_name: str | None, form: str, plot: Path | None) -> None:
     """The reasoning modes of each model, beside Off: energy, tokens, J per token, and what the ratio is made of."""
-    from energy_score.reports.comparison.side_by_side import modes  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.comparison.side_by_side import modes
 
     _show(modes(read_results(results).rows, model_name=model_name), form, plot)
 
@@ -45,8 +46,7 @@ def modes_command(results: Path, model_name: str | None, form: str, plot: Path |
 @_plot
 def models_command(results: Path, first: str, second: str, form: str, plot: Path | None) -> None:
     """Two models by their ids, in every state that was measured, beside the first one."""
-    from energy_score.reports.comparison.side_by_side import models  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.comparison.side_by_side import models
 
     _show([models(read_results(results).rows, first, second)], form, plot)
 
@@ -63,10 +63,8 @@ def results_command(context: click.Context, before: Path, after: Path, threshold
 
     Exit codes: 0 nothing got worse, 1 a regression, or a result that was lost or has gone.
     """
-    from energy_score.reports.comparison.regression import changes  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.comparison.tables import changes_table  # noqa: PLC0415
-    from energy_score.reports.results import read_results  # noqa: PLC0415
-    from energy_score.reports.table import write  # noqa: PLC0415
+    from energy_score.reports.comparison.regression import changes
+    from energy_score.reports.comparison.tables import changes_table
 
     found = changes(read_results(before).rows, read_results(after).rows, threshold=threshold)
     write([changes_table(found, threshold=threshold)], cast("Format", form))
@@ -77,13 +75,12 @@ def results_command(context: click.Context, before: Path, after: Path, threshold
 
 
 def _show(comparisons: "list[SideBySide]", form: str, plot: Path | None) -> None:
-    from energy_score.reports.comparison.tables import side_by_side_table  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.table import write  # noqa: PLC0415
+    from energy_score.reports.comparison.tables import side_by_side_table
 
     if plot is not None:
         if len(comparisons) > 1:
             raise UsageError(f"--plot draws one comparison and there are {len(comparisons)}: name one by --model-name")
-        from energy_score.reports.comparison.plot import plot as draw  # noqa: PLC0415
+        from energy_score.reports.comparison.plot import plot as draw
 
         draw(comparisons[0], plot)
     write([side_by_side_table(comparison) for comparison in comparisons], cast("Format", form))

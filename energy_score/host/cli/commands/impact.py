@@ -1,19 +1,17 @@
 """``impact``: what a yearly volume of queries means for energy, climate, water and resources."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import click
 
 from energy_score.contract.errors import NothingMatchedError
 from energy_score.host.cli.option_types import NumberRange
 from energy_score.host.cli.options import results_option
-from energy_score.reports.impact.factors import KNOWN_REGIONS
-
-if TYPE_CHECKING:
-    from energy_score.reports.impact.estimate import Impact
-    from energy_score.reports.impact.factors import Factor
-    from energy_score.reports.table import Format, Table
+from energy_score.reports.impact.estimate import Impact, impact_of
+from energy_score.reports.impact.factors import KNOWN_REGIONS, VERSION, Factor, factors_of, parse_changes
+from energy_score.reports.results import read_results
+from energy_score.reports.table import Format, Table, figure, write
 
 
 @click.command("impact")
@@ -61,11 +59,6 @@ def command(
 
     Exit codes: 0 estimates were made, 4 no GPU energy was measured.
     """
-    from energy_score.reports.impact.estimate import impact_of  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.impact.factors import factors_of, parse_changes  # noqa: PLC0415
-    from energy_score.reports.results import read_results  # noqa: PLC0415
-    from energy_score.reports.table import write  # noqa: PLC0415
-
     factors = factors_of(region, parse_changes(changes))
     wanted = [row for row in read_results(results).rows if (model_name or "").lower() in row.model_name.lower()]
     made = [impact_of(row, queries_per_year=queries_per_year, region=region, factors=factors) for row in wanted]
@@ -78,7 +71,6 @@ def command(
 
 
 def _table(impact: "Impact") -> "Table":
-    from energy_score.reports.table import Table, figure  # noqa: PLC0415 - not on the way to --help
 
     row = impact.row
     name = f"{row.model_name} {row.reasoning_state}".strip()
@@ -107,8 +99,6 @@ def _table(impact: "Impact") -> "Table":
 
 
 def _factor_table(factors: "dict[str, Factor]") -> "Table":
-    from energy_score.reports.impact.factors import VERSION  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.table import Table, figure  # noqa: PLC0415
 
     return Table(
         title=f"factors, table {VERSION}",

@@ -6,6 +6,7 @@ import click
 
 from energy_score.contract.errors import NothingMatchedError
 from energy_score.host.cli.options import against_option, results_option
+from energy_score.reports.results import read_results
 
 
 @click.command("label")
@@ -20,14 +21,13 @@ def command(results: Path, against: str, snapshot: str | None, model_name: str |
 
     Only the models of an official snapshot get a label without a watermark.
     """
-    from energy_score.reports.labels.contents import (  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.labels.contents import (
         contents_of_ratings,
         contents_of_snapshot,
     )
-    from energy_score.reports.labels.files import marks_of, write_label  # noqa: PLC0415
-    from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
-    from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415
-    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.labels.files import marks_of, write_label
+    from energy_score.reports.ratings.choice import rated
+    from energy_score.reports.ratings.official import open_snapshot
 
     if snapshot is not None:
         found = list(contents_of_snapshot(open_snapshot(snapshot)))

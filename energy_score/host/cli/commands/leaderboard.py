@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from energy_score.host.cli.options import against_option, results_option
+from energy_score.reports.results import read_results
 
 if TYPE_CHECKING:
     from energy_score.reports.leaderboard.site import Prior
@@ -22,10 +23,9 @@ def command(results: Path, against: str, site: Path) -> None:
 
     It opens from the disk and from any static host. Earlier versions stay reachable from it.
     """
-    from energy_score.reports.leaderboard.build import rated_runs  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.leaderboard.site import write_site  # noqa: PLC0415
-    from energy_score.reports.leaderboard.versions import publish  # noqa: PLC0415
-    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.leaderboard.build import rated_runs
+    from energy_score.reports.leaderboard.site import write_site
+    from energy_score.reports.leaderboard.versions import publish
 
     runs = rated_runs(read_results(results), against=against)
 

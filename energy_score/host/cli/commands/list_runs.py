@@ -1,42 +1,12 @@
 """``list``: what would run, resolved; nothing is run."""
 
-import sys
 from typing import Any
 
 import click
 
-from energy_score.contract.plain_text import counted, printed_json
-from energy_score.host.batch.plan import (
-    PlannedRun,
-    RefusedRun,
-    ResolvedRun,
-    Selection,
-    make_plan,
-    resolved_runs,
-    same_work,
-)
-from energy_score.host.batch.summary import how_measured
-from energy_score.host.cli.options import run_options, run_options_from, selection_from, selection_options
-from energy_score.reports.terminal_table import print_table
-from parameter_handler import RunOptions
-
-
-def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> None:
-    """Write the plan to standard output and the rows that do the same work to standard error."""
-    plan = make_plan(selection, options)
-    if as_json:
-        for planned in plan:
-            click.echo(printed_json(_as_object(planned)))
-    else:
-        header = ("line", "model", "class", "task", "state", "new tokens", "switch", "note")
-        print_table(header, [_as_cells(planned) for planned in plan], stream=sys.stdout)
-    for earlier, later in same_work(plan):
-        click.echo(
-            f"note: lines {earlier.config.line_number} and {later.config.line_number} do the same work", err=True
-        )
-    resolved = resolved_runs(plan)
-    measured = f"; {how_measured(resolved[0].spec)}" if resolved else ""
-    click.echo(f"{counted(len(plan), 'row')}, {len(plan) - len(resolved)} refused{measured}", err=True)
+from energy_score.host.cli.options import run_options, selection_options
+from energy_score.host.cli.parameters import run_options_from, selection_from
+from energy_score.host.cli.plan_table import show_plan
 
 
 @click.command("list")
@@ -46,35 +16,3 @@ def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> No
 def command(*, as_json: bool, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
     """Show what would run, resolved: tokens, switches, notes, refusals. Nothing is run."""
     show_plan(selection_from(parameters), run_options_from(parameters), as_json=as_json)
-
-
-def _as_object(planned: PlannedRun) -> dict[str, Any]:
-    return {
-        "line": planned.config.line_number,
-        "run": planned.name,
-        "model": planned.config.model_id,
-        "reasoning_state": planned.config.reasoning_state,
-        "refused": planned.refusal if isinstance(planned, RefusedRun) else None,
-        "spec": planned.spec.model_dump(mode="json") if isinstance(planned, ResolvedRun) else None,
-    }
-
-
-def _as_cells(planned: PlannedRun) -> tuple[str, ...]:
-    config = planned.config
-    identity = (str(config.line_number), config.model_id, config.model_class or "", config.task, config.reasoning_state)
-    if isinstance(planned, RefusedRun):
-        return (*identity, "", "refused", planned.refusal)
-    spec = planned.spec
-    limits = spec.generation
-    tokens = "" if limits.min_new_tokens is None else f"{limits.min_new_tokens}"
-    if limits.max_new_tokens != limits.min_new_tokens:
-        tokens += f"-{limits.max_new_tokens}"
-    plan = spec.prompt_plan
-    switches = [f"{name}={value}" for name, value in plan.chat_template_kwargs.items()]
-    if plan.system_prompt is not None:
-        switches.append(f"system prompt {plan.system_prompt.splitlines()[0][:30]!r}")
-    if plan.assistant_prefill:
-        switches.append(f"prefill {plan.assistant_prefill!r}")
-    if plan.user_prefix:
-        switches.append(f"prefix {plan.user_prefix!r}")
-    return (*identity, tokens, ", ".join(switches), "; ".join(spec.notes))

@@ -3,22 +3,31 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from energy_score.contract.choices import DTYPES
 from energy_score.contract.errors import ExitCode, UsageError
+from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.plain_text import counted, printed_json
+from energy_score.host.batch.earlier_results import EarlierResults
+from energy_score.host.batch.plan import PlannedRun, RefusedRun, make_plan, resolve_row, resolved_runs
 from energy_score.host.cli.findings_table import show_findings
-from energy_score.host.cli.options import selection_from, selection_options
-
-if TYPE_CHECKING:
-    from energy_score.contract.model_config import ModelConfig
-    from energy_score.host.batch.plan import PlannedRun
-    from energy_score.host.preflight.models.facts import ModelFacts
-    from energy_score.host.preflight.models.finding import Finding
-    from parameter_handler import RunOptions
+from energy_score.host.cli.options import selection_options
+from energy_score.host.cli.parameters import selection_from
+from energy_score.host.families.registry import family_of
+from energy_score.host.preflight.models.facts import ModelFacts
+from energy_score.host.preflight.models.finding import Finding
+from energy_score.host.preflight.models.judgement import findings_of
+from energy_score.host.preflight.models.loading import load_results
+from energy_score.host.preflight.models.reading import hub_absence, read_models
+from energy_score.host.preflight.models.rules.rule import Question, model_asked, task_run_like
+from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus
+from energy_score.host.sheet.cells import CellFaultError, model_class_of, model_of, reasoning_mode_of, revision_of
+from energy_score.reports.ratings.official import official_file, official_names
+from energy_score.shared.tasks.registry import task_of
+from parameter_handler import ParameterHandler, RunOptions
 
 # A sheet of sixty rows takes seconds; this is for a Hub that has become slow.
 _LIMIT_S = 60.0
@@ -96,9 +105,6 @@ def command(
 
     Exit codes: 0 no rule fails, 1 some rule fails, 2 usage, 3 the Hub gave no answer, 4 nothing matched.
     """
-    from energy_score.host.preflight.models.reading import hub_absence  # noqa: PLC0415 - not on the way to --help
-    from parameter_handler import RunOptions  # noqa: PLC0415
-
     options = RunOptions(dtype=dtype)
     plan = _plan_of_models(models, parameters, options) if models else _plan_of_sheet(parameters, options)
     absence = hub_absence() if any(not planned.config.is_local for planned in plan) else None
@@ -119,14 +125,6 @@ def judged(
     plan: "Sequence[PlannedRun]", *, absence: str | None, scored_in: "Callable[[ModelConfig], str | None]"
 ) -> Iterator[Judged]:
     """Each row with its findings; ``absence`` is why the Hub cannot be asked, None where it can."""
-    from energy_score.host.batch.plan import RefusedRun, resolved_runs  # noqa: PLC0415 - not on the way to --help
-    from energy_score.host.preflight.models.finding import Finding  # noqa: PLC0415
-    from energy_score.host.preflight.models.judgement import findings_of  # noqa: PLC0415
-    from energy_score.host.preflight.models.loading import load_results  # noqa: PLC0415
-    from energy_score.host.preflight.models.reading import read_models  # noqa: PLC0415
-    from energy_score.host.preflight.models.rules.rule import Question, model_asked, task_run_like  # noqa: PLC0415
-    from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus  # noqa: PLC0415
-
     resolved = resolved_runs(plan)
     asked = {planned.name: model_asked(planned.spec) for planned in resolved}
     facts = read_models(asked.values(), hub=absence, limit_s=_LIMIT_S)
@@ -149,7 +147,6 @@ def judged(
 
 
 def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
-    from energy_score.host.batch.plan import make_plan  # noqa: PLC0415 - not on the way to --help
 
     if parameters["revision"] is not None:
         raise UsageError("--revision is that of a MODEL; a row of a sheet has its column Revision")
@@ -158,9 +155,6 @@ def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequen
 
 def _plan_of_models(models: Sequence[str], parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
     """The models as rows of no sheet, each of one task, class and state."""
-    from energy_score.host.batch.plan import resolve_row  # noqa: PLC0415 - not on the way to --help
-    from parameter_handler import ParameterHandler  # noqa: PLC0415
-
     if parameters["model_name"] is not None or parameters["exact"]:
         raise UsageError("--model-name and --exact select rows of a sheet; valid is MODEL, or --csv with them")
     handler = ParameterHandler(options, sheet_directory=Path.cwd(), sheet_name="MODEL")
@@ -171,16 +165,6 @@ def _plan_of_models(models: Sequence[str], parameters: dict[str, Any], options: 
 
 
 def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
-    from energy_score.contract.model_config import ModelConfig  # noqa: PLC0415 - not on the way to --help
-    from energy_score.host.families.registry import family_of  # noqa: PLC0415
-    from energy_score.host.sheet.cells import (  # noqa: PLC0415
-        CellFaultError,
-        model_class_of,
-        model_of,
-        reasoning_mode_of,
-        revision_of,
-    )
-    from energy_score.shared.tasks.registry import task_of  # noqa: PLC0415
 
     try:
         model_id, revision = model_of(written)
@@ -198,9 +182,6 @@ def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
 
 def _scored_in(output_dir: Path) -> "Callable[[ModelConfig], str | None]":
     """Where a row has a result: in a published snapshot, or in the results table of ``output_dir``."""
-    from energy_score.host.batch.earlier_results import EarlierResults  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.ratings.official import official_file, official_names  # noqa: PLC0415
-
     earlier = []
     for name in official_names():
         with official_file(name) as path:

@@ -11,6 +11,7 @@ from energy_score.contract.errors import ExitCode, RecordError, UsageError
 from energy_score.contract.plain_text import printed_json
 from energy_score.host.cli.option_types import day_or_month, snapshot_name
 from energy_score.host.cli.options import against_option, results_option
+from energy_score.reports.results import read_results
 from energy_score.reports.terminal_table import print_table
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def rate(context: click.Context, results: Path, against: str, *, as_json: bool) 
 
     Exit codes: 0 some run has stars, 4 none has.
     """
-    from energy_score.reports.ratings.choice import rated as rated_rows  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.ratings.choice import rated as rated_rows
 
     ratings = rated_rows(read_results(results).rows, against=against)
     if as_json:
@@ -51,8 +51,7 @@ def rate(context: click.Context, results: Path, against: str, *, as_json: bool) 
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
     """Keep the rateable runs as a cohort in FILE, with their stars; an issued snapshot is never changed."""
-    from energy_score.reports.ratings.rating import snapshot_of  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.results import read_results  # noqa: PLC0415
+    from energy_score.reports.ratings.rating import snapshot_of
 
     issued = issued or f"{datetime.now(UTC):%Y-%m-%d}"
     made = snapshot_of(read_results(results).rows, name=name, issued=issued, source=f"own runs in {results.name}")
@@ -70,8 +69,8 @@ def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def drift(before: str, after: str, *, as_json: bool) -> None:
     """Whose stars changed from one snapshot (a published name or a file) to another, and which model is the cause."""
-    from energy_score.reports.ratings.drift import drift as difference  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.ratings.official import open_snapshot  # noqa: PLC0415
+    from energy_score.reports.ratings.drift import drift as difference
+    from energy_score.reports.ratings.official import open_snapshot
 
     found = difference(open_snapshot(before), open_snapshot(after))
     if as_json:

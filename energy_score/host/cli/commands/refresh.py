@@ -10,11 +10,13 @@ from energy_score.host.cli.options import (
     against_option,
     batch_executor_options,
     batch_options,
-    batch_options_from,
     dry_run_option,
     run_options,
     selection_options,
 )
+from energy_score.host.cli.parameters import batch_options_from
+from energy_score.host.cli.plan_table import show_plan
+from energy_score.host.cli.run_batch import run_batch
 
 
 @click.command("refresh")
@@ -55,12 +57,10 @@ def command(
 
     Exit codes: 0 the site is up to date, 1 some runs failed, 3 environment, 130 interrupted.
     """
-    from energy_score.host.cli.commands.list_runs import show_plan  # noqa: PLC0415
-    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415 - not on the way to --help
-    from energy_score.reports.leaderboard.push import push  # noqa: PLC0415
-    from energy_score.reports.leaderboard.update import update_site  # noqa: PLC0415
-    from energy_score.reports.leaderboard.versions import require_place  # noqa: PLC0415
-    from energy_score.reports.ratings.choice import rated  # noqa: PLC0415
+    from energy_score.reports.leaderboard.push import push
+    from energy_score.reports.leaderboard.update import update_site
+    from energy_score.reports.leaderboard.versions import require_place
+    from energy_score.reports.ratings.choice import rated
 
     options = batch_options_from(parameters)
     if dry_run:

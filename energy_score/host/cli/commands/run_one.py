@@ -5,25 +5,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from debug_logger import configure_console
 from energy_score import version_line
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.plain_text import printed_json
+from energy_score.contract.run_directory import run_name
+from energy_score.host.batch.attempt import end_on_sigterm
+from energy_score.host.batch.progress import open_progress
 from energy_score.host.cli.option_types import WholeNumber
-from energy_score.host.cli.options import (
-    executor_options,
-    executor_options_from,
-    load_options,
-    measurement_options,
-    preflight_option,
-)
-
-if TYPE_CHECKING:
-    from energy_score.host.single_run.run import SingleRun
-    from energy_score.reports.results_table.result_row import ResultRow
+from energy_score.host.cli.options import executor_options, load_options, measurement_options, preflight_option
+from energy_score.host.cli.parameters import executor_options_from
+from energy_score.host.cli.printed_results import print_rows
+from energy_score.host.single_run.composition import compose
+from energy_score.host.single_run.order import order_of, samples_of
+from energy_score.host.single_run.run import SingleRun, run
+from energy_score.reports.results_table.result_row import ResultRow
+from parameter_handler import ParameterHandler, RunOptions
 
 _HYDRA_FLAGS = (
     "--config-path", "-cp", "--config-dir", "-cd", "--multirun", "-m", "--cfg", "-c", "--resolve", "--package", "-p",
@@ -88,9 +89,6 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     Raises:
         EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
     """
-    from debug_logger import configure_console  # noqa: PLC0415 - not on the way to --help
-    from energy_score.host.batch.attempt import end_on_sigterm  # noqa: PLC0415
-
     configure_console(logging.WARNING)
     end_on_sigterm()
     click.echo(version_line(), err=True)
@@ -99,8 +97,6 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
         spec = asked.resolve().spec
         click.echo(printed_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
         return ExitCode.OK
-    from energy_score.host.batch.progress import open_progress  # noqa: PLC0415
-    from energy_score.host.single_run.run import run  # noqa: PLC0415
 
     return run(
         asked,
@@ -113,7 +109,6 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
 
 
 def _print_row(row: "ResultRow") -> None:
-    from energy_score.host.cli.printed_results import print_rows  # noqa: PLC0415 - not on the way to --help
 
     print_rows([row])
 
@@ -123,11 +118,6 @@ def _ignore_row(_row: "ResultRow") -> None:
 
 
 def _single_run(parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults) -> "SingleRun":
-    from energy_score.contract.run_directory import run_name  # noqa: PLC0415 - not on the way to --help
-    from energy_score.host.single_run.composition import compose  # noqa: PLC0415
-    from energy_score.host.single_run.order import order_of, samples_of  # noqa: PLC0415
-    from energy_score.host.single_run.run import SingleRun  # noqa: PLC0415
-    from parameter_handler import ParameterHandler, RunOptions  # noqa: PLC0415
 
     composition = compose(parameters["config_name"], keys)
     if composition.deprecated is not None:

@@ -4,16 +4,13 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from energy_score.contract.errors import ExitCode, NothingMatchedError, RecordError
 from energy_score.contract.plain_text import printed_json
+from energy_score.host.batch.overview import Overview, lines_of
 from energy_score.host.cli.output_directory import output_dir_option
-
-if TYPE_CHECKING:
-    from energy_score.host.batch.overview import Overview
 
 _REFRESH_S = 1.0
 
@@ -26,8 +23,6 @@ def status(output_dir: Path, *, as_json: bool) -> None:
 
     Exit codes: 0 it runs, or ended; 1 it died, and the same command again goes on; 4 there is none.
     """
-    from energy_score.host.batch.overview import lines_of  # noqa: PLC0415 - not on the way to --help
-
     overview = _overview(output_dir)
     if as_json:
         click.echo(printed_json(overview.as_object()))
@@ -41,8 +36,6 @@ def status(output_dir: Path, *, as_json: bool) -> None:
 @output_dir_option
 def watch(output_dir: Path) -> None:
     """Show what a batch is doing, live, until it ends. In a pipe: its status whenever that changes."""
-    from energy_score.host.batch.overview import lines_of  # noqa: PLC0415 - not on the way to --help
-
     if sys.stdout.isatty():
         _watch_on_terminal(output_dir)
         return
@@ -59,11 +52,9 @@ def watch(output_dir: Path) -> None:
 
 
 def _watch_on_terminal(output_dir: Path) -> None:
-    from rich.console import Group  # noqa: PLC0415 - only a terminal needs it
-    from rich.live import Live  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    from energy_score.host.batch.overview import lines_of  # noqa: PLC0415
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
 
     with Live(auto_refresh=False) as live:
         while True:
@@ -75,7 +66,6 @@ def _watch_on_terminal(output_dir: Path) -> None:
 
 
 def _overview(output_dir: Path) -> "Overview":
-    from energy_score.host.batch.overview import Overview  # noqa: PLC0415 - not on the way to --help
 
     try:
         return Overview.of(output_dir)

@@ -4,23 +4,25 @@ import csv
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import click
 
 from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
 from energy_score.contract.model_config import SHEET_STATES, ReasoningMode, is_local_model
+from energy_score.host.batch.plan import Selection
 from energy_score.host.cli import option_types
-from energy_score.host.cli.options import (
-    batch_executor_options,
-    batch_options,
-    batch_options_from,
-    dry_run_option,
-    run_options,
-)
-
-if TYPE_CHECKING:
-    from parameter_handler import RunOptions
+from energy_score.host.cli.options import batch_executor_options, batch_options, dry_run_option, run_options
+from energy_score.host.cli.parameters import batch_options_from
+from energy_score.host.cli.plan_table import show_plan
+from energy_score.host.cli.run_batch import run_batch
+from energy_score.host.families import other
+from energy_score.host.families.registry import family_of
+from energy_score.reports.results import read_results
+from energy_score.reports.table import write
+from model_config_parser import REQUIRED_COLUMNS
+from parameter_handler import RunOptions
 
 _SHEET = "sweep.csv"
 _MODES = (ReasoningMode.OFF, ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.ON, ReasoningMode.HIGH)
@@ -36,9 +38,6 @@ def states_of(model: str) -> list[str]:
     Raises:
         UsageError: the family is not known, so no switch would reach the model.
     """
-    from energy_score.host.families import other  # noqa: PLC0415 - not on the way to --help
-    from energy_score.host.families.registry import family_of  # noqa: PLC0415
-
     family = family_of(model)
     if family is other.FAMILY:
         raise UsageError(
@@ -88,12 +87,8 @@ def command(
     Writes DIR/natural and DIR/fixed_N, each as a batch does, and the comparison of the modes of each. Run it again and
     it goes on.
     """
-    from energy_score.host.batch.plan import Selection  # noqa: PLC0415 - not on the way to --help
-    from energy_score.host.cli.run_batch import run_batch  # noqa: PLC0415
-    from energy_score.reports.comparison.side_by_side import modes  # noqa: PLC0415
-    from energy_score.reports.comparison.tables import side_by_side_table  # noqa: PLC0415
-    from energy_score.reports.results import read_results  # noqa: PLC0415
-    from energy_score.reports.table import write  # noqa: PLC0415
+    from energy_score.reports.comparison.side_by_side import modes
+    from energy_score.reports.comparison.tables import side_by_side_table
 
     directory: Path = parameters["output_dir"]
     options = batch_options_from(parameters, selection=Selection(csv=directory / _SHEET))
@@ -124,11 +119,6 @@ def command(
 
 def _show(model: str, model_class: str, options: "RunOptions") -> None:
     """The first half of the sweep, resolved; the second one differs in the number of tokens alone."""
-    from tempfile import TemporaryDirectory  # noqa: PLC0415 - not on the way to --help
-
-    from energy_score.host.batch.plan import Selection  # noqa: PLC0415
-    from energy_score.host.cli.commands.list_runs import show_plan  # noqa: PLC0415
-
     with TemporaryDirectory() as folder:
         sheet = write_sheet(Path(folder), model, model_class)
         show_plan(Selection(csv=sheet), options, as_json=False)
@@ -140,8 +130,6 @@ def write_sheet(directory: Path, model: str, model_class: str) -> Path:
     Raises:
         UsageError: the model has no two modes to compare.
     """
-    from model_config_parser import REQUIRED_COLUMNS  # noqa: PLC0415 - not on the way to --help
-
     states = states_of(model)
     if len(states) < 2:  # noqa: PLR2004 - one mode is no sweep
         raise UsageError(

@@ -8,7 +8,8 @@ from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
 from energy_score.host.batch.plan import RefusedRun, make_plan, resolved_runs
-from energy_score.host.cli.options import run_options, run_options_from, selection_from, selection_options
+from energy_score.host.cli.options import run_options, selection_options
+from energy_score.host.cli.parameters import run_options_from, selection_from
 
 
 @click.command("validate")

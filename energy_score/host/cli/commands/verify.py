@@ -30,11 +30,11 @@ def command(context: click.Context, *, signer: Path | None, as_json: bool, file:
 
     Exit codes: 0 verified, 1 something differs, 2 refused: not a bundle, 3 a package is missing.
     """  # fmt: skip
-    from energy_score.reports.submission.verify import verify_file  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.submission.verify import verify_file
 
     key = None
     if signer is not None:
-        from energy_score.reports.submission.signature import read_public_key  # noqa: PLC0415 - of an extra
+        from energy_score.reports.submission.signature import read_public_key
 
         key = read_public_key(signer)
     verification = verify_file(file, signer=key)
@@ -46,7 +46,7 @@ def command(context: click.Context, *, signer: Path | None, as_json: bool, file:
 
 
 def _tell(file: Path, verification: "Verification") -> None:
-    from energy_score.reports.submission.records import in_words  # noqa: PLC0415 - not on the way to --help
+    from energy_score.reports.submission.records import in_words
 
     for found in verification.findings:
         click.echo(f"differs: {safe_line(str(found))}")

@@ -70,7 +70,7 @@ def test_a_model_of_two_tasks_is_loaded_for_each(folder: Path, monkeypatch: pyte
     def results(wanted: Mapping[tuple[Model, str], str | None]) -> dict[tuple[Model, str], LoadResult]:
         return {asked: LoadResult(fault=f"no {asked[1]}") for asked in wanted}
 
-    monkeypatch.setattr("energy_score.host.preflight.models.loading.load_results", results)
+    monkeypatch.setattr("energy_score.host.cli.commands.preflight.load_results", results)
     sheet = folder / "sheet.csv"
     rows = f"{folder},1,A,text_gen,,\n{folder},1,,image_captioning,,\n"
     sheet.write_text(f"Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template\n{rows}")

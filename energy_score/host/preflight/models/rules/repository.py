@@ -3,8 +3,6 @@
 import re
 from typing import Any
 
-import yaml
-
 from energy_score.host.preflight.models.finding import Finding
 from energy_score.host.preflight.models.rules.rule import Question
 
@@ -135,6 +133,8 @@ def _words_of(value: object) -> str:
 
 def _data_of(text: str) -> dict[str, Any]:
     """The card's metadata; nothing where it has none that can be read."""
+    import yaml  # noqa: PLC0415 - not on the way to a command's --help
+
     match = _FRONT_MATTER.match(text.lstrip("\ufeff"))
     try:
         data = yaml.safe_load(match[1]) if match and len(match[1]) <= _FRONT_MATTER_MAX_CHARACTERS else None

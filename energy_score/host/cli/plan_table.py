@@ -1,0 +1,70 @@
+"""What would run, as a table or as JSON lines."""
+
+import sys
+from typing import Any
+
+import click
+
+from energy_score.contract.plain_text import counted, printed_json
+from energy_score.host.batch.plan import (
+    PlannedRun,
+    RefusedRun,
+    ResolvedRun,
+    Selection,
+    make_plan,
+    resolved_runs,
+    same_work,
+)
+from energy_score.host.batch.summary import how_measured
+from energy_score.reports.terminal_table import print_table
+from parameter_handler import RunOptions
+
+
+def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> None:
+    """Write the plan to standard output and the rows that do the same work to standard error."""
+    plan = make_plan(selection, options)
+    if as_json:
+        for planned in plan:
+            click.echo(printed_json(_as_object(planned)))
+    else:
+        header = ("line", "model", "class", "task", "state", "new tokens", "switch", "note")
+        print_table(header, [_as_cells(planned) for planned in plan], stream=sys.stdout)
+    for earlier, later in same_work(plan):
+        click.echo(
+            f"note: lines {earlier.config.line_number} and {later.config.line_number} do the same work", err=True
+        )
+    resolved = resolved_runs(plan)
+    measured = f"; {how_measured(resolved[0].spec)}" if resolved else ""
+    click.echo(f"{counted(len(plan), 'row')}, {len(plan) - len(resolved)} refused{measured}", err=True)
+
+
+def _as_object(planned: PlannedRun) -> dict[str, Any]:
+    return {
+        "line": planned.config.line_number,
+        "run": planned.name,
+        "model": planned.config.model_id,
+        "reasoning_state": planned.config.reasoning_state,
+        "refused": planned.refusal if isinstance(planned, RefusedRun) else None,
+        "spec": planned.spec.model_dump(mode="json") if isinstance(planned, ResolvedRun) else None,
+    }
+
+
+def _as_cells(planned: PlannedRun) -> tuple[str, ...]:
+    config = planned.config
+    identity = (str(config.line_number), config.model_id, config.model_class or "", config.task, config.reasoning_state)
+    if isinstance(planned, RefusedRun):
+        return (*identity, "", "refused", planned.refusal)
+    spec = planned.spec
+    limits = spec.generation
+    tokens = "" if limits.min_new_tokens is None else f"{limits.min_new_tokens}"
+    if limits.max_new_tokens != limits.min_new_tokens:
+        tokens += f"-{limits.max_new_tokens}"
+    plan = spec.prompt_plan
+    switches = [f"{name}={value}" for name, value in plan.chat_template_kwargs.items()]
+    if plan.system_prompt is not None:
+        switches.append(f"system prompt {plan.system_prompt.splitlines()[0][:30]!r}")
+    if plan.assistant_prefill:
+        switches.append(f"prefill {plan.assistant_prefill!r}")
+    if plan.user_prefix:
+        switches.append(f"prefix {plan.user_prefix!r}")
+    return (*identity, tokens, ", ".join(switches), "; ".join(spec.notes))
