@@ -18,6 +18,7 @@ from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.signature import sign
 from tests.support.finished_runs import write_finished_run
 from tests.support.guide_blocks import GUIDES
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import make_report, make_run, make_spec, make_statistics
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -130,7 +131,7 @@ def test_a_documented_command_is_understood(document: str, line: str, checkout: 
         arguments.append("--help")
     done = subprocess.run(
         arguments, cwd=checkout, env=environment() | {"PYTHON_BIN": sys.executable} | variables, capture_output=True,
-        text=True, timeout=60, check=False,
+        text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     # 1: rows of the shipped sheet would be refused; 3: no Hub to ask; 4: no batch has run.
     expected = next((codes for command, codes in ENDS.items() if command in arguments), (0,))
@@ -141,8 +142,8 @@ def test_a_documented_command_is_understood(document: str, line: str, checkout: 
 @pytest.mark.parametrize(("document", "block"), blocks("python"))
 def test_a_documented_python_block_runs(document: str, block: str, checkout: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", block], cwd=checkout, env=environment(), capture_output=True, text=True, timeout=60,
-        check=False,
+        [sys.executable, "-c", block], cwd=checkout, env=environment(), capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{document}: {done.stderr}"
     assert done.stdout
@@ -152,7 +153,7 @@ def test_the_readme_names_every_option_of_the_program() -> None:
     shown = "".join(
         subprocess.run(
             [sys.executable, ROOT / "batch_runner.py", *command, "--help"],
-            capture_output=True, text=True, timeout=60, check=True,
+            capture_output=True, text=True, timeout=PATIENCE_S, check=True,
         ).stdout
         for command in ([], ["run"])
     )  # fmt: skip

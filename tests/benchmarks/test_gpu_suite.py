@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -18,7 +20,7 @@ def test_the_suite_runs_on_the_simulator_and_says_that_it_did(tmp_path: Path) ->
                "--page", str(tmp_path / "page.md")]  # fmt: skip
     for check in checks:
         command += ["--only", check]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "out.json").read_text())
     assert results["simulated"] is True

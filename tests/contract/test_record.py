@@ -12,6 +12,7 @@ from energy_score.contract.errors import RecordError
 from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.record import Record, write_atomically
 from energy_score.contract.run_report import RunReport
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import __file__ as factory_file
 from tests.support.record_factory import make_config, make_failure, make_report, make_spec, make_witness
 
@@ -63,7 +64,7 @@ def test_a_reader_never_sees_a_part_of_a_file(tmp_path: Path) -> None:
         write_atomically(path, "b" * 300_000)
         write_atomically(path, "a" * 200_000)
     write_atomically(path, "stop")
-    reads, _ = reader.communicate(timeout=30)
+    reads, _ = reader.communicate(timeout=PATIENCE_S)
     assert reader.returncode == 0
     assert int(reads) > 10
 

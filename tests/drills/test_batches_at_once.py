@@ -18,6 +18,7 @@ from energy_score.contract.run_report import RunReport
 from energy_score.reports.results_table.csv_table import COLUMNS
 from tests.drills.toy_workplace import ROOT, ToyWorkplace, mixed_sheet
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 # Makes its share of run directories and rewrites the table after each, as a batch does.
 AGGREGATE = """
@@ -46,7 +47,6 @@ def table(output: Path) -> list[dict[str, str]]:
     return rows
 
 
-@pytest.mark.timeout(280)
 def test_eight_processes_aggregate_a_hundred_rows_each_and_none_is_lost_or_torn(tmp_path: Path) -> None:
     writers = [
         subprocess.Popen([sys.executable, "-c", AGGREGATE, str(tmp_path), str(number), "100"], cwd=ROOT)
@@ -80,11 +80,11 @@ def slow_batch(toy: ToyWorkplace, tmp_path: Path) -> Iterator["subprocess.Popen[
     yield batch
     if batch.poll() is None:
         batch.kill()
-    batch.communicate(timeout=60)
+    batch.communicate(timeout=PATIENCE_S)
 
 
 def wait_for_stage(batch: "subprocess.Popen[str]", output: Path, stage: str) -> None:
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and batch.poll() is None:
         if any(f"stage={stage}" in log.read_text() for log in output.glob("logs/*.log")):
             return
@@ -95,7 +95,7 @@ def wait_for_stage(batch: "subprocess.Popen[str]", output: Path, stage: str) -> 
 def program(toy: ToyWorkplace, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [str(toy.python), str(ROOT / "batch_runner.py"), *arguments],
-        capture_output=True, text=True, check=False, timeout=60, env=toy.environment(),
+        capture_output=True, text=True, check=False, timeout=PATIENCE_S, env=toy.environment(),
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def test_sigterm_lets_the_query_finish_and_records_the_interruption(
 ) -> None:
     slow_batch.send_signal(signal.SIGTERM)
     start_s = time.monotonic()
-    _, progress = slow_batch.communicate(timeout=60)
+    _, progress = slow_batch.communicate(timeout=PATIENCE_S)
     assert slow_batch.returncode == 130
     assert time.monotonic() - start_s < 3
     assert "stopping: each run finishes its query, within 60 s" in progress
@@ -152,20 +152,19 @@ def test_watch_in_a_pipe_follows_the_batch_to_its_end(toy: ToyWorkplace, tmp_pat
     while not (tmp_path / "batch_status.json").exists():
         time.sleep(0.05)
     watched = program(toy, "watch", "--output-dir", str(tmp_path))
-    batch.communicate(timeout=60)
+    batch.communicate(timeout=PATIENCE_S)
     assert watched.returncode == 0
     assert "runs  ./models/models-0000" in watched.stdout
     assert watched.stdout.rstrip().endswith("3 of 3 runs ended: 3 done")
 
 
-@pytest.mark.timeout(280)
 def test_no_gpu_is_leased_twice_at_a_time(toy: ToyWorkplace, tmp_path: Path, nvml_simulator: NvmlSimulator) -> None:
     toy.queries("sleep 0.2", "one")
     sheet = mixed_sheet(toy)
     simulated = {"gpus": 4, "own_process": 0, "ENERGY_SCORE_LOCK_DIR": str(toy.folder / "locks"), "HF_HUB_OFFLINE": 1}
     done = subprocess.run(
         toy.command(sheet, tmp_path, "--jobs", "4", "--meter", "nvml"), capture_output=True, text=True, check=False,
-        timeout=250, env=nvml_simulator.environment(**simulated),
+        timeout=PATIENCE_S, env=nvml_simulator.environment(**simulated),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     runs = [RunDirectory(path) for path in sorted((tmp_path / "individual_runs").iterdir())]

@@ -10,6 +10,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
 from tests.support.toy_package import install
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,7 +114,7 @@ class ToyWorkplace:
 
     def run(self, sheet: Path, output: Path, *options: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            self.command(sheet, output, *options), capture_output=True, text=True, check=False, timeout=600,
+            self.command(sheet, output, *options), capture_output=True, text=True, check=False, timeout=PATIENCE_S,
             env=self.environment(**variables),
         )  # fmt: skip
 

@@ -13,6 +13,7 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource, RunReport
 from tests.e2e.conftest import Workplace, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +34,7 @@ def run(workplace: Workplace, simulator: NvmlSimulator, output: Path, *options: 
     environment = simulator.environment(OMP_NUM_THREADS=1, HF_HUB_OFFLINE=1, **(dict(HOPPER_SENSORS) | settings))
     done = subprocess.run(
         workplace.command(sheet, output, *options),
-        check=False, capture_output=True, text=True, env=environment, timeout=200,
+        check=False, capture_output=True, text=True, env=environment, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with (output / "master_results.csv").open(newline="") as stream:
@@ -92,7 +93,7 @@ def test_a_gpu_that_a_foreign_process_is_on_is_not_leased(
     sheet = workplace.sheet("simulated.csv", ["./models/base-tiny,Off (N/A),N/A"])
     done = subprocess.run(
         workplace.command(sheet, tmp_path / "none", "--gpu-wait", "1"),
-        check=False, capture_output=True, text=True, env=simulator.environment(foreign_pid=1), timeout=100,
+        check=False, capture_output=True, text=True, env=simulator.environment(foreign_pid=1), timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 1
     assert f"waits: needs 1 of 1 GPUs: {UUIDS[0]} is used by process 1, which is none of ours" in done.stderr

@@ -12,6 +12,7 @@ from energy_score.contract.errors import ModelLoadError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
 from energy_score.engine.endpoint.managed_server import ManagedServer
+from tests.support.patience import PATIENCE_S
 
 MakeSpec = Callable[..., RunSpec]
 
@@ -59,7 +60,7 @@ def test_it_answers_while_the_context_is_open_and_nothing_of_it_is_left(
         assert (use.managed, use.served_model) == (True, "tiny/x")
         started = [psutil.Process(process_id) for process_id in pids_in(caplog.text)]
         assert all(process.is_running() for process in started)
-    assert not psutil.wait_procs(started, timeout=5)[1]
+    assert not psutil.wait_procs(started, timeout=PATIENCE_S)[1]
 
 
 def test_a_server_that_ends_before_it_answers_is_a_load_failure_with_its_last_words(

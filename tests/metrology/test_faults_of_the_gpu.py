@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 # After the second of calibration, and before the last of the six windows of 0.4 s.
 DURING_S = 2.0
@@ -48,7 +49,7 @@ def start(simulator: NvmlSimulator, meter: str, **settings: object) -> "subproce
 
 
 def answer(child: "subprocess.Popen[str]") -> dict[str, Any]:
-    output, errors = child.communicate(timeout=120)
+    output, errors = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 0, errors
     content: dict[str, Any] = json.loads(output)
     return content

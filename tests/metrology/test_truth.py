@@ -15,6 +15,7 @@ import pytest
 from energy_score.contract.run_report import PhaseEnergy
 from energy_score.shared.analysis.statistics import phase_statistics
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator, true_energy_j
+from tests.support.patience import PATIENCE_S
 
 CHILDREN = 8
 
@@ -64,7 +65,7 @@ def measured(
         )
         started.append((child, control))
     for child, control in started:
-        output, errors = child.communicate(timeout=240)
+        output, errors = child.communicate(timeout=PATIENCE_S)
         assert child.returncode == 0, errors
         yield [
             Measured(

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
+
 SOURCE = Path(__file__).with_name("nvml_simulator.c")
 REPOSITORY = SOURCE.parents[2]
 UUIDS = tuple(f"GPU-{index:08x}-0000-4000-8000-000000000000" for index in range(16))
@@ -66,7 +68,7 @@ class NvmlSimulator:
             env=self.environment(PYTHONPATH=REPOSITORY, **settings),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

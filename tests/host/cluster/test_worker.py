@@ -16,7 +16,7 @@ from energy_score.contract.run_spec import DatasetRef, GenerationSettings, Repea
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.batch.plan import PlannedRun
 from energy_score.host.cluster.task_list import ClusterTask, NodeSettings, TaskList
-from tests.host.cluster.conftest import wait_until
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.record_factory import make_config, make_spec
 from tests.support.toy_installation import ToyInstallation
 
@@ -40,7 +40,7 @@ class Task:
 
     def run(self, job: str = "slurm:5_0") -> tuple[int, str]:
         worker = self.start(job=job)
-        _, told = worker.communicate(timeout=60)
+        _, told = worker.communicate(timeout=PATIENCE_S)
         return worker.returncode, told
 
     @property
@@ -132,7 +132,7 @@ def test_a_stopped_task_says_so_and_is_carried_out_when_queued_again(task: Task)
     wait_until(lambda: task.began_count == 1)
     stopped_s = time.monotonic()
     worker.send_signal(signal.SIGTERM)
-    worker.communicate(timeout=30)
+    worker.communicate(timeout=PATIENCE_S)
     assert worker.returncode == 130
     assert time.monotonic() - stopped_s < 20  # Slurm would kill it after 30 s
     assert task.directory.failure().stage == "interrupted"
@@ -148,8 +148,8 @@ def test_a_task_whose_starter_dies_leaves_no_process_and_no_word(task: Task) -> 
     wait_until(lambda: task.began_count == 1)
     assert worker.stdin is not None
     worker.stdin.close()
-    assert worker.wait(10) == -signal.SIGKILL
-    wait_until(lambda: not engines_of(task), timeout_s=10)
+    assert worker.wait(PATIENCE_S) == -signal.SIGKILL
+    wait_until(lambda: not engines_of(task))
     assert task.directory.state() is RunState.LOST
     assert not task.directory.failure_file.exists()
     assert worker.stdout is not None
@@ -172,7 +172,7 @@ def engines_of(task: Task) -> list[str]:
 def test_a_node_that_cannot_carry_out_the_run_is_named_in_its_record(task: Task) -> None:
     (task.listed.model_copy(update={"node": NodeSettings(executor="docker", image="sha256:none", timeout_s=60)})).save()
     worker = task.start()
-    worker.communicate(timeout=60)
+    worker.communicate(timeout=PATIENCE_S)
     assert worker.returncode == 0  # recorded: no engine is to try it again
     failure = task.directory.failure()
     assert (failure.stage, failure.exit_code) == ("start", 3)

@@ -17,6 +17,7 @@ from energy_score.host.preflight.models.reading import hub_absence, read_models
 from tests.host.preflight.models.conftest import ask
 from tests.support.model_cases import CASES, GOOD, SMALL, hub_models
 from tests.support.model_hub import COMMIT, Answer, ModelHub, head, model_hub, write_weights
+from tests.support.patience import PATIENCE_S
 from tests.support.stand_in_server import silent, unused_port
 
 
@@ -117,7 +118,7 @@ def test_a_setting_that_the_hubs_library_cannot_read_is_told() -> None:
     asked = "from energy_score.host.preflight.models.reading import hub_absence; print(hub_absence())"
     done = subprocess.run(
         [sys.executable, "-c", asked], env=os.environ | {"HF_HUB_ETAG_TIMEOUT": "5s"}, capture_output=True, text=True,
-        timeout=60, check=False,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert "a setting of huggingface_hub cannot be read" in done.stdout, done.stderr
     assert "'5s'" in done.stdout
