@@ -28,7 +28,7 @@ SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The verdict of each scenario; all children run side by side, because they only wait."""
+    """The verdict of each scenario; the children run side by side."""
     simulator = NvmlSimulator(tmp_path_factory.mktemp("nvml"))
     if simulator.compiler is None:
         pytest.skip("gcc is not installed: the simulated NVML cannot be built")

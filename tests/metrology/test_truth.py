@@ -1,6 +1,7 @@
 """The measurement held against analytic truth: the real pynvml and the engine's own windows on the simulated NVML.
 
-Children mostly sleep, so several run side by side.
+Each child has a time of its own, so that what is found does not depend on how busy this machine is. What our meters
+find beside other ones in the machine's time is a benchmark's to say: ``benchmarks/meters_side_by_side.py``.
 """
 
 import json
@@ -95,7 +96,7 @@ def test_square_waves_with_idle_edges_are_inside_the_stated_bounds(simulator: Nv
     inside = [abs(one.energy_j - one.true_j) <= one.uncertainty_j for one in windows]
     assert sum(inside) >= 190, f"{sum(inside)} of 200"
     biases = [one.energy_j / one.true_j - 1 for one in windows]
-    assert abs(sum(biases) / len(biases)) < 0.02
+    assert abs(sum(biases) / len(biases)) < 0.002
 
 
 def test_a_known_split_of_prefill_and_decode_is_recovered_inside_its_interval(simulator: NvmlSimulator) -> None:

@@ -64,6 +64,7 @@
  *   NVML_SIMULATOR_POWER_LIMIT_CHANGED_W  what it is then                                            default 400
  *
  * Beyond NVML: nvmlSimulatorTrueEnergy_mJ(gpu, time_s) is the energy drawn from boot to time_s, in mJ.
+ * nvmlSimulatorUseClock(time_s): the time is what lies there, from then on (own_time.py).
  *
  * UUIDs are GPU-0000000N-0000-4000-8000-000000000000, N the GPU's number in hexadecimal: its index, unless ORDER differs.
  * Build: gcc -shared -fPIC -pthread -Wall -Wextra -Werror -O1 -o libnvidia-ml.so.1 nvml_simulator.c -lm
@@ -197,8 +198,11 @@ static double frozen_at_s, reset_at_s, lost_at_s, foreign_at_s, throttle_at_s, l
 static int foreign_gpu, forbidden_gpu;
 static unsigned int foreign_pid, temperature_c, sm_clock_mhz, memory_clock_mhz, limit_mw, changed_limit_mw;
 
+static const double *own_time_s; /* NULL: the machine's */
+
 static double monotonic_s(void) {
     struct timespec now;
+    if (own_time_s != NULL) return *own_time_s;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
@@ -668,6 +672,8 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     pthread_mutex_unlock(&lock);
     return NVML_SUCCESS;
 }
+
+void nvmlSimulatorUseClock(const double *time_s) { own_time_s = time_s; }
 
 double nvmlSimulatorTrueEnergy_mJ(unsigned int gpu, double time_s) {
     if (gpu >= gpu_count) return NAN;
