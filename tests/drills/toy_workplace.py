@@ -16,6 +16,7 @@ from tests.support.toy_package import install
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = """
 import time
+from pathlib import Path
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.engine.query import Completion, PreparedQuery
@@ -31,7 +32,7 @@ class EchoBackend:
     work_phase = "forward"
 
     def __init__(self, spec):
-        # A sheet asks for slower answers by its data: "sleep 0.05".
+        # A sheet asks for slower answers by its data: "sleep 0.05", "until /a/file/is/there".
         self._spec = spec
 
     def load(self):
@@ -48,6 +49,8 @@ class EchoBackend:
         start_s = time.monotonic()
         if word == "sleep":
             time.sleep(float(seconds))
+        while word == "until" and not Path(seconds).exists():
+            time.sleep(0.02)
         return Completion(
             latency_s=time.monotonic() - start_s, output=query.inputs, prompt_tokens=len(query.inputs.split())
         )

@@ -57,7 +57,7 @@ def wait_for_container(engine: docker.DockerClient, batch: "subprocess.Popen[str
 def stranger(engine: docker.DockerClient, image: str) -> Iterator[Container]:
     """A container that is none of ours, though its labels look a little like it."""
     container = engine.containers.run(
-        image, ["-c", "import time; time.sleep(600)"], entrypoint="python", detach=True, network_mode="none",
+        image, ["-c", "import time; time.sleep(3600)"], entrypoint="python", detach=True, network_mode="none",
         labels={RUN_LABEL: "somebody's own"},
     )  # fmt: skip
     yield container
@@ -103,7 +103,7 @@ import sys, time
 sys.path.insert(0, sys.argv[3])
 from endpoint_server import Script, endpoint_server
 with endpoint_server(Script(models=(sys.argv[2],)), port=int(sys.argv[1])):
-    time.sleep(600)
+    time.sleep(3600)
 """
 
 

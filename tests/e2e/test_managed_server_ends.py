@@ -19,9 +19,9 @@ SERVER = """
 import subprocess, sys, time
 sys.path.insert(0, {root!r})
 from tests.support.endpoint_server import Script, endpoint_server
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
 with endpoint_server(Script(models=(sys.argv[2],), latency_s=0.3), port=int(sys.argv[1])):
-    time.sleep(100)
+    time.sleep(3600)
 """
 
 

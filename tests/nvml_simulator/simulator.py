@@ -46,7 +46,8 @@ class NvmlSimulator:
     def environment(self, **settings: object) -> dict[str, str]:
         """This process's environment with the simulator in it, for a child.
 
-        ``settings`` are the simulator's, or whole variables in capitals; CUDA's variables are not inherited.
+        ``settings`` are the simulator's, or whole variables in capitals; CUDA's variables are not inherited. The locks
+        are this simulator's own: its GPUs have the names of every other one's, which may be in use beside it.
         """
         inherited = {
             name: value
@@ -58,7 +59,8 @@ class NvmlSimulator:
             (name if name.isupper() else f"NVML_SIMULATOR_{name.upper()}"): _as_text(value)
             for name, value in settings.items()
         }
-        return {**inherited, "LD_LIBRARY_PATH": ":".join(filter(None, folders)), **given}
+        own = {"LD_LIBRARY_PATH": ":".join(filter(None, folders)), "ENERGY_SCORE_LOCK_DIR": str(self.folder / "locks")}
+        return {**inherited, **own, **given}
 
     def run(self, script: str, **settings: object) -> subprocess.CompletedProcess[str]:
         """Run ``script`` in this repository; ``settings`` as for ``environment``."""

@@ -253,6 +253,12 @@ def test_compute_processes_are_the_caller_and_whoever_else_is_set(nvml_simulator
     assert later == [[], [7]]
 
 
+def test_a_further_process_comes_with_a_file(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
+    pids, file = "[process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)]", tmp_path / "it comes"
+    made = f"(open({str(file)!r}, 'w').close(), {pids})[1]"
+    assert values(nvml_simulator, pids, made, own_process=0, foreign_pid=7, foreign_with=file) == [[], [7]]
+
+
 def test_throttling_shows_from_its_time_on(nvml_simulator: NvmlSimulator) -> None:
     reasons = "pynvml.nvmlDeviceGetCurrentClocksEventReasons(gpu)"
     assert values(nvml_simulator, reasons) == [0]

@@ -109,6 +109,7 @@ def node_variables(nvml_simulator: NvmlSimulator) -> dict[str, dict[str, str]]:
     return {
         node: {
             "LD_LIBRARY_PATH": str(nvml_simulator.folder),
+            "ENERGY_SCORE_LOCK_DIR": str(nvml_simulator.folder / f"locks.{node}"),
             "NVML_SIMULATOR_GPUS": str(len(order)),
             "NVML_SIMULATOR_ORDER": ",".join(map(str, order)),
             "NVML_SIMULATOR_OWN_PROCESS": "0",  # else whoever only asks would look like a process on the GPU

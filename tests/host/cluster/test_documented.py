@@ -63,7 +63,7 @@ def test_slurms_commands_submit_collect_resume_and_cancel(
     assert code == 0, told
     assert "6 done; 0 still queued or running at slurm" in told
     assert "6 skipped" in checkout.run(submit)[1]
-    toy.answer_after(60)
+    toy.answer_after(3600)
     write_sheet(tmp_path / "models.csv", ["toy/later"])
     batch = checkout.start(submit)
     wait_until(lambda: [run for run in toy.executions("began") if "later" in run])

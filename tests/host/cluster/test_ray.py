@@ -96,7 +96,7 @@ def test_a_killed_program_ends_its_runs_and_the_same_command_resumes(on_ray: Bat
 
 
 def test_ctrl_c_cancels_every_task_and_leaves_no_process(on_ray: Batch) -> None:
-    on_ray.toy.answer_after(60)
+    on_ray.toy.answer_after(3600)
     sheet = on_ray.sheet(6)
     batch = on_ray.start(sheet)
     wait_until(lambda: len(on_ray.toy.executions("began")) == 4)

@@ -96,7 +96,7 @@ def test_a_broken_model_is_recorded_and_no_engine_tries_it_again(on_slurm: Batch
 
 
 def test_cancel_leaves_nothing_running_and_says_so_in_every_run(on_slurm: Batch, slurm: SlurmCluster) -> None:
-    on_slurm.toy.answer_after(60)
+    on_slurm.toy.answer_after(3600)
     sheet = on_slurm.sheet(6)
     batch = on_slurm.start(sheet)
     wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
@@ -116,7 +116,7 @@ def test_cancel_leaves_nothing_running_and_says_so_in_every_run(on_slurm: Batch,
 def test_a_job_that_leaves_the_queue_without_a_result_is_a_recorded_failure(
     on_slurm: Batch, slurm: SlurmCluster
 ) -> None:
-    on_slurm.toy.answer_after(60)
+    on_slurm.toy.answer_after(3600)
     sheet = on_slurm.sheet(5)
     batch = on_slurm.start(sheet)
     wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
