@@ -75,7 +75,7 @@ def task(toy: ToyInstallation, tmp_path: Path) -> Task:
     directory = ledger.start(PlannedRun("toy_run", make_config(model_id="toy/run"), spec), spec)
     listed = TaskList.of(
         [ClusterTask(name="toy_run", run_id=RUN_ID)], engine="slurm", output_directory=ledger.output_directory,
-        gpu_count=1, node=NodeSettings(executor="local", image="", timeout_s=60),
+        gpu_count=1, node=NodeSettings(executor="local", image="", timeout_s=PATIENCE_S),
     )  # fmt: skip
     listed.save()
     return Task(toy, listed, directory)
@@ -191,7 +191,11 @@ def engines_of(task: Task) -> list[str]:
 
 
 def test_a_node_that_cannot_carry_out_the_run_is_named_in_its_record(task: Task) -> None:
-    (task.listed.model_copy(update={"node": NodeSettings(executor="docker", image="sha256:none", timeout_s=60)})).save()
+    (
+        task.listed.model_copy(
+            update={"node": NodeSettings(executor="docker", image="sha256:none", timeout_s=PATIENCE_S)}
+        )
+    ).save()
     worker = task.start()
     worker.communicate(timeout=PATIENCE_S)
     assert worker.returncode == 0  # recorded: no engine is to try it again
