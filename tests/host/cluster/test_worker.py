@@ -191,11 +191,8 @@ def engines_of(task: Task) -> list[str]:
 
 
 def test_a_node_that_cannot_carry_out_the_run_is_named_in_its_record(task: Task) -> None:
-    (
-        task.listed.model_copy(
-            update={"node": NodeSettings(executor="docker", image="sha256:none", timeout_s=PATIENCE_S)}
-        )
-    ).save()
+    node = NodeSettings(executor="docker", image="sha256:none", timeout_s=PATIENCE_S)
+    task.listed.model_copy(update={"node": node}).save()
     worker = task.start()
     worker.communicate(timeout=PATIENCE_S)
     assert worker.returncode == 0  # recorded: no engine is to try it again
