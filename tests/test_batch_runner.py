@@ -10,6 +10,7 @@ import pytest
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.locks.output_lock import locked_output
 from tests.support.command_line import program
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[1]
 FIVE_FAULTS = """\
@@ -179,13 +180,13 @@ def test_help_and_list_load_nothing_heavy() -> None:
 def program_with_import_log(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-X", "importtime", str(ROOT / "batch_runner.py"), *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
 
 
 def test_a_closed_pipe_ends_without_a_traceback() -> None:
     command = f"'{sys.executable}' '{ROOT / 'batch_runner.py'}' list --json | head -1"
-    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)  # noqa: S602
+    done = subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)  # noqa: S602
     assert len(done.stdout.splitlines()) == 1
     assert "Traceback" not in done.stderr
 
@@ -198,7 +199,7 @@ def test_aggregate_of_a_folder_that_is_no_batch_is_a_usage_error(tmp_path: Path)
 
 def test_the_console_script_is_the_same_program() -> None:
     script = Path(sys.executable).parent / "energy-score"
-    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([script, "--version"], capture_output=True, text=True, timeout=PATIENCE_S, check=True)
     assert done.stdout == program("--version").stdout
 
 
@@ -221,7 +222,9 @@ OLD = "import sys; sys.version_info = (3, 10, 4)"
     ],
 )
 def test_a_python_that_cannot_run_the_program_is_told_so_in_one_line(words: list[str], fault: str) -> None:
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+    )
     assert done.returncode == 3
     assert fault in done.stderr
     assert done.stderr.endswith("source .venv/bin/activate\n")

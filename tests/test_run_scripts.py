@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ("run_docker.sh", "run_non_docker.sh")
 MODEL = "backend.model=openai/gpt-oss-20b"
@@ -22,7 +24,7 @@ def script(
     variables = os.environ | {"PYTHON_BIN": sys.executable} | environment
     return subprocess.run(
         [str(place / name), *arguments],
-        cwd=folder or ROOT, env=variables, capture_output=True, text=True, timeout=60, check=False,
+        cwd=folder or ROOT, env=variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from typing import Protocol
 import psutil
 
 from tests.drills.toy_workplace import ROOT, ToyWorkplace
+from tests.support.patience import PATIENCE_S
 
 # Reads every table over and over until the file "stop" is there; a torn table ends it with 1 and says which.
 READER = """
@@ -92,12 +93,12 @@ def drill(
         batch = workplace.start(sheet, output, *options, **variables)
         time.sleep(after_s)
         _kill(victim, batch, output, engine)
-        batch.communicate(timeout=300)
+        batch.communicate(timeout=PATIENCE_S)
         first = {path: _digest(path) for path in output.glob("individual_runs/*/benchmark_report.json")}
         again = workplace.run(sheet, output, *options, **variables)
     finally:
         stop.touch()
-        reads, torn = reader.communicate(timeout=60)
+        reads, torn = reader.communicate(timeout=PATIENCE_S)
     fault = _fault(output, rows, first, again) or (f"a torn table: {torn[-500:]}" if reader.returncode else None)
     return Drill(
         victim, after_s, options, len(first), (batch.returncode, again.returncode), int(reads or 0), fault

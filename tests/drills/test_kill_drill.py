@@ -16,7 +16,6 @@ from tests.drills.toy_workplace import ToyWorkplace
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.timeout(300)
 def test_whoever_is_killed_the_same_command_completes_every_row_once(toy: ToyWorkplace, tmp_path: Path) -> None:
     told: list[str] = []
     drills = series(toy, tmp_path, kills=6, victims=("batch", "engine"), seed=20261124, tell=told.append)
@@ -27,7 +26,6 @@ def test_whoever_is_killed_the_same_command_completes_every_row_once(toy: ToyWor
 @pytest.mark.docker
 # docker's SDK leaves the sockets of its streams (an image saved, an image built) to the garbage collector.
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.timeout(400)
 def test_a_container_engine_that_is_killed_loses_no_row(
     toy: ToyWorkplace, tmp_path: Path, engine: docker.DockerClient
 ) -> None:

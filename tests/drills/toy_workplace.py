@@ -10,11 +10,13 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
 from tests.support.toy_package import install
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTENSION = """
 import time
+from pathlib import Path
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.engine.query import Completion, PreparedQuery
@@ -30,7 +32,7 @@ class EchoBackend:
     work_phase = "forward"
 
     def __init__(self, spec):
-        # A sheet asks for slower answers by its data: "sleep 0.05".
+        # A sheet asks for slower answers by its data: "sleep 0.05", "until /a/file/is/there".
         self._spec = spec
 
     def load(self):
@@ -47,6 +49,8 @@ class EchoBackend:
         start_s = time.monotonic()
         if word == "sleep":
             time.sleep(float(seconds))
+        while word == "until" and not Path(seconds).exists():
+            time.sleep(0.02)
         return Completion(
             latency_s=time.monotonic() - start_s, output=query.inputs, prompt_tokens=len(query.inputs.split())
         )
@@ -113,7 +117,7 @@ class ToyWorkplace:
 
     def run(self, sheet: Path, output: Path, *options: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            self.command(sheet, output, *options), capture_output=True, text=True, check=False, timeout=600,
+            self.command(sheet, output, *options), capture_output=True, text=True, check=False, timeout=PATIENCE_S,
             env=self.environment(**variables),
         )  # fmt: skip
 

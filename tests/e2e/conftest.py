@@ -16,6 +16,7 @@ from energy_score.host.cli.commands import bundle
 from energy_score.reports.submission.bundle_manifest import BundleManifest
 from energy_score.reports.submission.verify import verify_file
 from examples.demo import PROMPTS, write_demo
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,7 +38,7 @@ class Workplace:
     def run(self, sheet: Path, output: Path, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(sheet, output, *options),
-            check=False, capture_output=True, text=True, env=environment() | variables, timeout=280,
+            check=False, capture_output=True, text=True, env=environment() | variables, timeout=PATIENCE_S,
         )  # fmt: skip
 
     def start(self, sheet: Path, output: Path, *options: str, **variables: str) -> subprocess.Popen[str]:

@@ -14,6 +14,7 @@ from energy_score.contract.run_report import RunReport
 from examples.all_tasks import ROWS
 from tests.e2e.conftest import ROOT, environment, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -69,7 +70,7 @@ def batch(all_tasks: Path, request: pytest.FixtureRequest) -> Path:
         "--prompts-file", str(all_tasks / "queries.csv"), "--protocol", "quick", "--warmup", "1", "--save-text",
         "--output-dir", str(output),
     ]  # fmt: skip
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=280)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert "10 done, 0 skipped, 0 failed, 0 refused" in done.stderr
     return output
@@ -168,7 +169,7 @@ def test_the_gpu_energy_of_a_forward_pass_stands_in_the_table_without_token_figu
         "--warmup", "1", "--output-dir", str(tmp_path),
     ]  # fmt: skip
     settings = nvml_simulator.environment(OMP_NUM_THREADS=1, HF_HUB_OFFLINE=1, **HOPPER_SENSORS)
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=settings, timeout=200)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=settings, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     row = rows_of(tmp_path)["vit-tiny"]
     assert (row["energy_source"], row["energy_status"], row["gpu_count"]) == ("simulated", "measured", "1")

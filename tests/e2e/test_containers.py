@@ -19,6 +19,7 @@ from docker.models.containers import Container
 from energy_score.host.executors.docker import RUN_LABEL
 from tests.e2e.conftest import ROOT, DemoBatch, Workplace, accepts_gpu_requests
 from tests.nvml_simulator.simulator import NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 
@@ -43,7 +44,7 @@ def ours(engine: docker.DockerClient) -> list[Container]:
 
 def wait_for_container(engine: docker.DockerClient, batch: "subprocess.Popen[str]", run: str) -> Container:
     """The running container of the run whose directory is ``run``."""
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and batch.poll() is None:
         for container in ours(engine):
             if run in container.name and container.status == "running":
@@ -56,7 +57,7 @@ def wait_for_container(engine: docker.DockerClient, batch: "subprocess.Popen[str
 def stranger(engine: docker.DockerClient, image: str) -> Iterator[Container]:
     """A container that is none of ours, though its labels look a little like it."""
     container = engine.containers.run(
-        image, ["-c", "import time; time.sleep(600)"], entrypoint="python", detach=True, network_mode="none",
+        image, ["-c", "import time; time.sleep(3600)"], entrypoint="python", detach=True, network_mode="none",
         labels={RUN_LABEL: "somebody's own"},
     )  # fmt: skip
     yield container
@@ -102,7 +103,7 @@ import sys, time
 sys.path.insert(0, sys.argv[3])
 from endpoint_server import Script, endpoint_server
 with endpoint_server(Script(models=(sys.argv[2],)), port=int(sys.argv[1])):
-    time.sleep(600)
+    time.sleep(3600)
 """
 
 
@@ -144,7 +145,7 @@ def test_a_run_is_locked_in_and_told_no_secret(
     batch = containers.start(containers.sheet("locked.csv", [BASE]), tmp_path / "out", HF_TOKEN=TOKEN)
     container = wait_for_container(engine, batch, "models_base-tiny")
     seen = engine.api.inspect_container(container.id)
-    batch.communicate(timeout=60)
+    batch.communicate(timeout=PATIENCE_S)
     assert TOKEN not in json.dumps(seen)
     assert not [entry for entry in seen["Config"]["Env"] if entry.startswith(("HF_TOKEN", "HUGGING_FACE"))]
     assert seen["Config"]["User"] == f"{os.getuid()}:{os.getgid()}"
@@ -202,7 +203,7 @@ def test_the_token_reaches_the_hub_and_nothing_else(
     )  # fmt: skip
     container = wait_for_container(engine, batch, "org_gated")
     seen = engine.api.inspect_container(container.id)
-    _, progress = batch.communicate(timeout=120)
+    _, progress = batch.communicate(timeout=PATIENCE_S)
     assert f"Bearer {TOKEN}" in shown, progress
     assert TOKEN not in json.dumps(seen)
     assert TOKEN not in progress
@@ -218,7 +219,7 @@ def test_a_killed_batch_leaves_no_running_container_and_its_re_run_no_trace(
     orphan = wait_for_container(engine, batch, "models_base-tiny")
     batch.kill()
     batch.communicate()
-    assert orphan.wait(timeout=10)["StatusCode"] != 0
+    assert orphan.wait(timeout=PATIENCE_S)["StatusCode"] != 0
 
     again = containers.run(sheet, output)
     assert again.returncode == 0, again.stderr
@@ -236,7 +237,7 @@ def test_an_interrupted_batch_takes_its_container_with_it(
     batch = containers.start(containers.sheet("interrupted.csv", [BASE]), tmp_path / "out")
     wait_for_container(engine, batch, "models_base-tiny")
     batch.send_signal(signal_number)
-    batch.communicate(timeout=60)
+    batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 130
     assert not ours(engine)
     assert rows_of(tmp_path / "out")[0]["error_message"].startswith("interrupted: ")
@@ -263,7 +264,7 @@ def test_a_removed_container_fails_only_its_row(
 ) -> None:
     batch = containers.start(containers.sheet("removed.csv", [BASE, QWEN]), tmp_path / "out")
     wait_for_container(engine, batch, "models_base-tiny").remove(force=True)
-    batch.communicate(timeout=120)
+    batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 1
     errors = {row["model_name"]: row["error_message"] for row in rows_of(tmp_path / "out")}
     assert errors.pop("./models/Qwen3-tiny") == ""
@@ -277,7 +278,7 @@ def test_on_a_full_disk_the_row_says_so(containers: Workplace, engine: docker.Do
     with (small_disk / "filler").open("wb", buffering=0) as stream:
         while _written(stream):
             pass
-    batch.communicate(timeout=120)
+    batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 1
     assert "No space left on device" in rows_of(output)[0]["error_message"]
     assert not ours(engine)

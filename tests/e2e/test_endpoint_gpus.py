@@ -15,6 +15,7 @@ from energy_score.contract.host_witness import HostWitness
 from tests.e2e.conftest import ROOT
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
 from tests.support.endpoint_server import MODEL, EndpointServer, endpoint_server
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -45,7 +46,7 @@ def batch(nvml_simulator: NvmlSimulator, server: EndpointServer, tmp_path: Path)
             str(tmp_path), "--backend", "vllm", "--endpoint", server.address, *options,
         ]  # fmt: skip
         done = subprocess.run(
-            command, check=False, capture_output=True, text=True, timeout=100,
+            command, check=False, capture_output=True, text=True, timeout=PATIENCE_S,
             env=nvml_simulator.environment(**{**SETTINGS, "foreign_pid": os.getpid(), **settings}),
         )  # fmt: skip
         assert done.returncode == exit_code, done.stderr

@@ -20,6 +20,7 @@ import pytest
 
 from energy_score.contract.run_report import RunReport
 from tests.e2e.conftest import ROOT
+from tests.support.patience import PATIENCE_S
 from tests.support.stand_in_server import unused_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.endpoint]
@@ -66,7 +67,7 @@ class Workshop:
             [sys.executable, str(ROOT / "batch_runner.py"), "--executor", "local", "--backend", "vllm",
              "--csv", str(sheet), "--prompts-file", str(output / "prompts.txt"), "--protocol", "quick", "--warmup", "1",
              "--max-new-tokens-on", "24", "--dtype", "float32", "--output-dir", str(output), *options],
-            check=False, capture_output=True, text=True, env=self.environment, timeout=280,
+            check=False, capture_output=True, text=True, env=self.environment, timeout=PATIENCE_S,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr
         with (output / "master_results.csv").open(newline="") as stream:
@@ -101,15 +102,15 @@ def transformers_serve(workshop: Workshop, serving: None) -> Iterator[str]:
         env=workshop.environment, stdout=log, stderr=subprocess.STDOUT, cwd=workshop.folder,
     )  # fmt: skip
     try:
-        deadline_s = time.monotonic() + 90
+        deadline_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s and server.poll() is None:
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/models", timeout=5):  # noqa: S310
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/models", timeout=PATIENCE_S):  # noqa: S310
                 break
             time.sleep(0.2)
         yield address
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(PATIENCE_S)
         log.close()
 
 
@@ -199,7 +200,7 @@ def test_one_command_runs_a_sheet_of_three_rows_on_a_server_of_its_own_for_each(
 
 
 @pytest.mark.skipif(VLLM is None, reason="ENERGY_SCORE_VLLM does not name a vllm program")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(3 * PATIENCE_S)  # several servers one after another
 class TestVllm:
     """A real vLLM, started by managed mode for each row: a minute a row on two cores."""
 

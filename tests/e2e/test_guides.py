@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.guide_blocks import GUIDES, Block, blocks_of
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -43,7 +44,7 @@ def typed(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
             text = text.replace("python batch_runner.py ", "python batch_runner.py --dry-run ")
         command = ["bash", "-euo", "pipefail", "-c", text]
     return subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False
     )
 
 

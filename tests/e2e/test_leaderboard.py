@@ -10,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.e2e.conftest import ROOT, DemoBatch, environment
 from tests.support.leaderboard_pages import column, leaderboard
+from tests.support.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.e2e, pytest.mark.browser]
 
@@ -22,7 +23,7 @@ def test_the_demo_s_leaderboard_opens_and_says_what_was_not_measured(
     site = tmp_path / "board"
     command = [sys.executable, str(ROOT / "batch_runner.py"), "leaderboard", "--results", str(demo.output), "--site",
                str(site)]  # fmt: skip
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     page = leaderboard(visit, site)
     assert len(column(page, "Model")) == 6

@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tests.e2e.conftest import ROOT, environment
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -18,15 +19,15 @@ SERVER = """
 import subprocess, sys, time
 sys.path.insert(0, {root!r})
 from tests.support.endpoint_server import Script, endpoint_server
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
 with endpoint_server(Script(models=(sys.argv[2],), latency_s=0.3), port=int(sys.argv[1])):
-    time.sleep(100)
+    time.sleep(3600)
 """
 
 
 def wait_for_server(batch: "subprocess.Popen[bytes]", output: Path) -> tuple[psutil.Process, list[psutil.Process]]:
     """The engine, and the server with its child, once the run is in its warm-up."""
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and batch.poll() is None:
         logs = list((output / "logs").glob("*.log"))
         if logs and "stage=warmup" in logs[0].read_text():
@@ -57,9 +58,9 @@ def test_no_server_is_left_whoever_is_killed(tmp_path: Path, victim: str) -> Non
             batch.terminate()
         else:
             {"batch": batch, "engine": engine}[victim].kill()
-        assert not psutil.wait_procs([engine, *server], timeout=20)[1]
-        batch.wait(20)
+        assert not psutil.wait_procs([engine, *server], timeout=PATIENCE_S)[1]
+        batch.wait(PATIENCE_S)
     finally:
         with contextlib.suppress(ProcessLookupError):
             batch.kill()
-        batch.wait(20)
+        batch.wait(PATIENCE_S)

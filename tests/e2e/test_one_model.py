@@ -12,6 +12,7 @@ import pytest
 
 from energy_score.contract.run_directory import RunDirectory, RunState
 from tests.e2e.conftest import ROOT, Workplace, environment
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -31,7 +32,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(name, *arguments), cwd=workplace.folder, env=variables(results, **more), capture_output=True, text=True,
-        timeout=280, check=False,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 
@@ -79,7 +80,7 @@ def test_a_run_that_fails_exits_1_with_a_record_and_no_earlier_figure(workplace:
 
     failing = [str(ROOT / "run_non_docker.sh"), f"backend.model=./{broken.name}", KEYS[1]]
     done = subprocess.run(failing, cwd=workplace.folder, env=variables(tmp_path), capture_output=True, text=True,
-                          timeout=280, check=False)  # fmt: skip
+                          timeout=PATIENCE_S, check=False)  # fmt: skip
     assert done.returncode == 1
     assert RunDirectory(tmp_path).state() is RunState.FAILED
     assert "failed" in done.stdout
@@ -102,7 +103,7 @@ def test_a_signal_ends_the_run_with_130_and_a_record(workplace: Workplace, tmp_p
         assert process.poll() is None
         time.sleep(0.05)
     os.kill(process.pid, number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130, errors
     assert RunDirectory(tmp_path).failure().stage == "interrupted"
 
@@ -112,7 +113,7 @@ def test_the_entry_point_runs_one_model(workplace: Workplace, tmp_path: Path) ->
         [sys.executable, "-m", "energy_score.host.cli.entry_point", "--config-name", "text_generation", "--warmup", "1",
          f"backend.model={workplace.folder}/models/base-tiny", "scenario.num_samples=1",
          f"scenario.dataset_name={workplace.folder}/prompts.txt"],
-        cwd=ROOT, env=variables(tmp_path), capture_output=True, text=True, timeout=280, check=False,
+        cwd=ROOT, env=variables(tmp_path), capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert RunDirectory(tmp_path).state() is RunState.DONE

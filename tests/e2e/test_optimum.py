@@ -14,6 +14,7 @@ from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_report import RunReport
 from tests.e2e.conftest import ROOT, Workplace, environment, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -105,7 +106,7 @@ def test_the_tasks_of_one_forward_pass_are_carried_out(
         [sys.executable, str(ROOT / "batch_runner.py"), "--executor", "local", "--csv", str(all_tasks / "models.csv"),
          "--prompts-file", str(all_tasks / "queries.csv"), "--protocol", "quick", "--warmup", "1", "--task", task,
          "--backend", "optimum", "--output-dir", str(tmp_path)],
-        check=False, capture_output=True, text=True, env=environment(), timeout=280,
+        check=False, capture_output=True, text=True, env=environment(), timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with (tmp_path / "master_results.csv").open(newline="") as stream:
@@ -175,7 +176,7 @@ def test_both_meters_read_the_same_run_of_a_simulated_gpu_and_the_difference_is_
     done = subprocess.run(
         [*workplace.command(sheet, tmp_path / "out", "--backend", "optimum", "--new-tokens-off", "128"),
          "--prompts-file", str(prompts)],
-        check=False, capture_output=True, text=True, timeout=200,
+        check=False, capture_output=True, text=True, timeout=PATIENCE_S,
         env=variables | {"PATH": f"{smi.parent}:{variables['PATH']}", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

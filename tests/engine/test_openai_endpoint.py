@@ -21,6 +21,7 @@ from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend
 from energy_score.engine.backends.registry import open_backend
 from energy_score.engine.query import TokenLimits
 from tests.support.endpoint_server import MODEL, EndpointServer, Script, endpoint_server
+from tests.support.patience import PATIENCE_S
 from tests.support.stand_in_server import unused_port
 
 MakeSpec = Callable[..., RunSpec]
@@ -43,7 +44,8 @@ def connect(make_spec: MakeSpec) -> Iterator[Connect]:
 
     def connected(address: str, **changes: object) -> OpenAIEndpointBackend:
         spec: dict[str, object] = {
-            "model_id": MODEL, "revision": None, "backend": "vllm", "endpoint": address, "request_timeout_s": 5,
+            "model_id": MODEL, "revision": None, "backend": "vllm", "endpoint": address,
+            "request_timeout_s": PATIENCE_S,
             "generation": GenerationSettings(max_new_tokens=10, min_new_tokens=10, dtype="bfloat16", seed=42),
         }  # fmt: skip
         backend = OpenAIEndpointBackend(make_spec(**(spec | changes)))

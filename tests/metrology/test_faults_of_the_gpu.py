@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +30,7 @@ SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
 
 @pytest.fixture(scope="module")
 def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """The verdict of each scenario; all children run side by side, because they only wait."""
+    """The verdict of each scenario; the children run side by side."""
     simulator = NvmlSimulator(tmp_path_factory.mktemp("nvml"))
     if simulator.compiler is None:
         pytest.skip("gcc is not installed: the simulated NVML cannot be built")
@@ -50,7 +51,7 @@ def start(simulator: NvmlSimulator, meter: str, **settings: object) -> "subproce
 
 
 def answer(child: "subprocess.Popen[str]") -> dict[str, Any]:
-    output, errors = child.communicate(timeout=120)
+    output, errors = child.communicate(timeout=PATIENCE_S)
     assert child.returncode == 0, errors
     content: dict[str, Any] = json.loads(output)
     return content

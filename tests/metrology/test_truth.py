@@ -1,6 +1,7 @@
 """The measurement held against analytic truth: the real pynvml and the engine's own windows on the simulated NVML.
 
-Children mostly sleep, so several run side by side.
+Each child has a time of its own, so that what is found does not depend on how busy this machine is. What our meters
+find beside other ones in the machine's time is a benchmark's to say: ``benchmarks/meters_side_by_side.py``.
 """
 
 import json
@@ -15,6 +16,7 @@ import pytest
 from energy_score.contract.run_report import PhaseEnergy
 from energy_score.shared.analysis.statistics import phase_statistics
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, REPOSITORY, NvmlSimulator, true_energy_j
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +68,7 @@ def measured(
         )
         started.append((child, control))
     for child, control in started:
-        output, errors = child.communicate(timeout=240)
+        output, errors = child.communicate(timeout=PATIENCE_S)
         assert child.returncode == 0, errors
         yield [
             Measured(
@@ -96,7 +98,7 @@ def test_square_waves_with_idle_edges_are_inside_the_stated_bounds(simulator: Nv
     inside = [abs(one.energy_j - one.true_j) <= one.uncertainty_j for one in windows]
     assert sum(inside) >= 190, f"{sum(inside)} of 200"
     biases = [one.energy_j / one.true_j - 1 for one in windows]
-    assert abs(sum(biases) / len(biases)) < 0.02
+    assert abs(sum(biases) / len(biases)) < 0.002
 
 
 def test_a_known_split_of_prefill_and_decode_is_recovered_inside_its_interval(simulator: NvmlSimulator) -> None:

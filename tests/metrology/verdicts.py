@@ -8,13 +8,16 @@ from energy_score.contract.errors import MeterError
 from energy_score.contract.run_report import Hardware, LoadedModel, QueryStatistics, TokenCounts
 from energy_score.engine.gpu_watch import GpuWatch
 from energy_score.engine.measurement import Measurement
+from energy_score.engine.meters import sampler
 from energy_score.engine.meters.registry import open_meters
 from energy_score.shared.analysis.statistics import phase_statistics
 from energy_score.shared.analysis.verdict import judge
+from tests.nvml_simulator.own_time import OwnTime
 from tests.support.record_factory import make_spec
 
 
 def main() -> None:
+    OwnTime().install(sampler)
     try:
         meters = open_meters(sys.argv[1])
     except MeterError as error:

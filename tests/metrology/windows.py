@@ -1,6 +1,7 @@
 """Run in a child on the simulated NVML: windows of known work, as the engine measures them, one JSON line each.
 
-``python -m tests.metrology.windows PROGRAM COUNT SEED CONTROL``; the parent knows the truth from the control file.
+``python -m tests.metrology.windows PROGRAM COUNT SEED CONTROL``; the parent knows the truth from the control file,
+whose times are the child's own (``own_time.py``).
 """
 
 import json
@@ -10,8 +11,10 @@ import time
 from pathlib import Path
 
 from energy_score.engine.measurement import Measurement
+from energy_score.engine.meters import sampler
 from energy_score.engine.meters.nvml import open_nvml_meter
 from energy_score.engine.meters.sampler import GpuSampler
+from tests.nvml_simulator.own_time import OwnTime
 from tests.nvml_simulator.simulator import append_power
 
 IDLE_W, PREFILL_W, DECODE_W = 60.0, 500.0, 250.0
@@ -56,6 +59,7 @@ class Workplace:
 
 def main() -> None:
     program, count, seed, control = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    OwnTime(seed=seed).install(sampler)
     work = Workplace(control, seed)
     if program == "constant":
         work.window("full", (300.0, 12.0))

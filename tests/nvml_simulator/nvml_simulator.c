@@ -56,6 +56,7 @@
  *   NVML_SIMULATOR_OWN_PROCESS     1: the calling process is listed as a compute process             default 1
  *   NVML_SIMULATOR_FOREIGN_PID     a further compute process                                         default none
  *   NVML_SIMULATOR_FOREIGN_AFTER_S when it appears                                                   default at once
+ *   NVML_SIMULATOR_FOREIGN_WITH    a file: it is there when that is                                 default none
  *   NVML_SIMULATOR_FOREIGN_GPU     the one GPU that it is on                                         default all
  *   NVML_SIMULATOR_THROTTLE        bits of the clock event reasons, as 0x40                          default 0
  *   NVML_SIMULATOR_THROTTLE_AFTER_S  when they are set                                               default at once
@@ -64,6 +65,7 @@
  *   NVML_SIMULATOR_POWER_LIMIT_CHANGED_W  what it is then                                            default 400
  *
  * Beyond NVML: nvmlSimulatorTrueEnergy_mJ(gpu, time_s) is the energy drawn from boot to time_s, in mJ.
+ * nvmlSimulatorUseClock(time_s): the time is what lies there, from then on (own_time.py).
  *
  * UUIDs are GPU-0000000N-0000-4000-8000-000000000000, N the GPU's number in hexadecimal: its index, unless ORDER differs.
  * Build: gcc -shared -fPIC -pthread -Wall -Wextra -Werror -O1 -o libnvidia-ml.so.1 nvml_simulator.c -lm
@@ -187,7 +189,7 @@ static unsigned int gpu_count, init_count;
 static int settings_are_read, settings_are_bad;
 static double epoch_s;
 static FILE *control;
-static const char *control_path;
+static const char *control_path, *foreign_with;
 static off_t control_size;
 
 static unsigned long long memory_bytes, memory_used_bytes, throttle_bits;
@@ -197,8 +199,11 @@ static double frozen_at_s, reset_at_s, lost_at_s, foreign_at_s, throttle_at_s, l
 static int foreign_gpu, forbidden_gpu;
 static unsigned int foreign_pid, temperature_c, sm_clock_mhz, memory_clock_mhz, limit_mw, changed_limit_mw;
 
+static const double *own_time_s; /* NULL: the machine's */
+
 static double monotonic_s(void) {
     struct timespec now;
+    if (own_time_s != NULL) return *own_time_s;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
@@ -404,6 +409,7 @@ static void read_settings(void) {
     lists_own_process = number("OWN_PROCESS", 1) != 0;
     foreign_pid = (unsigned int)number("FOREIGN_PID", 0);
     foreign_at_s = moment_s("FOREIGN_AFTER_S", -INFINITY);
+    foreign_with = setting("FOREIGN_WITH", NULL);
     foreign_gpu = (int)number("FOREIGN_GPU", -1);
     throttle_bits = strtoull(setting("THROTTLE", "0"), NULL, 0);
     throttle_at_s = moment_s("THROTTLE_AFTER_S", -INFINITY);
@@ -669,6 +675,8 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     return NVML_SUCCESS;
 }
 
+void nvmlSimulatorUseClock(const double *time_s) { own_time_s = time_s; }
+
 double nvmlSimulatorTrueEnergy_mJ(unsigned int gpu, double time_s) {
     if (gpu >= gpu_count) return NAN;
     pthread_mutex_lock(&lock);
@@ -842,6 +850,7 @@ nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsign
         found[found_count++] =
             (nvmlProcessInfo_t){(unsigned int)getpid(), memory_used_bytes, no_instance, no_instance};
     int is_there = foreign_gpu < 0 || foreign_gpu == (int)device->index;
+    if (foreign_with != NULL) is_there = is_there && access(foreign_with, F_OK) == 0;
     if (foreign_pid != 0 && is_there && monotonic_s() >= foreign_at_s)
         found[found_count++] =
             (nvmlProcessInfo_t){foreign_pid, (unsigned long long)FOREIGN_MIB << 20, no_instance, no_instance};

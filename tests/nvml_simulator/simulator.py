@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
+
 SOURCE = Path(__file__).with_name("nvml_simulator.c")
 REPOSITORY = SOURCE.parents[2]
 UUIDS = tuple(f"GPU-{index:08x}-0000-4000-8000-000000000000" for index in range(16))
@@ -44,7 +46,8 @@ class NvmlSimulator:
     def environment(self, **settings: object) -> dict[str, str]:
         """This process's environment with the simulator in it, for a child.
 
-        ``settings`` are the simulator's, or whole variables in capitals; CUDA's variables are not inherited.
+        ``settings`` are the simulator's, or whole variables in capitals; CUDA's variables are not inherited. The locks
+        are this simulator's own: its GPUs have the names of every other one's, which may be in use beside it.
         """
         inherited = {
             name: value
@@ -56,7 +59,8 @@ class NvmlSimulator:
             (name if name.isupper() else f"NVML_SIMULATOR_{name.upper()}"): _as_text(value)
             for name, value in settings.items()
         }
-        return {**inherited, "LD_LIBRARY_PATH": ":".join(filter(None, folders)), **given}
+        own = {"LD_LIBRARY_PATH": ":".join(filter(None, folders)), "ENERGY_SCORE_LOCK_DIR": str(self.folder / "locks")}
+        return {**inherited, **own, **given}
 
     def run(self, script: str, **settings: object) -> subprocess.CompletedProcess[str]:
         """Run ``script`` in this repository; ``settings`` as for ``environment``."""
@@ -66,7 +70,7 @@ class NvmlSimulator:
             env=self.environment(PYTHONPATH=REPOSITORY, **settings),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_S,
             check=False,
         )
 

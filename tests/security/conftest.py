@@ -11,6 +11,7 @@ import pytest
 from energy_score.host.sheet.cells import CellFaultError, model_of
 from tests.security.echo_backend import ENTRY_POINTS, MODULE
 from tests.security.hostile_strings import HOSTILE
+from tests.support.patience import PATIENCE_S
 from tests.support.toy_installation import HEADER, ToyInstallation
 from tests.support.toy_package import install
 
@@ -97,7 +98,7 @@ def hostile_batch(installation: ToyInstallation, tmp_path_factory: pytest.TempPa
         workplace.sheet([(model, string) for string, model in names.items()]),
         folder / "output", "--jobs", "2", "--json", prompts=prompts,
     )  # fmt: skip
-    stdout, stderr = batch.communicate(timeout=120)
+    stdout, stderr = batch.communicate(timeout=PATIENCE_S)
     return HostileBatch(folder, folder / "output", stdout.decode(), stderr.decode(), batch.returncode, names)
 
 

@@ -16,6 +16,7 @@ from energy_score.host.batch.live_status import FILE_NAME
 from tests.security.conftest import HostileBatch
 from tests.security.hostile_strings import CANARY
 from tests.security.traces import LOG_LINE, is_plain, live_cells, raw_controls
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import make_owner, make_run
 from tests.support.toy_installation import ROOT
 
@@ -103,7 +104,7 @@ def test_the_live_view_on_a_terminal_shows_text_alone(hostile_batch: HostileBatc
     while part := _read(terminal):
         shown += part
     os.close(terminal)
-    assert watching.wait(timeout=30) == 0
+    assert watching.wait(timeout=PATIENCE_S) == 0
     text = shown.decode()
     assert "  runs  x elsewhere: " in text
     assert "runs ended: 3 done\r" in text

@@ -21,6 +21,7 @@ from tests.security.conftest import EchoWorkplace
 from tests.security.traces import command_lines, contents_below, forms_of
 from tests.support.command_line import command
 from tests.support.endpoint_server import Script, endpoint_server
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import (
     make_config,
     make_failure,
@@ -101,7 +102,7 @@ def watched() -> SimpleNamespace:
 
     def run(words: list[str], *, environment: Mapping[str, str], cwd: Path) -> subprocess.CompletedProcess[bytes]:
         with command_lines() as shown:
-            done = subprocess.run(words, check=False, capture_output=True, env=environment, cwd=cwd, timeout=120)
+            done = subprocess.run(words, check=False, capture_output=True, env=environment, cwd=cwd, timeout=PATIENCE_S)
         seen.extend([("stdout", done.stdout), ("stderr", done.stderr), ("command lines", b"\n".join(shown))])
         lines.update(shown)
         return done

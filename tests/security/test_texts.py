@@ -11,6 +11,7 @@ from tests.security.conftest import EchoWorkplace
 from tests.security.traces import contents_below
 from tests.support.command_line import command
 from tests.support.endpoint_server import EndpointServer, Script, endpoint_server
+from tests.support.patience import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -33,7 +34,7 @@ def test_a_batch_keeps_no_text(workplace: EchoWorkplace, tmp_path: Path) -> None
     sheet = workplace.sheet([(model, "")])
     for output, options in ((tmp_path / "kept out", ()), (tmp_path / "asked for", ("--save-text",))):
         batch = workplace.start(sheet, output, "--json", *options, prompts=[PROMPT, f"refuse {PROMPT}"])
-        stdout, stderr = batch.communicate(timeout=60)
+        stdout, stderr = batch.communicate(timeout=PATIENCE_S)
         assert batch.returncode == 0, stderr
         left = [("stdout", stdout), ("stderr", stderr), *contents_below(output)]
         with_text = {Path(name).name for name, data in left if quoted_in(data)}

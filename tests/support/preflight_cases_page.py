@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.support.model_cases import CASES, Case, hub_models, sheet_of
 from tests.support.model_hub import TOKEN, model_hub
+from tests.support.patience import PATIENCE_S
 from tests.support.stand_in_server import unused_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -60,7 +61,7 @@ def judged(cases: Mapping[str, Case], address: str, token: str) -> dict[str, dic
                 sys.executable, str(ROOT / "batch_runner.py"), "preflight", "--csv", str(sheet), "--json",
                 "--output-dir", folder,
             ],
-            env=os.environ | variables, capture_output=True, text=True, timeout=200, check=False,
+            env=os.environ | variables, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
     sys.stderr.write(done.stderr)
     return {row["model"].removeprefix("lab/"): row for row in json.loads(done.stdout)}

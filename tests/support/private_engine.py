@@ -11,6 +11,8 @@ from pathlib import Path
 
 import docker
 
+from tests.support.patience import PATIENCE_S
+
 
 @dataclass
 class PrivateEngine:
@@ -44,7 +46,7 @@ class PrivateEngine:
                 stdout=log, stderr=log, env=os.environ | {"PATH": "/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"},
                 start_new_session=True,
             )  # fmt: skip
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s and self._process.poll() is None:
             try:
                 with contextlib.closing(self.client()) as client:
@@ -68,7 +70,7 @@ class PrivateEngine:
                 for container in client.containers.list(all=True):
                     container.remove(force=True)
             self._process.send_signal(signal.SIGTERM)
-            self._process.wait(30)
+            self._process.wait(PATIENCE_S)
         for mount in reversed(Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()):
             if str(self.folder) in mount.split()[1]:
                 subprocess.run(["umount", "-l", mount.split()[1]], check=False)

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
+
 NODES = ("n1", "n2")
-_START_S = 60.0
 
 
 @dataclass
@@ -84,7 +85,7 @@ class RayCluster:
                 stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, start_new_session=True,
                 env=os.environ | self.environment() | dict(self.variables.get(node, {})),
             )  # fmt: skip
-        deadline_s = time.monotonic() + _START_S
+        deadline_s = time.monotonic() + PATIENCE_S
         while b"Ray runtime started" not in log.read_bytes():
             if process.poll() is not None or time.monotonic() > deadline_s:
                 raise RuntimeError(f"ray node {node}: {log.read_text()[-2000:]}")

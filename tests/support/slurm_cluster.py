@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.patience import PATIENCE_S
 from tests.support.ray_cluster import descendants
 
 NODES = ("n1", "n2")
 COMMANDS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "sinfo")
-_START_S = 30.0
 _NULL_DEVICE = os.makedev(1, 3)
 
 # Short times: a lost node is seen, and what ran there queued again, within seconds instead of minutes.
@@ -102,8 +102,9 @@ class SlurmCluster:
     def run(self, *command: str) -> "subprocess.CompletedProcess[str]":
         """A command of Slurm's, against this cluster."""
         return subprocess.run(
-            command, env=os.environ | self.environment(), capture_output=True, text=True, timeout=60, check=False
-        )
+            command, env=os.environ | self.environment(), capture_output=True, text=True, timeout=PATIENCE_S,
+            check=False,
+        )  # fmt: skip
 
     def tasks_on(self, node: str) -> list[int]:
         """The processes of jobs on a node."""
@@ -166,7 +167,7 @@ class SlurmCluster:
             )  # fmt: skip
 
     def _wait_for(self, happened: Callable[[], object], name: str) -> None:
-        deadline_s = time.monotonic() + _START_S
+        deadline_s = time.monotonic() + PATIENCE_S
         while not happened():
             if time.monotonic() > deadline_s:
                 said = [file.read_text(errors="replace")[-800:] for file in self.folder.glob("*.out")]

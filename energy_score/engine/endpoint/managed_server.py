@@ -79,7 +79,7 @@ class ManagedServer:
         if self._process is None or self._process.poll() is None:
             return None
         if self._reader is not None:
-            self._reader.join(_POLL_S)
+            self._reader.join(_GRACE_S)  # its last words may still be on their way
         words = " | ".join(self._last_words) or "nothing"
         return f"the server ended with exit code {self._process.returncode}; its last words: {words}"
 

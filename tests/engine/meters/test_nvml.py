@@ -15,24 +15,36 @@ MEASURE = """
 import json, sys, time
 from energy_score.contract.errors import MeterError
 from energy_score.engine.meters.nvml import open_nvml_meter
+times_s = []
+def read(meter):
+    times_s.append(time.monotonic())
+    reading = meter.read()
+    times_s.append(time.monotonic())
+    return reading
 try:
     meter = open_nvml_meter()
-    first = meter.read()
+    first = read(meter)
     time.sleep({window_s})
-    last = meter.read()
+    last = read(meter)
     meter.close()
 except MeterError as error:
     sys.exit("MeterError: " + str(error))
 print(json.dumps(dict(
     source=meter.source, domain=meter.domain, gpus=[gpu.model_dump() for gpu in meter.gpus],
-    duration_s=last.time_s - first.time_s, faults=[first.faults, last.faults],
+    duration_s=last.time_s - first.time_s,
+    least_s=times_s[2] - times_s[1], most_s=times_s[3] - times_s[0], faults=[first.faults, last.faults],
     energy_j={{uuid: last.energy_j[uuid] - first.energy_j[uuid] for uuid in last.energy_j}},
 )))
 """
 
 
-def measure(simulator: NvmlSimulator, *, window_s: float = 0.1, **settings: object) -> dict[str, Any]:
-    done = simulator.run(MEASURE.format(window_s=window_s), **settings)
+OWN_TIME = "from tests.nvml_simulator.own_time import OwnTime\nOwnTime().install()\n"
+
+
+def measure(
+    simulator: NvmlSimulator, *, window_s: float = 0.1, before: str = OWN_TIME, **settings: object
+) -> dict[str, Any]:
+    done = simulator.run(before + MEASURE.format(window_s=window_s), **settings)
     assert done.returncode == 0, done.stderr
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured
@@ -47,8 +59,17 @@ def refusal(simulator: NvmlSimulator, *, window_s: float = 0.1, **settings: obje
 
 def test_a_300_w_gpu_gives_300_j_in_one_second(nvml_simulator: NvmlSimulator) -> None:
     measured = measure(nvml_simulator, window_s=1, watts=300)
-    assert measured["duration_s"] == pytest.approx(1, rel=0.1)
-    assert measured["energy_j"] == {UUIDS[0]: pytest.approx(300 * measured["duration_s"], rel=0.02)}
+    assert measured["duration_s"] == pytest.approx(1, abs=0.03)
+    assert measured["energy_j"] == {UUIDS[0]: pytest.approx(300 * measured["duration_s"], rel=0.001)}
+
+
+def test_in_the_machines_time_the_energy_lies_between_the_least_and_the_most_that_was_drawn(
+    nvml_simulator: NvmlSimulator,
+) -> None:
+    measured = measure(nvml_simulator, before="", watts=300)
+    energy_j = measured["energy_j"][UUIDS[0]]
+    assert 0.1 <= measured["least_s"] <= measured["most_s"]
+    assert 300 * measured["least_s"] - 0.002 <= energy_j <= 300 * measured["most_s"] + 0.002
 
 
 def test_figures_of_a_simulated_driver_are_labelled_simulated(nvml_simulator: NvmlSimulator) -> None:

@@ -12,6 +12,9 @@ from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 MEASURE = """
 import json, sys, time
+from energy_score.engine.meters import sampler
+from tests.nvml_simulator.own_time import OwnTime
+OwnTime().install(sampler)
 from energy_score.contract.errors import MeterError
 from energy_score.engine.meters.registry import open_meters
 try:

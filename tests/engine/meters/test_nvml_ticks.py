@@ -10,6 +10,8 @@ from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator, true_energy_j
 
 READ = """
 import json, time
+from tests.nvml_simulator.own_time import OwnTime
+OwnTime().install()
 from energy_score.engine.meters.nvml import open_nvml_meter
 meter = open_nvml_meter()
 periods = meter.calibrate({calibrate_s}) if {calibrate_s} else {{}}
@@ -119,7 +121,7 @@ def test_a_calibrated_meter_gives_a_frozen_counter_up_after_some_periods(nvml_si
     found = read(nvml_simulator, "read", "read_at_tick", calibrate_s=0.3, window_s=0.3, **settings)
     immediate, aligned = found["readings"]
     assert aligned["faults"] == {UUIDS[0]: "counter_frozen"}
-    assert aligned["time_s"] - immediate["time_s"] - 0.3 == pytest.approx(0.1, abs=0.08)
+    assert aligned["time_s"] - immediate["time_s"] - 0.3 == pytest.approx(0.1, abs=0.03)
 
 
 def test_the_counter_of_a_gpu_that_draws_nothing_may_stand_still(nvml_simulator: NvmlSimulator) -> None:

@@ -1,7 +1,6 @@
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from energy_score.contract.errors import MeterError
 from energy_score.contract.run_report import EnergySource
 from energy_score.engine.meters.rapl import find_zones, open_rapl_meter
+from tests.support.patience import wait_until
 
 
 def set_counter(powercap: Path, zone: str, energy_uj: int) -> None:
@@ -59,7 +59,7 @@ def test_two_wraps_between_two_readings_are_both_seen(powercap: Path) -> None:
     meter = open_rapl_meter(powercap)
     for energy_uj in (9_000_000, 3_000_000, 9_000_000, 3_000_000):
         set_counter(powercap, "intel-rapl:0", energy_uj)
-        time.sleep(0.3)
+        wait_until(lambda: meter._last_uj["cpu:package-0"] == energy_uj)  # noqa: B023 - it is waited for here
     assert meter.read().energy_j["cpu:package-0"] == pytest.approx(4 + 4 + 6 + 4)
     meter.close()
 

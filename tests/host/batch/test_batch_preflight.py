@@ -16,6 +16,7 @@ from tests.host.preflight.models.conftest import ask
 from tests.host.preflight.models.test_absence import cached
 from tests.support.model_cases import hub_models
 from tests.support.model_hub import model_hub
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import make_config, make_spec
 
 HERE = Surroundings(model_types=frozenset({"llama"}), free_bytes=10**12)
@@ -92,7 +93,8 @@ def test_a_hub_that_does_not_answer_refuses_nothing_that_the_cache_has_in_part(
     with model_hub(hub_models()) as hub:
         ask(monkeypatch, hub.address, tmp_path)
         found = run_preflight(plan, is_pending=lambda _: True, here=HERE, sheet_name="my.csv")
-        [facts] = read_models([Model("lab/server-error", None, None, "config.json")], hub=None, limit_s=5).values()
+        broken = Model("lab/server-error", None, None, "config.json")
+        [facts] = read_models([broken], hub=None, limit_s=PATIENCE_S).values()
     assert list(found.plan) == plan
     assert len(found.notes) == 1
     findings = findings_of(Question(facts, plan[0].config, make_spec(), HERE))

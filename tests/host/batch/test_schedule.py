@@ -14,6 +14,7 @@ from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.schedule import Ended, Schedule
 from energy_score.host.locks.gpu_leases import GpuLeases, Lease
 from energy_score.host.locks.lock_folder import LockFolder
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import H100, make_config, make_spec
 
 
@@ -37,9 +38,12 @@ def run(name: str, gpus: int | None) -> ResolvedRun:
 
 
 class Bench:
-    """A schedule over named runs, each of which lasts ``seconds``; ``started`` is what began, with its GPUs."""
+    """A schedule over named runs; ``started`` is what began, with its GPUs.
 
-    def __init__(self, folder: Path, runs: list[ResolvedRun], *, jobs: int, seconds: float = 0.1) -> None:
+    Each run but "big" lasts until ``meet`` of them have been under way at once, and a little longer.
+    """
+
+    def __init__(self, folder: Path, runs: list[ResolvedRun], *, jobs: int, meet: int = 1) -> None:
         self.devices = TwoGpus()
         self.leases = GpuLeases(self.devices, LockFolder(folder / "locks"))  # type: ignore[arg-type]
         self.notes: list[str] = []
@@ -47,7 +51,7 @@ class Bench:
         self.at_once, self.most_at_once = 0, 0
         self.may_start: Callable[[], bool] = lambda: True
         self._lock = threading.Lock()
-        self._seconds = seconds
+        self._meet, self._have_met = meet, threading.Event()
         self.schedule = Schedule(
             pending=runs, execute=self._execute, leases=self.leases, jobs=jobs, gpu_wait_s=0.5,
             note=self.notes.append, watch=self._watch,
@@ -58,7 +62,11 @@ class Bench:
             self.started.append((planned.name, gpu_uuids))
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        time.sleep(self._seconds)
+            if self.most_at_once >= self._meet:
+                self._have_met.set()
+        if planned.name != "big":
+            assert self._have_met.wait(PATIENCE_S)
+        time.sleep(0.1)  # so that one too many would be seen
         with self._lock:
             self.at_once -= 1
         if planned.name == "raises":
@@ -79,7 +87,7 @@ def test_one_at_a_time_keeps_the_order_of_the_sheet(tmp_path: Path) -> None:
 
 
 def test_several_at_a_time_take_the_biggest_first_and_never_a_gpu_twice(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, [run("a", 1), run("b", 1), run("big", 2), run("c", 1)], jobs=4)
+    bench = Bench(tmp_path, [run("a", 1), run("b", 1), run("big", 2), run("c", 1)], jobs=4, meet=2)
     assert len(bench.ended()) == 4
     assert bench.started[0] == ("big", ("GPU-a", "GPU-b"))
     assert bench.most_at_once == 2
@@ -129,7 +137,7 @@ def test_a_fault_of_the_program_in_one_run_ends_that_run_alone(
 
 
 def test_without_gpus_only_the_number_of_jobs_limits(tmp_path: Path) -> None:
-    bench = Bench(tmp_path, [run(str(number), None) for number in range(6)], jobs=3)
+    bench = Bench(tmp_path, [run(str(number), None) for number in range(6)], jobs=3, meet=3)
     bench.schedule.leases = None
     assert len(bench.ended()) == 6
     assert bench.most_at_once == 3

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.patience import PATIENCE_S
+
 ROOT = Path(__file__).resolve().parents[3]
 MODEL = "backend.model=openai/gpt-oss-20b"
 COMMAND = [sys.executable, "-m", "energy_score.host.cli.entry_point"]
@@ -17,8 +19,8 @@ COMMAND = [sys.executable, "-m", "energy_score.host.cli.entry_point"]
 
 def start(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*COMMAND, *arguments], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=60,
-        check=False,
+        [*COMMAND, *arguments], cwd=ROOT, env=os.environ | environment, capture_output=True, text=True,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
 
 
@@ -84,7 +86,7 @@ def test_a_user_without_a_name_or_a_home_is_served(as_nobody: list[str]) -> None
         environment = {"PATH": os.environ["PATH"], "RESULTS_DIR": str(results), "CUDA_VISIBLE_DEVICES": ""}
         done = subprocess.run(
             [*as_nobody, *COMMAND, MODEL, "backend.device=cuda"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+            cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
         assert done.returncode == 3, done.stderr
         assert "backend.device=cuda: " in done.stderr

@@ -10,6 +10,7 @@ import pytest
 
 from energy_score.host.batch.progress import JsonProgress, PlainProgress
 from tests.support.command_line import command
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 LIST = ("batch_runner.py", "list")
@@ -30,8 +31,9 @@ class Unwritable:
 
 def ended(words: tuple[str, ...], *, stdout: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60, check=False
-    )
+        [sys.executable, *words], cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S,
+        check=False,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(("words", "code"), [(LIST, 0), (HELP, 0), (PARSER, 0), (WRONG, 2)])
@@ -58,13 +60,13 @@ def test_a_full_disk_below_standard_output_is_an_error_of_the_environment(words:
 
 def test_a_program_without_streams_does_its_work() -> None:
     line = f"'{sys.executable}' batch_runner.py list >&- 2>&-"
-    assert subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=60, check=False).returncode == 0
+    assert subprocess.run(["bash", "-c", line], cwd=ROOT, timeout=PATIENCE_S, check=False).returncode == 0
 
 
 def test_a_character_that_the_terminal_has_not_is_escaped() -> None:
     done = subprocess.run(
         [sys.executable, *HELP], cwd=ROOT, env=os.environ | {"PYTHONIOENCODING": "latin-1"}, capture_output=True,
-        timeout=60, check=True,
+        timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     assert rb"image_gen, \u2026" in b" ".join(done.stdout.split())
 

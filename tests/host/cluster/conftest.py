@@ -6,8 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.ray_cluster import RayCluster
 from tests.support.slurm_cluster import SlurmCluster, missing_commands
 from tests.support.toy_installation import ToyInstallation, write_sheet
@@ -47,7 +47,7 @@ class Batch:
     def run(self, sheet: Path, *options: str) -> "subprocess.CompletedProcess[str]":
         batch = self.start(sheet, *options)
         try:
-            stdout, stderr = batch.communicate(timeout=150)
+            stdout, stderr = batch.communicate(timeout=PATIENCE_S)
         finally:
             batch.kill()
         return subprocess.CompletedProcess(batch.args, batch.returncode, stdout, stderr)
@@ -57,7 +57,8 @@ class Batch:
         program = self.toy.command(self.output, self.output)[:2]
         return subprocess.run(
             [*program, *words, "--output-dir", str(self.output)],
-            env=self.toy.environment() | dict(self.variables), capture_output=True, text=True, timeout=150, check=False,
+            env=self.toy.environment() | dict(self.variables), capture_output=True, text=True,
+            timeout=PATIENCE_S, check=False,
         )  # fmt: skip
 
     def rows(self) -> list[dict[str, str]]:
@@ -73,13 +74,6 @@ class Batch:
     def done(self) -> set[str]:
         """The ids of the runs that have a report."""
         return {json.loads(path.read_text())["run_id"] for path in self.output.glob("individual_runs/*/*_report.json")}
-
-
-def wait_until(happened: Callable[[], object], *, timeout_s: float = 60) -> None:
-    deadline_s = time.monotonic() + timeout_s
-    while not happened():
-        assert time.monotonic() < deadline_s, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def leased_node(node: str) -> set[str]:
@@ -115,6 +109,7 @@ def node_variables(nvml_simulator: NvmlSimulator) -> dict[str, dict[str, str]]:
     return {
         node: {
             "LD_LIBRARY_PATH": str(nvml_simulator.folder),
+            "ENERGY_SCORE_LOCK_DIR": str(nvml_simulator.folder / f"locks.{node}"),
             "NVML_SIMULATOR_GPUS": str(len(order)),
             "NVML_SIMULATOR_ORDER": ",".join(map(str, order)),
             "NVML_SIMULATOR_OWN_PROCESS": "0",  # else whoever only asks would look like a process on the GPU

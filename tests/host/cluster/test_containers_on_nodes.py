@@ -12,10 +12,11 @@ import pytest
 from docker.models.containers import Container
 
 from tests.e2e.conftest import accepts_gpu_requests
-from tests.host.cluster.conftest import Batch, leased_node, wait_until
+from tests.host.cluster.conftest import Batch, leased_node
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.slurm_cluster import SlurmCluster
 
-pytestmark = [pytest.mark.e2e, pytest.mark.docker, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.docker]
 
 TAG = "energy-score-holds-on"
 # Stands in the engine's place: it holds on until its input ends, as the engine does when its owner is gone.
@@ -59,10 +60,10 @@ def test_scancel_leaves_no_container(
     program = batch.start(batch.sheet(6, name="held"))
     wait_until(lambda: len(containers(engine, "running")) == 4)
     slurm.run("scancel", "--user=root")
-    _, told = program.communicate(timeout=120)
+    _, told = program.communicate(timeout=PATIENCE_S)
     assert program.returncode == 1, told
     assert not containers(engine)
-    wait_until(lambda: not slurm.tasks_on("n1") + slurm.tasks_on("n2"), timeout_s=10)
+    wait_until(lambda: not slurm.tasks_on("n1") + slurm.tasks_on("n2"))
 
 
 @pytest.mark.slurm
@@ -94,7 +95,7 @@ def test_a_node_that_is_lost_takes_its_containers_with_it(
     program = batch.start(batch.sheet(4, name="held"))
     wait_until(lambda: len(containers(engine, "running")) == 4)
     slurm.kill("n2")
-    wait_until(lambda: len(containers(engine, "running")) == 2, timeout_s=10)
+    wait_until(lambda: len(containers(engine, "running")) == 2)
     program.kill()
     program.communicate()
     assert batch.command("cancel").returncode == 0
@@ -109,6 +110,6 @@ def test_a_cancelled_ray_batch_leaves_no_container(on_ray: Batch, engine: docker
     program = batch.start(batch.sheet(6, name="held"))
     wait_until(lambda: len(containers(engine, "running")) == 4)
     program.send_signal(signal.SIGINT)
-    _, told = program.communicate(timeout=120)
+    _, told = program.communicate(timeout=PATIENCE_S)
     assert program.returncode == 130, told
     assert not containers(engine)

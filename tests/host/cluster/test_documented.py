@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.cluster.conftest import wait_until
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.ray_cluster import RayCluster
 from tests.support.slurm_cluster import CONF, SlurmCluster
 from tests.support.toy_installation import ROOT, ToyInstallation, write_sheet
@@ -41,12 +41,11 @@ class Checkout:
 
     def run(self, line: str) -> tuple[int, str]:
         program = self.start(line)
-        _, told = program.communicate(timeout=120)
+        _, told = program.communicate(timeout=PATIENCE_S)
         return program.returncode, told
 
 
 @pytest.mark.slurm
-@pytest.mark.timeout(240)
 def test_slurms_commands_submit_collect_resume_and_cancel(
     slurm: SlurmCluster, toy: ToyInstallation, tmp_path: Path
 ) -> None:
@@ -55,7 +54,7 @@ def test_slurms_commands_submit_collect_resume_and_cancel(
     batch = checkout.start(submit)
     wait_until(toy.held)
     batch.send_signal(signal.SIGINT)
-    assert "go on without this program" in batch.communicate(timeout=60)[1]
+    assert "go on without this program" in batch.communicate(timeout=PATIENCE_S)[1]
     code, told = checkout.run(collect)
     assert code == 0, told
     assert "; 6 still queued or running at slurm" in told
@@ -64,7 +63,7 @@ def test_slurms_commands_submit_collect_resume_and_cancel(
     assert code == 0, told
     assert "6 done; 0 still queued or running at slurm" in told
     assert "6 skipped" in checkout.run(submit)[1]
-    toy.answer_after(60)
+    toy.answer_after(3600)
     write_sheet(tmp_path / "models.csv", ["toy/later"])
     batch = checkout.start(submit)
     wait_until(lambda: [run for run in toy.executions("began") if "later" in run])
@@ -75,7 +74,6 @@ def test_slurms_commands_submit_collect_resume_and_cancel(
 
 
 @pytest.mark.ray
-@pytest.mark.timeout(240)
 def test_rays_command_runs_a_batch(ray_cluster: RayCluster, toy: ToyInstallation, tmp_path: Path) -> None:
     ray_cluster.start_missing()
     (submit,) = documented("Ray")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.host.cluster.conftest import WATTS, Batch, leased_node, wait_until
+from tests.host.cluster.conftest import WATTS, Batch, leased_node
 from tests.host.cluster.one_gpu import assert_one_gpu_throughout
 from tests.nvml_simulator.simulator import UUIDS
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.ray_cluster import RayCluster
 
-pytestmark = [pytest.mark.e2e, pytest.mark.ray, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.ray]
 
 
 def processes_of(batch: Batch) -> list[int]:
@@ -55,7 +56,7 @@ def test_twenty_runs_survive_the_loss_of_a_node_and_none_that_ended_runs_again(
     done_before = on_ray.done()
     ray_cluster.kill("n2")
     toy.answer_after(0.5)
-    _, told = batch.communicate(timeout=150)
+    _, told = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 0, told
     assert "20 done, 0 skipped, 0 failed" in told
     rows = on_ray.rows()
@@ -77,7 +78,7 @@ def test_a_killed_program_ends_its_runs_and_the_same_command_resumes(on_ray: Bat
     wait_until(lambda: len(on_ray.toy.held()) == 4)
     batch.kill()
     batch.communicate()
-    wait_until(lambda: not processes_of(on_ray), timeout_s=20)
+    wait_until(lambda: not processes_of(on_ray))
     done_before = on_ray.done()
     collected = on_ray.command("collect")
     assert collected.returncode == 1
@@ -95,12 +96,12 @@ def test_a_killed_program_ends_its_runs_and_the_same_command_resumes(on_ray: Bat
 
 
 def test_ctrl_c_cancels_every_task_and_leaves_no_process(on_ray: Batch) -> None:
-    on_ray.toy.answer_after(60)
+    on_ray.toy.answer_after(3600)
     sheet = on_ray.sheet(6)
     batch = on_ray.start(sheet)
     wait_until(lambda: len(on_ray.toy.executions("began")) == 4)
     batch.send_signal(signal.SIGINT)
-    _, told = batch.communicate(timeout=60)
+    _, told = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 130, told
     assert not processes_of(on_ray)
     errors = [row["error_message"].partition(":")[0] for row in on_ray.rows()]

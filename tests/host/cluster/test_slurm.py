@@ -4,12 +4,13 @@ import signal
 
 import pytest
 
-from tests.host.cluster.conftest import WATTS, Batch, leased_node, wait_until
+from tests.host.cluster.conftest import WATTS, Batch, leased_node
 from tests.host.cluster.one_gpu import assert_one_gpu_throughout
 from tests.nvml_simulator.simulator import UUIDS
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.slurm_cluster import SlurmCluster
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slurm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slurm]
 
 
 def queued(slurm: SlurmCluster) -> list[str]:
@@ -29,7 +30,7 @@ def test_twenty_runs_survive_the_loss_of_a_node_and_none_that_ended_runs_again(
     slurm.kill("n2")
     done_before = on_slurm.done()
     toy.answer_after(0.5)
-    _, told = batch.communicate(timeout=150)
+    _, told = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 0, told
     assert "20 done, 0 skipped, 0 failed" in told
     rows = on_slurm.rows()
@@ -70,7 +71,7 @@ def test_the_same_command_waits_for_what_is_queued_and_queues_nothing_twice(
     wait_until(lambda: on_slurm.toy.executions("answered"))
     on_slurm.toy.held()
     batch.send_signal(signal.SIGINT)
-    _, told = batch.communicate(timeout=30)
+    _, told = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 130
     assert "go on without this program" in told
     other = on_slurm.run(sheet, "--seed", "7")
@@ -95,7 +96,7 @@ def test_a_broken_model_is_recorded_and_no_engine_tries_it_again(on_slurm: Batch
 
 
 def test_cancel_leaves_nothing_running_and_says_so_in_every_run(on_slurm: Batch, slurm: SlurmCluster) -> None:
-    on_slurm.toy.answer_after(60)
+    on_slurm.toy.answer_after(3600)
     sheet = on_slurm.sheet(6)
     batch = on_slurm.start(sheet)
     wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
@@ -115,12 +116,12 @@ def test_cancel_leaves_nothing_running_and_says_so_in_every_run(on_slurm: Batch,
 def test_a_job_that_leaves_the_queue_without_a_result_is_a_recorded_failure(
     on_slurm: Batch, slurm: SlurmCluster
 ) -> None:
-    on_slurm.toy.answer_after(60)
+    on_slurm.toy.answer_after(3600)
     sheet = on_slurm.sheet(5)
     batch = on_slurm.start(sheet)
     wait_until(lambda: len(on_slurm.toy.executions("began")) == 4)
     slurm.run("scancel", "--user=root")
-    _, told = batch.communicate(timeout=60)
+    _, told = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 1, told
     errors = [row["error_message"] for row in on_slurm.rows()]
     assert len([error for error in errors if error.startswith("interrupted: stopped")]) == 4

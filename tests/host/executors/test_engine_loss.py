@@ -28,6 +28,7 @@ from energy_score.host.executors.container_stream import ContainerStream
 from energy_score.host.executors.docker import RUN_LABEL, DockerExecutor
 from energy_score.host.executors.executor import Execution
 from tests.nvml_simulator.simulator import UUIDS
+from tests.support.patience import PATIENCE_S
 from tests.support.private_engine import PrivateEngine
 from tests.support.record_factory import make_spec
 
@@ -111,7 +112,7 @@ class StandInRun:
         dataset = DatasetRef(path=str(model / "prompts.txt"), sha256="0" * 64, columns=("text",))
         self._spec = make_spec(model_path=str(model), dataset=dataset)
         (model / "prompts.txt").write_text("a prompt")
-        self._executor = DockerExecutor(timeout_s=60, image="stand-in", memory=None)
+        self._executor = DockerExecutor(timeout_s=PATIENCE_S, image="stand-in", memory=None)
         self._executor._client = private.client()
         self._executor.check(backend="pytorch")
         self._thread = threading.Thread(target=self._run)
@@ -123,7 +124,7 @@ class StandInRun:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._thread.join(60)
+        self._thread.join(PATIENCE_S)
         assert self.error is None or self.execution is None
         assert self._executor._client is not None
         self._executor._client.close()

@@ -2,8 +2,8 @@
 
 import importlib.util
 import signal
+import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.host.executors.executor import Execution
 from energy_score.host.executors.local import LocalExecutor, engine_environment
+from tests.support.patience import PATIENCE_S, wait_until
 from tests.support.record_factory import make_spec
 
 _PYTHON = sys.executable
@@ -23,7 +24,9 @@ Run = Callable[..., tuple[Execution, list[Mapping[str, Any]], list[str]]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    def run_program(body: str, *, timeout_s: float = 30) -> tuple[Execution, list[Mapping[str, Any]], list[str]]:
+    def run_program(
+        body: str, *, timeout_s: float = PATIENCE_S
+    ) -> tuple[Execution, list[Mapping[str, Any]], list[str]]:
         (tmp_path / "engine.py").write_text(f"import json, os, signal, subprocess, sys, time\n{body}\n")
         program = tmp_path / "engine"
         program.write_text(f"#!/bin/sh\nexec '{_PYTHON}' '{tmp_path / 'engine.py'}'\n")
@@ -56,30 +59,57 @@ def test_exit_status_and_signal_are_kept(run: Run) -> None:
     assert run("os.kill(os.getpid(), signal.SIGSEGV)")[0].exit_code == -signal.SIGSEGV
 
 
-def test_a_run_past_its_timeout_is_stopped_with_its_children(run: Run) -> None:
-    start_s = time.monotonic()
+@pytest.fixture
+def time_is_up_when_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout of a run, 77 s, is over when its program has made the file "ready"."""
+
+    class Child(subprocess.Popen[bytes]):
+        def wait(self, timeout: float | None = None) -> int:
+            if timeout == 77:
+                wait_until(lambda: (tmp_path / "ready").exists() or self.poll() is not None)
+                raise subprocess.TimeoutExpired(self.args, timeout)
+            return super().wait(timeout)
+
+    monkeypatch.setattr("energy_score.host.executors.local.subprocess.Popen", Child)
+
+
+@pytest.mark.usefixtures("time_is_up_when_it_is_ready")
+def test_a_run_past_its_timeout_is_stopped_with_its_children(run: Run, tmp_path: Path) -> None:
     execution, _, lines = run(
-        "child = subprocess.Popen(['sleep', '300'])\n"
+        "child = subprocess.Popen(['sleep', '3600'])\n"
         "sys.stderr.write(f'{child.pid}\\n'); sys.stderr.flush()\n"
-        "time.sleep(300)",
-        timeout_s=2,
+        f"open({str(tmp_path / 'ready')!r}, 'w').close()\n"
+        "time.sleep(3600)",
+        timeout_s=77,
     )
     assert execution.timed_out
     assert execution.exit_code == -signal.SIGTERM
-    assert time.monotonic() - start_s < 20
-    assert not psutil.pid_exists(int(lines[0])) or psutil.Process(int(lines[0])).status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: has_ended(int(lines[0])))
 
 
-def test_a_run_that_ignores_the_request_to_stop_is_killed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("time_is_up_when_it_is_ready")
+def test_a_run_that_ignores_the_request_to_stop_is_killed(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("energy_score.host.executors.local._GRACE_S", 0.5)
-    execution, _, _ = run("signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(300)", timeout_s=1)
+    execution, _, _ = run(
+        f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\nopen({str(tmp_path / 'ready')!r}, 'w').close()\n"
+        "time.sleep(3600)",
+        timeout_s=77,
+    )
     assert (execution.timed_out, execution.exit_code) == (True, -signal.SIGKILL)
 
 
 def test_children_that_outlive_the_engine_are_killed(run: Run) -> None:
-    _, _, lines = run("child = subprocess.Popen(['sleep', '300'])\nprint(child.pid)")
-    pid = int(lines[0])
-    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    _, _, lines = run("child = subprocess.Popen(['sleep', '3600'])\nprint(child.pid)")
+    wait_until(lambda: has_ended(int(lines[0])))
+
+
+def has_ended(process_id: int) -> bool:
+    try:
+        return bool(psutil.Process(process_id).status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_the_engine_starts_in_an_empty_directory_that_is_gone_afterwards(run: Run) -> None:

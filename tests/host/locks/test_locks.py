@@ -18,7 +18,7 @@ from pathlib import Path
 from energy_score.host.locks.output_lock import locked_output
 with locked_output(Path(sys.argv[1]), option="--output-dir"):
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 
@@ -48,7 +48,7 @@ def test_what_is_left_in_a_lock_file_binds_nobody(tmp_path: Path) -> None:
 
 def test_a_lock_is_not_inherited_by_children(tmp_path: Path) -> None:
     with locked_output(tmp_path, option="-o"):
-        child = subprocess.Popen(["sleep", "30"], close_fds=False)
+        child = subprocess.Popen(["sleep", "3600"], close_fds=False)
     with locked_output(tmp_path, option="-o"):
         child.kill()
         child.wait()

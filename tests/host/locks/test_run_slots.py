@@ -14,7 +14,7 @@ import sys, time
 from energy_score.host.locks.run_slots import RunSlot
 with RunSlot():
     print("held", flush=True)
-    time.sleep(60)
+    time.sleep(3600)
 """
 
 

@@ -9,6 +9,7 @@ from energy_score.contract.errors import UsageError
 from energy_score.host.single_run.composition import compose, config_names
 from energy_score.host.single_run.keys import KEYS
 from energy_score.shared.tasks.registry import TASKS, task_of
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
 LEGACY = {f"text_generation_gptoss_reasoning_{effort}": effort for effort in ("low", "medium", "high")}
@@ -95,5 +96,5 @@ def test_the_wheel_holds_every_configuration(tmp_path: Path) -> None:
     # From the wheel itself, not unpacked: the configurations are found as resources.
     ask = f"from {compose.__module__} import compose; print(compose('asr', ['backend.model=a b']).values)"
     command = [sys.executable, "-P", "-c", f"import sys; sys.path.insert(0, {str(wheel)!r}); {ask}"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
     assert "'backend.model': 'a b'" in done.stdout, done.stderr

@@ -13,6 +13,7 @@ from energy_score.reports.leaderboard import push as push_module
 from energy_score.reports.leaderboard.update import update_site
 from energy_score.reports.leaderboard.versions import versions_folder
 from tests.support.hub_stand_in import TOKEN, HubStandIn, hub_stand_in
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import make_report, make_run, make_spec
 
 PROGRAM = """
@@ -32,7 +33,7 @@ def push(site: Path, hub: HubStandIn) -> tuple[int, str]:
     variables = {"HF_ENDPOINT": hub.address, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1", "HF_HUB_OFFLINE": "0"}
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(site)], env=os.environ | variables, capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return done.returncode, done.stdout + done.stderr
 

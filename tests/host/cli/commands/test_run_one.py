@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.command_line import program
+from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[4]
 MODEL = "backend.model=openai/gpt-oss-20b"
@@ -137,7 +138,7 @@ def test_no_hub_login_is_a_warning_and_a_token_is_never_shown(token: str, tmp_pa
 def test_hydra_loads_only_when_one_model_is_composed(arguments: list[str]) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", str(ROOT / "batch_runner.py"), *arguments],
-        cwd=ROOT, capture_output=True, text=True, timeout=60, check=True,
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert {"hydra", "omegaconf", "antlr4", "yaml", "torch", "transformers", "docker"} & loaded == set()

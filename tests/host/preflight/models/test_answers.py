@@ -14,6 +14,7 @@ from energy_score.host.preflight.models.surroundings import Surroundings
 from tests.host.preflight.models.conftest import ask
 from tests.support.model_cases import GOOD, as_json
 from tests.support.model_hub import COMMIT, Answer, HubModel, ModelHub, model_hub
+from tests.support.patience import PATIENCE_S
 from tests.support.record_factory import make_config, make_spec
 
 NESTED = b"[" * 90_000
@@ -32,7 +33,7 @@ def facts_where(
     patch.setattr(ModelHub, "answer", answer)
     with model_hub({"lab/good": model}) as hub:
         ask(patch, hub.address, home)
-        [facts] = read_models([Model("lab/good", None, None, "config.json")], hub=None, limit_s=5).values()
+        [facts] = read_models([Model("lab/good", None, None, "config.json")], hub=None, limit_s=PATIENCE_S).values()
     return facts
 
 

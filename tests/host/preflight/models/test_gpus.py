@@ -8,6 +8,7 @@ from tests.e2e.conftest import ROOT
 from tests.nvml_simulator.simulator import HOPPER_SENSORS, NvmlSimulator
 from tests.support.model_cases import SMALL
 from tests.support.model_hub import head, write_weights
+from tests.support.patience import PATIENCE_S
 
 
 def test_weights_that_no_visible_gpu_holds_fail(tmp_path: Path, nvml_simulator: NvmlSimulator) -> None:
@@ -20,7 +21,7 @@ def test_weights_that_no_visible_gpu_holds_fail(tmp_path: Path, nvml_simulator: 
     done = subprocess.run(
         [sys.executable, str(ROOT / "batch_runner.py"), "preflight", "./of-41-B", "./of-43-B", "--class", "B"],
         cwd=tmp_path, env=nvml_simulator.environment(HF_HUB_OFFLINE=1, **HOPPER_SENSORS), capture_output=True,
-        text=True, timeout=120, check=False,
+        text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
     near, over = done.stdout.split("./of-43-B")
