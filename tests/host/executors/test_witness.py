@@ -1,12 +1,15 @@
-"""Facts about whether a run had its GPUs to itself, on simulated GPUs below the real pynvml."""
+"""Facts about what the host sees of a run's GPUs, on simulated GPUs below the real pynvml."""
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.run_report import EnergySource
 from energy_score.host.executors.witness import GpuWitness
-from tests.nvml_simulator.simulator import NvmlSimulator
+from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 SCRIPT = """
 from energy_score.host.executors.witness import GpuWitness
@@ -58,6 +61,76 @@ def test_a_host_that_cannot_tell_processes_does_not_say_that_it_watched_them(
 ) -> None:
     done = nvml_simulator.run(WATCHED.format(change=change, path=str(tmp_path / "host_witness.json")))
     assert done.stdout.strip() == said, done.stderr
+
+
+COUNTED = """
+import time
+from pathlib import Path
+from energy_score.host.executors.witness import GpuWitness
+with GpuWitness("run", gpu_count={gpu_count}, gpus={gpus}) as witness:
+    time.sleep(0.5)
+print(*witness.uuids)
+witness.write(Path({path!r}))
+"""
+
+
+def seen(
+    simulator: NvmlSimulator,
+    path: Path,
+    *,
+    gpu_count: int | None = None,
+    named: tuple[str, ...] | None = None,
+    **settings: object,
+) -> HostWitness:
+    script = COUNTED.format(gpu_count=gpu_count, gpus=named, path=str(path))
+    done = simulator.run(script, own_process=0, **settings)
+    assert done.returncode == 0, done.stderr
+    return HostWitness.read(path)
+
+
+def test_the_energy_is_what_each_counter_gained_while_the_run_lasted(
+    nvml_simulator: NvmlSimulator, tmp_path: Path
+) -> None:
+    witness = seen(nvml_simulator, tmp_path / "witness.json", gpus=2, watts="300,100")
+    lasted_s = (witness.finished_at - witness.started_at).total_seconds()
+    assert witness.source is EnergySource.SIMULATED
+    assert set(witness.energy_j) == set(UUIDS[:2])
+    for uuid, power_w in zip(UUIDS, (300, 100), strict=False):
+        assert power_w * 0.5 <= witness.energy_j[uuid] <= power_w * lasted_s * 1.01
+
+
+@pytest.mark.parametrize(
+    ("gpu_count", "named", "watched"),
+    [(1, None, UUIDS[:1]), (None, UUIDS[2:3], UUIDS[2:3]), (0, None, ())],
+)
+def test_only_the_gpus_of_the_run_are_watched(
+    nvml_simulator: NvmlSimulator,
+    tmp_path: Path,
+    gpu_count: int | None,
+    named: tuple[str, ...] | None,
+    watched: tuple[str, ...],
+) -> None:
+    witness = seen(nvml_simulator, tmp_path / "witness.json", gpu_count=gpu_count, named=named, gpus=3)
+    assert tuple(witness.energy_j) == watched
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [({"reset_after_s": 0.25}, "counter_reset"), ({"lost_after_s": 0.25}, "counter_lost")],
+)
+def test_a_counter_that_failed_while_the_run_lasted_has_a_fault_and_no_energy(
+    nvml_simulator: NvmlSimulator, tmp_path: Path, settings: dict[str, Any], fault: str
+) -> None:
+    witness = seen(nvml_simulator, tmp_path / "witness.json", **settings)
+    assert (witness.energy_j, witness.faults) == ({}, {UUIDS[0]: fault})
+
+
+def test_a_host_without_nvml_leaves_no_witness(tmp_path: Path) -> None:
+    with GpuWitness("run", gpu_count=1, gpus=("GPU-that-is-not-there",)) as witness:
+        pass
+    witness.write(tmp_path / "host_witness.json")
+    assert (witness.uuids, witness.gpu_was_shared) == ((), None)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_another_users_process_that_cannot_be_looked_at_is_none_of_the_run() -> None:
