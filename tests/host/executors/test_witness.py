@@ -68,7 +68,7 @@ import time
 from pathlib import Path
 from energy_score.host.executors.witness import GpuWitness
 with GpuWitness("run", gpu_count={gpu_count}, gpus={gpus}) as witness:
-    time.sleep(0.5)
+    time.sleep({lasts_s})
 print(*witness.uuids)
 witness.write(Path({path!r}))
 """
@@ -80,9 +80,10 @@ def seen(
     *,
     gpu_count: int | None = None,
     named: tuple[str, ...] | None = None,
+    lasts_s: float = 0.5,
     **settings: object,
 ) -> HostWitness:
-    script = COUNTED.format(gpu_count=gpu_count, gpus=named, path=str(path))
+    script = COUNTED.format(gpu_count=gpu_count, gpus=named, lasts_s=lasts_s, path=str(path))
     done = simulator.run(script, own_process=0, **settings)
     assert done.returncode == 0, done.stderr
     return HostWitness.read(path)
@@ -116,12 +117,12 @@ def test_only_the_gpus_of_the_run_are_watched(
 
 @pytest.mark.parametrize(
     ("settings", "fault"),
-    [({"reset_after_s": 0.25}, "counter_reset"), ({"lost_after_s": 0.25}, "counter_lost")],
+    [({"reset_after_s": 1.5}, "counter_reset"), ({"lost_after_s": 1.5}, "counter_lost")],
 )
 def test_a_counter_that_failed_while_the_run_lasted_has_a_fault_and_no_energy(
     nvml_simulator: NvmlSimulator, tmp_path: Path, settings: dict[str, Any], fault: str
 ) -> None:
-    witness = seen(nvml_simulator, tmp_path / "witness.json", **settings)
+    witness = seen(nvml_simulator, tmp_path / "witness.json", lasts_s=2.0, **settings)
     assert (witness.energy_j, witness.faults) == ({}, {UUIDS[0]: fault})
 
 
