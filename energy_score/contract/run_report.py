@@ -83,8 +83,9 @@ class PhaseEnergy(Record):
 
         None where no device has both figures, or the counter's is not positive.
         """
+        # Not the ratio less one: of 1050 and 1000 J that is a little more than 0.05.
         parts = [
-            abs(self.integral_j[device] / energy_j - 1)
+            abs(self.integral_j[device] - energy_j) / energy_j
             for device, energy_j in self.energy_j.items()
             if device in self.integral_j and energy_j > 0
         ]

@@ -195,6 +195,26 @@ def test_a_run_without_any_answer_is_a_failure(make_spec: MakeSpec, texts: tuple
         run(make_spec(repeat_policy=policy(), warmup_query_count=1), *texts)
 
 
+def test_a_run_whose_warm_up_queries_all_fail_ends_before_any_window(make_spec: MakeSpec) -> None:
+    backend = RuleBackend()
+    measurement = Measurement([], synchronise=backend.synchronise)
+    benchmark = Benchmark(
+        spec=make_spec(repeat_policy=policy(), warmup_query_count=2), backend=backend,
+        rows=[{"text": text} for text in ("fail 1", "fail 2", "a")], measurement=measurement,
+        events=EventStream(io.StringIO()),
+    )  # fmt: skip
+    with pytest.raises(QueryError, match=r"^not one of 2 warm-up queries was answered: out of memory$"):
+        benchmark.warm_up()
+    assert [text for text, _ in backend.calls] == ["fail 1", "fail 2"]
+    assert measurement.windows == []
+
+
+def test_one_answered_warm_up_query_is_enough_to_go_on(make_spec: MakeSpec) -> None:
+    benchmark, _, measurement, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=2), "fail 1", "a")
+    assert [window.phase for window in measurement.windows] == ["preprocess", "prefill", "full"]
+    assert benchmark.log.statistics().failed == 0
+
+
 def test_texts_are_kept_only_when_asked_for(make_spec: MakeSpec) -> None:
     silent, _, _, _ = run(make_spec(repeat_policy=policy()), "a")
     keeping, _, _, _ = run(make_spec(repeat_policy=policy(), save_text=True), "a")

@@ -82,6 +82,13 @@ def test_the_device_is_synchronised_before_each_reading() -> None:
     assert order == [("synchronised", 0), ("ran", 1), ("synchronised", 1)]
 
 
+def test_work_that_is_still_queued_belongs_to_the_window_until_the_device_is_synchronised(clock: Clock) -> None:
+    measurement = Measurement([], synchronise=lambda: clock.sleep(0.05))
+    measurement.measure("full", lambda: None)
+    (window,) = measurement.windows
+    assert window.duration_s >= 0.05
+
+
 def test_a_meter_that_stops_ends_the_measurement() -> None:
     measurement = Measurement([SteppingMeter(last_reading=1)], synchronise=lambda: None)
     with pytest.raises(MeterError):
@@ -135,6 +142,40 @@ def test_once_idle_power_is_known_it_is_taken_off_outside_the_work(clock: Clock)
     # This meter spends 300 W in the tail too, so only the idle part of the tail is gone.
     tail_s = full.uncertainty_j["GPU-a"] / 300
     assert full.energy_j["GPU-a"] == pytest.approx(300 * full.duration_s + (300 - 100) * tail_s)
+
+
+def test_a_window_below_idle_power_loses_outside_its_work_no_more_than_its_own_mean(clock: Clock) -> None:
+    meter = TickingMeter(clock, late_s=0.05, power_w=300.0)
+    measurement = Measurement([meter], synchronise=lambda: None)
+    measurement.measure("idle", lambda: clock.sleep(0.1))
+    meter.power_w = 100.0
+    measurement.measure("full", lambda: clock.sleep(0.2))
+    full = measurement.windows[1]
+    assert full.uncertainty_j["GPU-a"] > 0
+    assert full.energy_j["GPU-a"] == pytest.approx(100 * full.duration_s, rel=0.01)
+
+
+class NotingMeter(SteppingMeter):
+    """Notes its domain in ``order`` at each reading."""
+
+    def __init__(self, domain: Domain, order: list[str]) -> None:
+        super().__init__()
+        self.domain: Domain = domain
+        self._order = order
+
+    def read(self) -> MeterReading:
+        self._order.append(self.domain)
+        return super().read()
+
+
+@pytest.mark.parametrize("domains", [("gpu", "cpu"), ("cpu", "gpu")])
+def test_the_gpus_are_read_first_before_the_work_and_last_after_it(domains: tuple[Domain, Domain]) -> None:
+    order: list[str] = []
+    meters = [NotingMeter(domain, order) for domain in domains]
+    measurement = Measurement(meters, synchronise=lambda: order.append("synchronised"))
+    measurement.measure("full", lambda: order.append("work"))
+    assert order == ["synchronised", "gpu", "cpu", "work", "synchronised", "cpu", "gpu"]
+    assert [window.domain for window in measurement.windows] == list(domains)
 
 
 def test_a_fault_of_the_closing_reading_leaves_the_device_out_and_says_why(clock: Clock) -> None:

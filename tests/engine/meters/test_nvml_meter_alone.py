@@ -88,6 +88,22 @@ def test_a_frozen_counter_of_a_gpu_that_does_not_say_its_power_is_a_fault(clock:
     assert clock.now_s == pytest.approx(0.5, abs=0.001)
 
 
+def test_a_counter_read_by_a_poll_that_was_held_up_afterwards_gets_one_more_chance(clock: Any) -> None:
+    class HeldUpDevices(ToldDevices):
+        """Gives the second value, then takes a second: longer than a tick is waited for."""
+
+        reads = 0
+
+        def energy_mj(self, uuid: str) -> int:
+            energy_mj = super().energy_mj(uuid)
+            self.reads += 1
+            clock.now_s += 1.0 if self.reads == 2 else 0.0
+            return energy_mj
+
+    reading = NvmlMeter(cast("NvmlDevices", HeldUpDevices(1000, 1000, 2000))).read_at_tick()
+    assert (reading.energy_j, reading.faults) == ({"GPU-a": 2.0}, {})
+
+
 def test_a_reset_is_told_once_by_immediate_readings_too() -> None:
     meter = meter_on(5000, 1000, 2000)
     assert [meter.read().faults for _ in range(3)] == [{}, {"GPU-a": "counter_reset"}, {}]

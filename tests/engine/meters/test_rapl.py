@@ -53,6 +53,14 @@ def test_a_wrapped_counter_is_carried_on(powercap: Path) -> None:
     meter.close()
 
 
+def test_from_the_top_of_its_range_to_zero_a_counter_has_gained_one_microjoule(powercap: Path) -> None:
+    set_counter(powercap, "intel-rapl:0", 262_143_328_850)
+    meter = open_rapl_meter(powercap)
+    set_counter(powercap, "intel-rapl:0", 0)
+    assert meter.read().energy_j["cpu:package-0"] == 1e-6
+    meter.close()
+
+
 def test_two_wraps_between_two_readings_are_both_seen(powercap: Path) -> None:
     for zone in powercap.glob("intel-rapl:*"):
         (zone / "max_energy_range_uj").write_text("9999999\n", encoding="ascii")  # 10 J: looked at every 10 ms

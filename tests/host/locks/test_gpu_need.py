@@ -1,10 +1,13 @@
 """Facts about how many GPUs a run is leased."""
 
 import json
+from collections.abc import Sequence
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
+from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import GpuRequirement
 from energy_score.host.locks.gpu_need import gpus_needed, loaded_bytes
 from tests.support.record_factory import H100, make_spec
@@ -23,13 +26,13 @@ def model(folder: Path, **tensors: tuple[str, int]) -> Path:
     return folder
 
 
-def need(folder: Path | None, *, model_class: str = "C") -> int:
+def need(folder: Path | None, *, model_class: str = "C", gpus: Sequence[Gpu] = EIGHT) -> int:
     spec = make_spec(
         model_class=model_class,
         model_path=None if folder is None else str(folder),
         gpu_requirement=GpuRequirement(count=None),
     )
-    return gpus_needed(spec, EIGHT)
+    return gpus_needed(spec, gpus)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,14 @@ def test_class_c_gets_the_fewest_gpus_that_hold_its_weights(
     tmp_path: Path, stored: str, gigabytes: int, gpus: int
 ) -> None:
     assert need(model(tmp_path, weight=(stored, gigabytes * 10**9))) == gpus
+
+
+def test_on_unlike_gpus_the_smallest_says_how_many_hold_the_weights_wherever_it_stands(tmp_path: Path) -> None:
+    folder = model(tmp_path, weight=("BF16", 100 * 10**9))  # 120 GB with 20 % over
+    sizes_mib = (143771, 46068, 81559)  # H200, L40S, H100: one, three or two hold it
+    for order in permutations(sizes_mib):
+        unlike = [H100.model_copy(update={"uuid": f"GPU-{mib}", "memory_mib": mib}) for mib in order]
+        assert need(folder, gpus=unlike) == 3
 
 
 def test_weights_that_lie_there_twice_count_once(tmp_path: Path) -> None:

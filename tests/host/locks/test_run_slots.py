@@ -36,6 +36,15 @@ def test_each_run_knows_the_most_there_were_while_it_lasted(locks: Path) -> None
     assert list(locks.glob("*.run")) == []
 
 
+def test_a_run_that_saw_three_at_once_still_says_three_when_later_ones_were_two(locks: Path) -> None:
+    with RunSlot() as longest:
+        with RunSlot(), RunSlot():
+            pass
+        with RunSlot() as later:
+            pass
+    assert (longest.most, later.most) == (3, 2)
+
+
 def test_a_run_of_another_process_counts_as_long_as_that_lives(locks: Path) -> None:
     other = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE)
     assert other.stdout is not None

@@ -62,6 +62,12 @@ def test_a_sure_increase_below_the_threshold_is_none() -> None:
     assert strict.outcome == "regression"
 
 
+@pytest.mark.parametrize(("increase", "outcome"), [(0.029, "unchanged"), (0.031, "regression")])
+def test_where_nobody_says_otherwise_an_increase_counts_from_3_percent(increase: float, outcome: str) -> None:
+    steady = [20.0, 20.001, 19.999]
+    assert only(make_row(steady), make_row([(1 + increase) * value for value in steady])).outcome == outcome
+
+
 def test_less_energy_is_an_improvement_and_no_fault() -> None:
     change = only(make_row([20.0, 20.1, 19.9]), make_row([15.0, 15.1, 14.9]))
     assert (change.outcome, change.is_fault) == ("improvement", False)

@@ -85,6 +85,12 @@ def test_own_runs_are_rated_among_themselves_and_it_is_said() -> None:
     assert "only 2 models" in ratings[0].notes[0]
 
 
+@pytest.mark.parametrize(("members", "notes"), [(4, 1), (5, 0)])
+def test_four_members_are_noted_as_few_and_five_are_not(members: int, notes: int) -> None:
+    ratings = rate_among([make_row(f"a/{number}", float(number)) for number in range(1, members + 1)])
+    assert [len(rating.notes) for rating in ratings] == [notes] * members
+
+
 def test_one_model_alone_is_unrated() -> None:
     [rating] = rate_among([make_row("a/a", 1.0)])
     assert rating.stars is None

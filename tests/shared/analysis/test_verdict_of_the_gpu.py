@@ -109,6 +109,27 @@ def test_a_small_deviation_of_the_integral_is_a_warning(make_facts: MakeFacts, m
     assert counter.integral_contradicts_the_counter(facts) is None
 
 
+@pytest.mark.parametrize("integral_j", [950.0, 1050.0])
+def test_a_discrepancy_of_exactly_five_percent_is_a_warning_and_one_joule_more_is_invalid(
+    make_facts: MakeFacts, make_window: MakeWindow, integral_j: float
+) -> None:
+    def codes(integral_j: float) -> list[str]:
+        facts = make_facts(windows=(make_window(energy_j={"GPU-a": 1000.0}, integral_j={"GPU-a": integral_j}),))
+        rules = (counter.integral_contradicts_the_counter, counter.integral_deviates_from_the_counter)
+        return [reason.code for rule in rules if (reason := rule(facts)) is not None]
+
+    further_j = integral_j + (1 if integral_j > 1000 else -1)
+    assert (codes(integral_j), codes(further_j)) == (["integral_deviation"], ["integral_discrepancy"])
+
+
+@pytest.mark.parametrize(("integral_j", "warns"), [(980.0, False), (1020.0, False), (979.0, True), (1021.0, True)])
+def test_a_discrepancy_of_exactly_two_percent_is_no_reason(
+    make_facts: MakeFacts, make_window: MakeWindow, integral_j: float, *, warns: bool
+) -> None:
+    facts = make_facts(windows=(make_window(energy_j={"GPU-a": 1000.0}, integral_j={"GPU-a": integral_j}),))
+    assert (counter.integral_deviates_from_the_counter(facts) is not None) is warns
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -60,6 +60,22 @@ def test_a_regression_between_two_results_ends_with_1(results: Path, tmp_path: P
     assert invoke("results", results, results).exit_code == 0
 
 
+@pytest.mark.parametrize(("increase", "exit_code"), [(0.029, 0), (0.031, 1)])
+def test_without_a_threshold_the_command_finds_a_regression_from_3_percent(
+    results: Path, tmp_path: Path, increase: float, exit_code: int
+) -> None:
+    def steady(folder: str, share: float) -> Path:
+        unscattered = tuple(
+            figure.model_copy(update={"stdev_energy_j": 1.0, "ci95_half_width_j": 1.0})
+            for figure in make_statistics(share=share)
+        )
+        make_run(tmp_path / folder, report=make_report(statistics=unscattered))
+        return tmp_path / folder
+
+    done = invoke("results", steady("before", 1.0), steady("after", 1 + increase))
+    assert (done.stderr, done.exit_code) == (f"1 of 1 compared, {exit_code} worse, lost or gone\n", exit_code)
+
+
 def test_what_was_not_compared_is_not_counted_as_compared(results: Path, tmp_path: Path) -> None:
     report = make_report(spec=make_spec(reasoning_state="On (Low)", concurrency=8))
     make_run(tmp_path / "new", config=make_config(reasoning_state="On (Low)"), report=report)

@@ -1,8 +1,10 @@
-"""Facts about which orders are the same run."""
+"""Facts about which orders are the same run, which are none, and what a run of them reads."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_spec import (
@@ -97,3 +99,44 @@ def test_a_field_that_an_earlier_record_did_not_have_keeps_its_identity() -> Non
     written = make_spec().model_dump(mode="json", exclude={"processor", "truncation"})
     del written["gpu_requirement"]["device_map"]
     assert RunSpec.model_validate(written).identity() == make_spec().identity()
+
+
+LIMITS = {"dtype": "bfloat16", "seed": 42}
+POLICY = {"protocol": "quick", "repeats": 5, "discarded_repeats": 1, "min_phase_s": 10, "idle_baseline_s": 0}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "told"),
+    [
+        (GenerationSettings, LIMITS | {"min_new_tokens": 11, "max_new_tokens": 10}, "min_new_tokens 11 exceeds"),
+        (GenerationSettings, LIMITS | {"min_new_tokens": None, "max_new_tokens": 10}, "go together"),
+        (GenerationSettings, LIMITS | {"min_new_tokens": 1, "max_new_tokens": 1, "do_sample": True}, "do_sample"),
+        (DatasetRef, {"columns": ("text",)}, "either a Hub name or a local path"),
+        (DatasetRef, {"columns": ("text",), "name": "a/b", "path": "q.csv"}, "either a Hub name or a local path"),
+        (RepeatPolicy, POLICY | {"ci_target": 0.01}, "ci_target and max_repeats go together"),
+        (RepeatPolicy, POLICY | {"ci_target": 0.01, "max_repeats": 4}, "max_repeats 4 is less than repeats 5"),
+        (RepeatPolicy, POLICY | {"ci_target": 1.0, "max_repeats": 20}, "ci_target"),
+        (GpuRequirement, {"count": -1}, "count"),
+    ],
+)
+def test_a_part_that_contradicts_itself_is_refused_in_words(kind: Any, fields: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        kind(**fields)
+
+
+def test_a_run_reads_the_files_that_its_order_names_each_once() -> None:
+    dataset = DatasetRef(path="/data/q.csv", sha256="0" * 64, columns=("image",), media_folders=("/data/pictures",))
+    spec = make_spec(model_path="/models/x", processor="/models/x", dataset=dataset, meter="replay:/data/a:b.json")
+    named = ("/models/x", "/data/q.csv", "/data/pictures", "/data/a:b.json")
+    assert spec.local_paths() == tuple(map(Path, named))
+    assert make_spec(processor="openai/gpt-oss-120b").local_paths() == ()  # an id of the Hub is no path
+
+
+@pytest.mark.parametrize(
+    ("trust_remote_code", "endpoint", "runs"),
+    [(False, None, False), (True, None, True), (True, "http://localhost:8000/v1", False)],
+)
+def test_foreign_code_runs_only_where_it_is_trusted_and_no_server_has_loaded_it(
+    endpoint: str | None, *, trust_remote_code: bool, runs: bool
+) -> None:
+    assert make_spec(trust_remote_code=trust_remote_code, endpoint=endpoint).runs_foreign_code is runs
