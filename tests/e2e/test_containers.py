@@ -114,7 +114,7 @@ def test_a_managed_server_runs_inside_the_runs_own_container(
     folder.mkdir(exist_ok=True)
     for file in (containers.folder / "models" / "base-tiny").iterdir():
         (folder / file.name).write_bytes(file.read_bytes())
-    (folder / "endpoint_server.py").write_bytes(Path(ROOT / "tests" / "endpoint_server.py").read_bytes())
+    (folder / "endpoint_server.py").write_bytes(Path(ROOT / "tests" / "support" / "endpoint_server.py").read_bytes())
     (folder / "server.py").write_text(SERVER)
     sheet = containers.sheet("served.csv", ["./models/served-tiny,Off (N/A),"])
     command = "python {model}/server.py {port} {name} {model}"
