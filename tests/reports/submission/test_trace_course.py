@@ -29,8 +29,8 @@ def test_a_window_lies_where_its_energy_does_and_the_earliest_place_is_taken() -
     of_two_levels = course(100, 100, 100, 300, 300, 300, 100)
     assert of_two_levels.place_of(2.0, 200.0, begin_s=0.0, end_s=6.0) == pytest.approx(0.0, abs=0.002)
     assert of_two_levels.place_of(2.0, 600.0, begin_s=0.0, end_s=6.0) == pytest.approx(3.0, abs=0.01)
-    # 1 s of each power: the window begins 1 s before the step.
-    assert of_two_levels.place_of(2.0, 400.0, begin_s=0.0, end_s=6.0) == pytest.approx(2.0, abs=0.01)
+    # 1 s of each power: so it is around both steps.
+    assert of_two_levels.place_of(2.0, 400.0, begin_s=0.0, end_s=8.0) == pytest.approx(2.0, abs=0.01)
     assert of_two_levels.place_of(2.0, 400.0, begin_s=3.0, end_s=8.0) == pytest.approx(5.0, abs=0.01)
 
 
