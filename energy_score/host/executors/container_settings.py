@@ -34,6 +34,19 @@ _PASSED_ON_WITH_NETWORK = (
 )  # fmt: skip
 
 
+# What no run of ours needs, and no code in a container gets.
+_LOCKED_IN: dict[str, Any] = {
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "read_only": True,
+    "init": True,  # a first process of its own would hear no request to stop before it asks for signals
+    "tmpfs": {"/tmp": f"{_TMPFS},size=8g", _HOME: f"{_TMPFS},size=1g"},  # noqa: S108 - the container's own
+    "pids_limit": _PIDS_MAX,
+    "shm_size": _SHM_SIZE,
+    "log_config": _LOG,
+}
+
+
 @dataclass(frozen=True)
 class ContainerSettings:
     """What the engine is asked for: the container's ``command`` and ``environment``; ``host_config`` as for the SDK."""
@@ -59,59 +72,61 @@ def container_settings(
     Raises:
         EnvironmentNotReadyError: the run's endpoint is one that no container reaches.
     """
-    run_folder = str(directory.path.resolve())
-    reaches_hub = needs_hub(spec)
     if spec.endpoint is not None and is_loopback(spec.endpoint):
         raise EnvironmentNotReadyError(
             f"--endpoint {spec.endpoint} is this machine's loopback, which no container reaches: --executor local, or "
             "a server on 0.0.0.0 and http://host.docker.internal:PORT/v1"
         )
+    run_folder = str(directory.path.resolve())
+    reaches_hub = needs_hub(spec)
+    # Foreign code would have the network and the token at once.
+    token = token_file if reaches_hub and not spec.runs_foreign_code else None
+    command = ["--end-with-stdin", "--spec", str(directory.spec_file.resolve()), "--output", run_folder]
+    if gpu_uuids:
+        command += ["--gpus", ",".join(gpu_uuids)]
+    return ContainerSettings(
+        command=command,
+        environment=_environment(spec, gpu_uuids=gpu_uuids, reaches_hub=reaches_hub, has_token=token is not None),
+        host_config=_LOCKED_IN
+        | {
+            "mounts": _mounts(spec, run_folder, reaches_hub=reaches_hub, token=token),
+            "network_mode": "bridge" if reaches_hub or spec.endpoint else "none",
+            "extra_hosts": {"host.docker.internal": "host-gateway"} if spec.endpoint else None,
+            "device_requests": [DeviceRequest(device_ids=list(gpu_uuids), capabilities=[["gpu"]])] if gpu_uuids else [],
+            "mem_limit": memory,
+            "memswap_limit": memory,
+        },
+    )
+
+
+def _environment(spec: RunSpec, *, gpu_uuids: Sequence[str], reaches_hub: bool, has_token: bool) -> dict[str, str]:
+    """Return the variables of the container: the caller's that matter to a run, and what it may reach."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if name.startswith(_ALWAYS_PASSED_ON) or (reaches_hub and name in _PASSED_ON_WITH_NETWORK)
     }
+    if not reaches_hub:
+        environment["HF_HUB_OFFLINE"] = "1"
+    if has_token:
+        environment["HF_TOKEN_PATH"] = _TOKEN_FILE
+    if gpu_uuids or spec.gpu_requirement.count == 0:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpu_uuids)
+    return environment
+
+
+def _mounts(spec: RunSpec, run_folder: str, *, reaches_hub: bool, token: Path | None) -> list[Mount]:
+    """Return what the container sees of the host: its run directory, what it reads, the Hub's caches, the token."""
     mounts = [Mount(run_folder, run_folder, "bind")]
     mounts += [Mount(str(path), str(path), "bind", read_only=True) for path in paths_read(spec)]
     if _uses_hub(spec):
-        mounts += [
-            Mount(f"{_HUB_HOME}/{name}", str(_made(cache)), "bind", read_only=keeps_out)
-            for name, cache, keeps_out in (
-                # Where nothing is downloaded, foreign code leaves other models' files as they are.
-                ("hub", hub_cache(), spec.runs_foreign_code and not reaches_hub),
-                ("datasets", datasets_cache(), False),
-            )
-        ]
-    if not reaches_hub:
-        environment["HF_HUB_OFFLINE"] = "1"
-    elif token_file is not None and not spec.runs_foreign_code:  # which would have network and token at once
-        mounts.append(Mount(_TOKEN_FILE, str(token_file.resolve()), "bind", read_only=True))
-        environment["HF_TOKEN_PATH"] = _TOKEN_FILE
-    command = ["--end-with-stdin", "--spec", str(directory.spec_file.resolve()), "--output", run_folder]
-    if gpu_uuids or spec.gpu_requirement.count == 0:
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpu_uuids)
-    if gpu_uuids:
-        command += ["--gpus", ",".join(gpu_uuids)]
-    return ContainerSettings(
-        command=command,
-        environment=environment,
-        host_config={
-            "mounts": mounts,
-            "network_mode": "bridge" if reaches_hub or spec.endpoint else "none",
-            "extra_hosts": {"host.docker.internal": "host-gateway"} if spec.endpoint else None,
-            "device_requests": [DeviceRequest(device_ids=list(gpu_uuids), capabilities=[["gpu"]])] if gpu_uuids else [],
-            "cap_drop": ["ALL"],
-            "security_opt": ["no-new-privileges"],
-            "read_only": True,
-            "init": True,  # a first process of its own would hear no request to stop before it asks for signals
-            "tmpfs": {"/tmp": f"{_TMPFS},size=8g", _HOME: f"{_TMPFS},size=1g"},  # noqa: S108 - the container's own
-            "pids_limit": _PIDS_MAX,
-            "shm_size": _SHM_SIZE,
-            "mem_limit": memory,
-            "memswap_limit": memory,
-            "log_config": _LOG,
-        },
-    )
+        # Where nothing is downloaded, foreign code leaves other models' files as they are.
+        keeps_out = spec.runs_foreign_code and not reaches_hub
+        mounts.append(Mount(f"{_HUB_HOME}/hub", str(_made(hub_cache())), "bind", read_only=keeps_out))
+        mounts.append(Mount(f"{_HUB_HOME}/datasets", str(_made(datasets_cache())), "bind", read_only=False))
+    if token is not None:
+        mounts.append(Mount(_TOKEN_FILE, str(token.resolve()), "bind", read_only=True))
+    return mounts
 
 
 def needs_hub(spec: RunSpec) -> bool:
