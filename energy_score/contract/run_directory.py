@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from pathlib import Path
 
 from energy_score.contract.errors import RecordError
@@ -131,8 +132,15 @@ class RunDirectory:
         return RunOwner.read(self.owner_file) if self.owner_file.exists() else None
 
     def report(self) -> RunReport:
-        """The result of the run; raises RecordError."""
-        return RunReport.read(self.report_file)
+        """Return the result of the run; raises RecordError.
+
+        Reports are frozen and written whole, under a new inode each time: one that was read lately is not parsed again.
+        """
+        try:
+            found = self.report_file.stat()
+        except OSError:
+            return RunReport.read(self.report_file)  # whose error says what is wrong
+        return _read_report(self.report_file, (found.st_ino, found.st_mtime_ns, found.st_size))
 
     def witness(self) -> HostWitness | None:
         """What the host saw of the run's GPUs, None where it left no record; raises RecordError."""
@@ -141,6 +149,11 @@ class RunDirectory:
     def failure(self) -> RunFailure:
         """Why the run gave no result; raises RecordError."""
         return RunFailure.read(self.failure_file)
+
+
+@lru_cache(maxsize=16)  # the runs that a batch looks at between one end and the next
+def _read_report(file: Path, _version: tuple[int, int, int]) -> RunReport:
+    return RunReport.read(file)
 
 
 def run_name(model_id: str, reasoning_state: str) -> str:

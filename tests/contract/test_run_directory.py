@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from energy_score.contract.errors import RecordError
 from energy_score.contract.run_directory import RunDirectory, RunState, run_name
 from energy_score.contract.run_owner import RunOwner
+from energy_score.contract.run_report import RunReport
 from tests.support.record_factory import make_failure, make_report, make_run, make_witness
 
 
@@ -70,3 +72,24 @@ def test_the_witness_of_the_host_lies_beside_the_report_or_is_none(tmp_path: Pat
     assert witnessed.witness_file.name == "host_witness.json"
     assert witnessed.witness() == make_witness()
     assert make_witness().duration_s == 785.0
+
+
+def test_a_report_is_parsed_once_and_again_only_when_another_one_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = make_run(tmp_path, report=make_report(run_id="first"))
+    parsed: list[Path] = []
+    read = RunReport.read
+
+    def counted(file: Path) -> RunReport:
+        parsed.append(file)
+        return read(file)
+
+    monkeypatch.setattr(RunReport, "read", counted)
+    assert [directory.report().run_id, RunDirectory(directory.path).report().run_id] == ["first", "first"]
+    assert len(parsed) == 1
+    make_report(run_id="later").write(directory.report_file)
+    assert directory.report().run_id == "later"
+    directory.report_file.unlink()
+    with pytest.raises(RecordError, match="benchmark_report"):
+        directory.report()
