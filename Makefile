@@ -28,7 +28,7 @@ test: $(VENV)/.installed-dev
 
 # Whole batches, containers, clusters, servers, browsers, drills: whatever of them this machine has.
 test-slow: $(VENV)/.installed-dev
-	$(PYTHON) -m pytest -m slow --numprocesses auto --dist loadgroup
+	$(PYTHON) -m pytest -m slow --numprocesses auto --dist loadfile
 
 check: lint types test test-slow
 

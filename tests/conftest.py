@@ -2,14 +2,17 @@
 
 import atexit
 import os
+import re
 import shutil
 import signal
 import tempfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler.loadfile import LoadFileScheduling
 
 from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
 from tests.nvml_simulator.simulator import NvmlSimulator
@@ -18,6 +21,8 @@ from tests.support.leaderboard_pages import browser, large_site, visit  # noqa: 
 
 # Whatever needs a part of its own, and whole batches: make test-slow.
 _SLOW_PARTS = {"browser", "docker", "e2e", "endpoint", "gpu", "ray", "slurm"}
+_SHARED_PARTS = re.compile(r"mark\.(docker|ray|slurm)\b")
+_ROOT = Path(__file__).resolve().parents[1]
 _REASONS_SHOWN = 10
 _REASON_LENGTH = 110
 
@@ -39,17 +44,30 @@ if "ENERGY_SCORE_LOCK_DIR" not in os.environ or "PYTEST_XDIST_WORKER" in os.envi
     atexit.register(shutil.rmtree, _locks, ignore_errors=True)
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+@pytest.hookimpl(tryfirst=True)  # before -m deselects
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what needs a part of its own; keep tests that share a part, or a file's fixtures, on one worker."""
+    """Mark as slow whatever needs a part of its own."""
     for item in items:
-        marks = {mark.name for mark in item.iter_markers()}
-        if marks & _SLOW_PARTS:
+        if {mark.name for mark in item.iter_markers()} & _SLOW_PARTS:
             item.add_marker(pytest.mark.slow)
-        elif "slow" not in marks:
-            continue
-        shared = "containers" if "docker" in marks else "clusters" if marks & {"ray", "slurm"} else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(shared))
+
+
+class _OneWorkerForSharedParts(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no types
+    """Keeps the tests of a file on one worker, and those of all files that use containers or clusters too.
+
+    There is one container engine and one set of ports. Groups of pytest-xdist 3.8 do not work with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        uses_shared_part = _SHARED_PARTS.search((_ROOT / file).read_text(encoding="utf-8"))
+        return "containers and clusters" if uses_shared_part else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    """Return the scheduler of ``--dist loadfile``; None leaves the others as they are."""
+    return _OneWorkerForSharedParts(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
