@@ -1,7 +1,10 @@
 """Parts that other installed packages add, found by their entry points and loaded when they are named."""
 
+import os
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 
 from energy_score.contract.errors import UsageError
 
@@ -21,7 +24,7 @@ def extension_names(group: str) -> tuple[str, ...]:
 
 def extension_names_quickly(group: str) -> tuple[str, ...]:
     """Return the same where any package adds a part, and nothing at once where none does: for ``--help``."""
-    return extension_names(group) if _is_any_installed() else ()
+    return extension_names(group) if _is_any_installed(tuple(sys.path)) else ()
 
 
 def load_extension(group: str, name: str) -> object:
@@ -49,7 +52,16 @@ def load_extension(group: str, name: str) -> object:
         ) from error
 
 
-def _is_any_installed() -> bool:
-    """Whether the files of an installed package name one of our groups."""
-    files = (file for folder in sys.path for file in Path(folder or ".").glob("*-info/entry_points.txt"))
-    return any(b"[energy_score." in file.read_bytes() for file in files)
+@lru_cache(maxsize=8)
+def _is_any_installed(folders: tuple[str, ...]) -> bool:
+    """Whether the files of a package that is installed in one of ``folders`` name one of our groups."""
+    return any(b"[energy_score." in text for folder in folders for text in _entry_points(folder or "."))
+
+
+def _entry_points(folder: str) -> Iterator[bytes]:
+    """Yield the text of every ``entry_points.txt`` in ``folder``; what cannot be read has none."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith("-info"):
+                with suppress(OSError), open(f"{entry.path}/entry_points.txt", "rb") as stream:  # noqa: PTH123 - quickly
+                    yield stream.read()
