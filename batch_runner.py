@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from typing import Any, cast
 
 import click
@@ -89,6 +90,14 @@ def _load(path: str) -> Any:  # noqa: ANN401 - whatever the module has under tha
     return getattr(importlib.import_module(module), attribute)
 
 
+def _unknown_command(name: str) -> str:
+    """Return the message for a command that does not exist, with the one that was probably meant."""
+    close = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
+    if close:
+        return f"No such command {name!r}. Did you mean {close[0]!r}?"
+    return f"No such command {name!r}. The commands are {', '.join(sorted(COMMANDS))}."
+
+
 class _CommandGroup(ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
@@ -114,7 +123,7 @@ class _CommandGroup(ReadableGroup):
                 f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
             )
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"{args[0]!r} is no command; valid is {', '.join(sorted(COMMANDS))}", ctx)
+            raise click.UsageError(_unknown_command(args[0]), ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -149,9 +158,12 @@ def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 -
         }
         command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
         known = {parameter.name for parameter in command.params} if command else set()
-        foreign = [name for name in given if name not in known]
+        # As they are typed: the longest name of each, which is what the help shows.
+        foreign = [
+            max(option.opts, key=len) for option in context.command.params if option.name in given.keys() - known
+        ]
         if foreign:
-            raise click.UsageError(f"'{context.invoked_subcommand}' does not take {', '.join(sorted(foreign))}")
+            raise click.UsageError(f"'{context.invoked_subcommand}' does not take {', '.join(sorted(foreign))}.")
         context.default_map = {context.invoked_subcommand: given}
         return
     context.exit(_load(_BATCH)(parameters))

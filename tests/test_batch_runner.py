@@ -1,8 +1,10 @@
 """The command line as a user types it; nothing here runs a model."""
 
 import json
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,7 @@ def test_options_before_a_command_are_options_of_the_command() -> None:
     assert len(rows(program("--class", "A", "list"))) == 19
     refused = program("--timeout", "5", "list")
     assert refused.returncode == 2
-    assert "timeout_s" in refused.stderr
+    assert "'list' does not take --timeout." in refused.stderr
 
 
 def test_list_says_how_the_rows_would_be_measured() -> None:
@@ -79,7 +81,7 @@ def test_nothing_matched_exits_4() -> None:
 def test_a_wrong_command_is_answered_with_the_right_ones() -> None:
     done = program("lits")
     assert done.returncode == 2
-    assert "'lits' is no command; valid is aggregate, bundle, " in done.stderr
+    assert "No such command 'lits'. Did you mean 'list'?" in done.stderr
 
 
 def test_every_fault_of_a_sheet_is_named_at_once_and_exits_2(tmp_path: Path) -> None:
@@ -251,3 +253,44 @@ def test_a_second_batch_is_refused_and_takes_nothing_from_the_first(
     assert "works there; wait for its end, " in done.stderr
     assert look in done.stderr
     assert (first.output_directory / ".reserve").exists(), "the room for records of failures"
+
+
+@pytest.mark.parametrize("command", ["list", "validate"])
+def test_a_sheet_may_be_named_without_an_option(command: str, tmp_path: Path) -> None:
+    sheet = tmp_path / "mine.csv"
+    sheet.write_text(f"{FIVE_FAULTS.splitlines()[0]}\nopenai-community/gpt2,1,A,text_gen,,\n", encoding="utf-8")
+    done = program(command, str(sheet))
+    assert done.returncode == 0, done.stderr
+    assert "1 row," in done.stdout + done.stderr
+    both = program(command, str(sheet), "--csv", "other.csv")
+    assert both.returncode == 2
+    assert "name two spreadsheets. Use one of them." in both.stderr
+
+
+def test_an_option_that_a_command_does_not_take_is_named_as_it_is_typed() -> None:
+    done = program("-n", "3", "--fail-fast", "status")
+    assert done.returncode == 2
+    assert "'status' does not take --fail-fast, --num-prompts." in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("lst", "Did you mean 'list'?"),
+        ("Validate", "Did you mean 'validate'?"),
+        ("leaderbord", "Did you mean 'leaderboard'?"),
+        ("xyzzy", "The commands are aggregate, bundle, "),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(typed: str, said: str) -> None:
+    done = program(typed)
+    assert done.returncode == 2
+    assert f"No such command {typed!r}. {said}" in done.stderr
+
+
+def test_the_requirement_files_name_extras_that_there_are() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        named = re.findall(r"\[([\w,]+)\]", (ROOT / file).read_text(encoding="utf-8"))
+        assert named
+        assert {extra for names in named for extra in names.split(",")} <= set(extras)

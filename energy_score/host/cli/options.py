@@ -165,6 +165,11 @@ def selection_options(command: Command) -> Command:
     return _with(_SELECTION, command)
 
 
+def sheet_argument(command: Command) -> Command:
+    """The spreadsheet as a plain argument, for commands that only look at it."""
+    return _with((click.argument("file", required=False, type=click.Path(path_type=Path)),), command)
+
+
 def load_options(command: Command) -> Command:
     """What generates the load."""
     return _with(_LOAD, command)

@@ -2,7 +2,11 @@
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import click
+from click.core import ParameterSource
 
 from energy_score.contract.choices import CLUSTER_ENGINES
 from energy_score.contract.errors import UsageError
@@ -20,6 +24,20 @@ def default_executor(backend: str) -> str:
 def selection_from(parameters: Mapping[str, Any]) -> Selection:
     """Return the selection that parsed command-line ``parameters`` ask for."""
     return Selection(**{name: parameters[name] for name in Selection.__dataclass_fields__})
+
+
+def with_sheet(parameters: Mapping[str, Any], file: Path | None) -> dict[str, Any]:
+    """Return ``parameters`` with the spreadsheet that was named by a plain argument.
+
+    Raises:
+        click.UsageError: --csv names one as well.
+    """
+    context = click.get_current_context()
+    if file is None:
+        return dict(parameters)
+    if context.get_parameter_source("csv") not in (ParameterSource.DEFAULT, None):
+        raise click.UsageError(f"{file} and --csv {parameters['csv']} name two spreadsheets. Use one of them.")
+    return {**parameters, "csv": file}
 
 
 def run_options_from(parameters: Mapping[str, Any]) -> RunOptions:

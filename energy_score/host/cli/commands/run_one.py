@@ -63,10 +63,18 @@ def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value:
 @click.option("--json", "as_json", is_flag=True, help="Events and the result as JSON lines on standard output.")
 @click.option(*_HYDRA_FLAGS, "hydra_flag", is_flag=False, flag_value="", hidden=True, expose_value=False,
               is_eager=True, callback=_refuse_hydra_flag)  # fmt: skip
-@click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="KEY=VALUE...")
+@click.option("--model", metavar="MODEL", help="The model; the same as backend.model=MODEL.")
+@click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="[MODEL] KEY=VALUE...")
 @click.pass_context
-def command(context: click.Context, /, *, keys: Sequence[str], **parameters: Any) -> None:  # noqa: ANN401 - by name
-    """Run one model: backend.model=ID, and what differs from the configuration as key=value.
+def command(
+    context: click.Context,
+    /,
+    *,
+    model: str | None,
+    keys: Sequence[str],
+    **parameters: Any,  # noqa: ANN401 - by name
+) -> None:
+    """Run one MODEL (a Hub id or a folder), and what differs from the configuration as key=value.
 
     \b
     Keys:
@@ -80,7 +88,13 @@ def command(context: click.Context, /, *, keys: Sequence[str], **parameters: Any
     Exit codes: 0 done, 1 the run failed, 2 usage or configuration, 3 environment, 130 interrupted.
     """  # noqa: D301 - click's sign for lines that stay as they are
     defaults = context.find_object(Defaults) or Defaults()
-    context.exit(run_one(parameters, keys, defaults=defaults))
+    context.exit(run_one(parameters, _as_keys(keys, model), defaults=defaults))
+
+
+def _as_keys(words: Sequence[str], model: str | None) -> list[str]:
+    """Return the words as key=value; one without a sign, and --model, name the model."""
+    named = [] if model is None else [f"backend.model={model}"]
+    return named + [word if "=" in word or word.startswith("~") else f"backend.model={word}" for word in words]
 
 
 def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Defaults) -> ExitCode:

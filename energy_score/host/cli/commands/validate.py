@@ -1,5 +1,6 @@
 """``validate``: every fault of a spreadsheet, and every row that could not run."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -8,20 +9,27 @@ from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
 from energy_score.host.batch.plan import RefusedRun, make_plan, resolved_runs
-from energy_score.host.cli.options import run_options, selection_options
-from energy_score.host.cli.parameters import run_options_from, selection_from
+from energy_score.host.cli.options import run_options, selection_options, sheet_argument
+from energy_score.host.cli.parameters import run_options_from, selection_from, with_sheet
 
 
 @click.command("validate")
+@sheet_argument
 @selection_options
 @run_options
 @click.pass_context
-def command(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
-    """Check the spreadsheet: every fault at once, then every row that would be refused.
+def command(
+    context: click.Context,
+    /,
+    *,
+    file: Path | None,
+    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+) -> None:
+    """Check the spreadsheet, FILE or --csv: every fault at once, then every row that would be refused.
 
     Exit codes: 0 all rows can run, 1 some rows would be refused, 2 the sheet has faults.
     """
-    selection = selection_from(parameters)
+    selection = selection_from(with_sheet(parameters, file))
     plan = make_plan(selection, run_options_from(parameters))
     for planned in resolved_runs(plan):
         for note in planned.spec.notes:

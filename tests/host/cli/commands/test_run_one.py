@@ -142,3 +142,14 @@ def test_hydra_loads_only_when_one_model_is_composed(arguments: list[str]) -> No
     )  # fmt: skip
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert {"hydra", "omegaconf", "antlr4", "yaml", "torch", "transformers", "docker"} & loaded == set()
+
+
+@pytest.mark.parametrize("words", [("openai/gpt-oss-20b",), ("--model", "openai/gpt-oss-20b"), (MODEL,)])
+def test_a_model_is_named_by_itself_by_an_option_or_by_its_key(words: tuple[str, ...]) -> None:
+    assert spec_of(*words, "scenario.num_samples=3")["model_id"] == "openai/gpt-oss-20b"
+
+
+def test_two_models_are_refused() -> None:
+    done = program("run", "openai/gpt-oss-20b", "backend.model=Qwen/Qwen3-8B", "--dry-run")
+    assert done.returncode == 2
+    assert "given twice" in done.stderr
