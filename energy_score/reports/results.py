@@ -15,6 +15,8 @@ from energy_score.reports.results_table.result_row import DOCUMENTED_COLUMNS, Re
 from results_aggregator import ResultsAggregator
 
 # The columns whose empty cell is a text without letters, and not an unknown one.
+# A column of every models spreadsheet (INTERFACE.md, "The spreadsheet"), and of no results table.
+_SHEET_COLUMN = "Models to Add"
 _NEVER_NONE = ("model_name", "task", "reasoning_state")
 
 
@@ -62,6 +64,11 @@ def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
         raise UsageError(f"{path}: cannot be read: {error}; valid is a master_results.csv") from error
     missing = [name for name in DOCUMENTED_COLUMNS if name not in columns]
     unknown = [name for name in columns if name not in ResultRow.model_fields]
+    if _SHEET_COLUMN in columns:
+        raise UsageError(
+            f"{path}: this is a models spreadsheet, not results. Name a batch's output directory or its "
+            "master_results.csv; a spreadsheet is looked at with 'list' and 'validate'."
+        )
     if missing or unknown:
         faults = [f"no column {name}" for name in missing] + [f"unknown column {name!r}" for name in unknown]
         raise UsageError(f"{path}: not a results table of this version: {'; '.join(faults)}")

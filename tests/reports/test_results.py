@@ -89,3 +89,12 @@ def test_a_cell_of_no_end_is_a_fault_of_the_table(tmp_path: Path) -> None:
     path.write_text(f"{','.join(DOCUMENTED_COLUMNS)}\n{'x' * 200_000}\n", encoding="utf-8")
     with pytest.raises(UsageError, match=r"endless.csv: cannot be read: field larger than field limit"):
         read_results(path)
+
+
+def test_a_models_spreadsheet_is_called_one(tmp_path: Path) -> None:
+    sheet = tmp_path / "models.csv"
+    sheet.write_text("Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="this is a models spreadsheet, not results") as told:
+        read_results(sheet)
+    assert "\n" not in str(told.value)
+    assert len(str(told.value)) < 300 + len(str(sheet))

@@ -14,6 +14,9 @@ from energy_score.host.run_specs.placement import Placement
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
 
+# So many values of a column fit into a message.
+_FEW = 12
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -103,7 +106,8 @@ def select_rows(selection: Selection, options: RunOptions) -> SelectedRows:
         exact=selection.exact,
     )
     if not selected:
-        raise NothingMatchedError(f"none of the {len(sheet)} rows of {selection.csv} matches {_filters(selection)}")
+        told = f"{_filters(selection)}{_what_there_is(selection, sheet)}"
+        raise NothingMatchedError(f"none of the {len(sheet)} rows of {selection.csv} matches {told}")
     handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent, sheet_name=selection.csv.name)
     return SelectedRows(selected, directory_names(sheet), handler)
 
@@ -155,6 +159,21 @@ def same_work(plan: Sequence[PlannedRun]) -> list[tuple[ResolvedRun, ResolvedRun
         if earlier is not planned:
             pairs.append((earlier, planned))
     return pairs
+
+
+def _what_there_is(selection: Selection, sheet: Sequence[ModelConfig]) -> str:
+    """Return the values of the columns that are filtered, where there are few enough to be read."""
+    columns = (
+        ("tasks", selection.task, {config.task for config in sheet}),
+        ("classes", selection.model_class, {config.model_class or "" for config in sheet}),
+        ("reasoning states", selection.reasoning_state, {config.reasoning_state for config in sheet}),
+    )
+    told = [
+        f"{name}: {', '.join(sorted(values - {''}))}"
+        for name, wanted, values in columns
+        if wanted is not None and len(values) <= _FEW
+    ]
+    return f"; the sheet has {'; '.join(told)}" if told else ""
 
 
 def _filters(selection: Selection) -> str:

@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,3 +69,18 @@ def test_rows_that_do_the_same_work_are_paired_with_the_first_of_them(tmp_path: 
     )
     plan = make_plan(Selection(csv=path), RunOptions())
     assert [(first.config.line_number, later.config.line_number) for first, later in same_work(plan)] == [(2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"task": "text-gen"}, "matches --task 'text-gen'; the sheet has tasks: image_gen, text_gen"),
+        ({"model_class": "Z", "task": "asr"}, "tasks: image_gen, text_gen; classes: A, B, C"),
+        ({"reasoning_state": "Sometimes"}, "reasoning states: Off, Off (N/A), On, On (High), On (Low), On (Medium)"),
+        ({"model_name": "gtp"}, "matches --model-name 'gtp'"),
+    ],
+)
+def test_filters_that_match_nothing_are_answered_with_what_there_is(filters: dict[str, Any], said: str) -> None:
+    with pytest.raises(NothingMatchedError) as told:
+        make_plan(replace(Selection(csv=ROOT / "models.csv"), **filters), RunOptions())
+    assert said in str(told.value)

@@ -36,8 +36,10 @@ def states_of(model: str) -> list[str]:
     mode to choose has one state, none.
 
     Raises:
-        UsageError: the family is not known, so no switch would reach the model.
+        UsageError: there is no such folder, or the family is not known, so no switch would reach the model.
     """
+    if is_local_model(model) and not Path(model).expanduser().is_dir():
+        raise UsageError(f"{model}: no such folder. Name a folder with a model, or a Hub id (org/name).")
     family = family_of(model)
     if family is other.FAMILY:
         raise UsageError(

@@ -31,9 +31,15 @@ def test_a_model_that_has_one_mode_alone_is_no_sweep(tmp_path: Path) -> None:
 
 def test_the_sheet_of_a_sweep_parses_to_one_row_for_each_mode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    Path("models/Qwen3-tiny").mkdir(parents=True)
     sheet = write_sheet(tmp_path / "sweep", "./models/Qwen3-tiny", "A")
     configs = ModelConfigParser(sheet).parse()
     assert [(config.model_id, config.reasoning_state) for config in configs] == [
         ("../models/Qwen3-tiny", "Off"),
         ("../models/Qwen3-tiny", "On"),
     ]
+
+
+def test_a_folder_that_is_not_there_is_not_an_unknown_family(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"nowhere: no such folder"):
+        states_of(str(tmp_path / "nowhere"))
