@@ -1,5 +1,6 @@
 """A table of text that can be written for a terminal, for Markdown, and as objects for machines."""
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -62,3 +63,16 @@ def _cell(text: str) -> str:
     for character in "\\`*_{}[]<>#|~":
         line = line.replace(character, f"\\{character}")
     return line
+
+
+def figure_with_interval(value: float, half_width: float | None) -> str:
+    """Return ``value ± half_width``, both to the second digit of the half-width; without one, ``value`` in six digits.
+
+    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has two digits at most, and its estimate no more decimals.
+    """
+    if half_width is None or not math.isfinite(half_width) or half_width <= 0:
+        return f"{value:.6g}"
+    decimals = 1 - int(f"{half_width:.1e}".partition("e")[2])  # of the rounded figure: 0.0999 is 0.10
+    if decimals < 0:  # tens and more: round both alike, and write no decimals
+        return f"{round(value, decimals):.0f} ± {round(half_width, decimals):.0f}"
+    return f"{value:.{decimals}f} ± {half_width:.{decimals}f}"

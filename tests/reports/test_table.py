@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from energy_score.reports.table import Table, figure, markdown, write
+from energy_score.reports.table import Table, figure, figure_with_interval, markdown, write
 
 TABLE = Table("a_b", ("x", "y"), (("<b>|1", "2\n3"),), notes=("n_1",), objects=({"x": 1.25},))
 
@@ -23,3 +23,19 @@ def test_a_pipe_gets_tab_separated_lines(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_an_unknown_figure_is_empty() -> None:
     assert (figure(None), figure(0.0), figure(1234.567)) == ("", "0", "1235")
+
+
+@pytest.mark.parametrize(
+    ("value", "half_width", "text"),
+    [
+        (35.3792, 0.13, "35.38 ± 0.13"),
+        (35.3792, None, "35.3792"),
+        (35.3792, 0.0, "35.3792"),
+        (4122.1, 37.4, "4122 ± 37"),
+        (308186.2, 1234.5, "308200 ± 1200"),
+        (0.6200471, 0.00031, "0.62005 ± 0.00031"),
+        (28.741, 0.0999, "28.74 ± 0.10"),
+    ],
+)
+def test_a_figure_has_no_more_digits_than_its_interval(value: float, half_width: float | None, text: str) -> None:
+    assert figure_with_interval(value, half_width) == text

@@ -22,6 +22,7 @@ from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.reports.leaderboard.detail import detail_of
 from energy_score.reports.leaderboard.entries import Entry, entries_of
 from energy_score.reports.ratings.rating import Rating
+from energy_score.reports.table import figure_with_interval
 
 _TEMPLATES = resources.files("energy_score.reports.leaderboard") / "templates"
 # By what a column holds and not by what stands in it tonight: whole numbers, or none, would change its type.
@@ -104,6 +105,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["json_script"] = _json_script
+    environment.filters["with_interval"] = figure_with_interval
     environment.filters["figure"] = lambda value, digits=4: "unknown" if value is None else f"{value:.{digits}g}"
     return environment
 

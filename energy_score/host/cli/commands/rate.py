@@ -12,6 +12,7 @@ from energy_score.contract.plain_text import printed_json
 from energy_score.host.cli.option_types import day_or_month, snapshot_name
 from energy_score.host.cli.options import against_option, results_option
 from energy_score.reports.results import read_results
+from energy_score.reports.table import figure_with_interval
 from energy_score.reports.terminal_table import print_table
 
 if TYPE_CHECKING:
@@ -90,8 +91,7 @@ def drift(before: str, after: str, *, as_json: bool) -> None:
 def _as_cells(rating: "Rating") -> tuple[str, ...]:
     row, energy = rating.row, ""
     if row.wh_per_1000_queries is not None:
-        width = f" ± {rating.half_width_wh:.2g}" if rating.half_width_wh is not None else ""
-        energy = f"{row.wh_per_1000_queries:.6g}{width}"
+        energy = figure_with_interval(row.wh_per_1000_queries, rating.half_width_wh)
     return (
         row.model_name, row.reasoning_state, row.task, energy, rating.stars_in_words, "; ".join(rating.notes),
     )  # fmt: skip
