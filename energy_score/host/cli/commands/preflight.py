@@ -112,8 +112,7 @@ def command(
     if as_json:
         click.echo(printed_json([row.as_object() for row in rows], indent=1))
     else:
-        for row in rows:
-            _show(row, whole=show_all or len(rows) == 1)
+        _show_rows(rows, whole=show_all or len(rows) == 1, absence=absence)
     _sum_up(rows, absence)
     if any(row.worst == "fail" for row in rows):
         context.exit(ExitCode.SOME_RUNS_FAILED)
@@ -192,11 +191,23 @@ def _scored_in(output_dir: Path) -> "Callable[[ModelConfig], str | None]":
     return lambda config: ", ".join(line for one in earlier if (line := one.line_of(config))) or None
 
 
-def _show(row: Judged, *, whole: bool) -> None:
-    """The row's findings, those that pass only where ``whole``."""
-    click.echo(row.heading())
-    shown = [one for one in row.findings if whole or one.status != "pass"]
-    show_findings(shown, colours=_COLOURS, indent="  ")
+def _show_rows(rows: Sequence[Judged], *, whole: bool, absence: str | None) -> None:
+    """Show every row's findings, those that pass only where ``whole``; that the Hub was not asked is said once."""
+    of_the_hub_alone = 0
+    for row in rows:
+        shown = [one for one in row.findings if whole or not (one.status == "pass" or _is_of_absence(one, absence))]
+        if not shown and row.worst != "pass":
+            of_the_hub_alone += 1
+            continue
+        click.echo(row.heading())
+        show_findings(shown, colours=_COLOURS, indent="  ")
+    if of_the_hub_alone:
+        click.echo(f"{counted(of_the_hub_alone, 'row')}: nothing else to say without the Hub (--all shows every rule)")
+
+
+def _is_of_absence(finding: "Finding", absence: str | None) -> bool:
+    """Whether the finding says only that the Hub, which nobody could ask, was not asked."""
+    return absence is not None and finding.name == "exists" and finding.status == "warn"
 
 
 def _sum_up(rows: Sequence[Judged], absence: str | None) -> None:

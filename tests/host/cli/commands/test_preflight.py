@@ -99,3 +99,14 @@ def test_a_row_that_no_run_can_be_made_of_fails_by_name(folder: Path) -> None:
     assert code == 1
     assert "is no folder" in told
     assert "cannot run" in told
+
+
+def test_that_the_hub_was_not_asked_is_said_once_and_not_for_every_row(folder: Path) -> None:
+    sheet = folder / "sheet.csv"
+    rows = "".join(f"org/model-{number},1,A,text_gen,,\n" for number in range(3))
+    sheet.write_text(f"Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template\n{rows}")
+    code, told, _ = run("--csv", str(sheet), "--output-dir", str(folder))
+    assert code == 3
+    assert told.splitlines() == ["3 rows: nothing else to say without the Hub (--all shows every rule)"]
+    _, whole, _ = run("--csv", str(sheet), "--output-dir", str(folder), "--all")
+    assert whole.count("  exists ") == 3
