@@ -49,8 +49,11 @@ def write(tables: Sequence[Table], form: Format) -> None:
 
 
 def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:
-    """The number with so many significant digits; nothing where it is unknown."""
-    return "" if value is None else f"{value:.{digits}g}{unit}"
+    """Return the number with so many significant digits, large ones written out; nothing where it is unknown."""
+    if value is None:
+        return ""
+    rounded = f"{value:.{digits}g}"
+    return f"{rounded if abs(value) < 1 or not math.isfinite(value) else f'{float(rounded):.15g}'}{unit}"
 
 
 def _line(cells: Sequence[str]) -> str:

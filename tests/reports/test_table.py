@@ -39,3 +39,14 @@ def test_an_unknown_figure_is_empty() -> None:
 )
 def test_a_figure_has_no_more_digits_than_its_interval(value: float, half_width: float | None, text: str) -> None:
     assert figure_with_interval(value, half_width) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (38114.6, "38110"), (1234567.0, "1235000"), (9999.6, "10000"), (12.3456, "12.35"), (0.00001234, "1.234e-05"),
+        (-38114.6, "-38110"), (float("inf"), "inf"), (None, ""), (0.0, "0"),
+    ],
+)  # fmt: skip
+def test_a_large_figure_is_written_out(value: float | None, text: str) -> None:
+    assert figure(value) == text
