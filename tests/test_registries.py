@@ -14,6 +14,7 @@ from energy_score.engine.backends.registry import BACKENDS
 from energy_score.engine.meters.registry import METERS
 from energy_score.engine.optimum.job import TASK_NAMES
 from energy_score.host.cli.option_types import PartName
+from energy_score.host.cli.reference import reference
 from energy_score.host.executors.registry import EXECUTORS
 from energy_score.shared.tasks.registry import TASKS
 from tests.support.command_line import program
@@ -91,3 +92,9 @@ def test_a_part_that_is_installed_later_is_listed_when_it_is_asked_for() -> None
     part = PartName(("docker",), "energy_score.executors", further=("ray",))
     assert part.names()[0] == "docker"
     assert part.names()[-1] == "ray"
+
+
+def test_the_reference_names_the_parts_of_this_program_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("energy_score.host.cli.option_types.extension_names_quickly", lambda _: ("lab-part",))
+    assert "lab-part" in program("--help").stdout
+    assert "lab-part" not in reference(batch_runner.cli)

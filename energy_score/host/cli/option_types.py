@@ -37,6 +37,10 @@ class NumberRange(click.FloatRange):
         return number
 
 
+# A key of a click context's ``meta``: what is shown is kept, and must not depend on what is installed here.
+OWN_PARTS_ALONE = "energy_score.own_parts_alone"
+
+
 class PartName(click.ParamType[str]):
     """The name of a part: one of ours, or one that an installed package adds to ``group``.
 
@@ -49,14 +53,14 @@ class PartName(click.ParamType[str]):
     def __init__(self, own: Sequence[str], group: str, *, further: Sequence[str] = (), is_final: bool = True) -> None:
         self._own, self._group, self._further, self._is_final = tuple(own), group, tuple(further), is_final
 
-    def names(self) -> tuple[str, ...]:
-        """Return every name that there is now."""
-        return (*self._own, *extension_names_quickly(self._group), *self._further)
+    def names(self, *, own_alone: bool = False) -> tuple[str, ...]:
+        """Return every name that there is now, or those of this program alone."""
+        return (*self._own, *(() if own_alone else extension_names_quickly(self._group)), *self._further)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
-        """Return the names, as click shows choices."""
-        del param, ctx
-        return f"[{'|'.join(self.names())}]"
+        """Return the names, as click shows choices; a page that is written once has those of this program alone."""
+        del param
+        return f"[{'|'.join(self.names(own_alone=OWN_PARTS_ALONE in ctx.meta))}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click
         """Return the name; click.BadParameter where there is no such part."""

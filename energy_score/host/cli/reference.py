@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from energy_score.host.cli.option_types import OWN_PARTS_ALONE
+
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "commands.md"
 _PROGRAM = "batch_runner.py"
 _HEAD = f"""\
@@ -19,6 +21,7 @@ says the same, and `energy-score` is the same program, installed. [The guides](R
 def reference(group: click.Group) -> str:
     """The page, in Markdown: the batch, which needs no command, then every further command of ``group`` by name."""
     batch = click.Context(group, info_name=_PROGRAM)
+    batch.meta[OWN_PARTS_ALONE] = True
     return "\n".join([_HEAD, *_section(batch, title="A batch"), *_further(batch)])
 
 
