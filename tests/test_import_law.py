@@ -154,6 +154,12 @@ def test_at_most_seven_names_lie_directly_in_the_package() -> None:
             id="a registry of bare names",
         ),
         pytest.param(
+            "energy_score/host/locks/planted.py",
+            "from pydoc import locate\nlocate('energy_score.engine.run.Run')",
+            "host.locks may not import engine (energy_score.engine.run)",
+            id="a text that names a module, for whatever imports it",
+        ),
+        pytest.param(
             "energy_score/host/executors/registry.py",
             "import importlib\nimportlib.import_module(f'energy_score.engine.{name}')",
             "host.executors may not import engine (energy_score.engine)",
@@ -229,6 +235,8 @@ def test_a_planted_breach_is_named_with_its_file_and_rule(path: str, planted: st
         "from importlib.util import spec_from_file_location as spec\nspec('run', 'energy_score/engine/run.py')",
         "import importlib.util\nimportlib.util.find_spec('energy_score.host.batch.plan').loader.load_module()",
         "import sys\nsys.modules['energy_score.host.batch.plan']",
+        "import sys as s\ns.modules['energy_score.host.batch.plan']",
+        "from builtins import exec as run\nrun('import energy_score.engine.run')",
         "from sys import modules\nmodules['energy_score.host.batch.plan']",
         "from energy_score.host import *",
     ],
@@ -257,6 +265,12 @@ def test_a_circle_between_three_packages_is_named() -> None:
     }
     (found,) = faults(source_files() | planted)
     assert "a circle in energy_score/host: families -> model_files -> sheet -> families" in found
+
+
+def test_every_folder_of_the_package_is_a_package() -> None:
+    """Else an installation lacks it: setuptools looks for ``__init__.py``."""
+    files = {path for path in source_files() if path.startswith(PACKAGE)}
+    assert {f"{path.rpartition('/')[0]}/__init__.py" for path in files} - files == set()
 
 
 def test_a_circle_between_packages_is_named_with_its_files() -> None:

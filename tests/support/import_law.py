@@ -16,6 +16,8 @@ from typing import NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = "energy_score"
 PROGRAM = "host.batch_runner"
+# What the host starts as a program: the one text that may name a module of another side.
+ENGINE = "energy_score.engine"
 
 # Rooms from the ground up. Each line: a room, and the rooms below that it may import.
 _GROUND = ("contract", "shared")
@@ -59,10 +61,10 @@ PACKAGES = {
 NOT_INSTALLED = {"benchmarks", "examples", "tests"}
 # Ways to import that no reader of the file can follow; ``import_module`` and ``__import__`` may be called, and no more.
 _CALLED = {"import_module", "__import__"}
-_HIDING_MODULES = {"imp", "importlib.machinery", "pkgutil", "runpy", "zipimport"}
+_HIDING_MODULES = {"builtins", "imp", "importlib._bootstrap", "importlib.machinery", "pkgutil", "runpy", "zipimport"}
 _HIDING_BUILTINS = {"compile", "eval", "exec"}
 _HIDING_NAMES = {"exec_module", "load_module", "module_from_spec", "spec_from_file_location", "SourceFileLoader"}
-# Modules that import by a name which they read from a registry; every module that they name is an arrow by itself.
+# Modules that import by a name which they read from a registry. Every text that names a module is an arrow by itself.
 REGISTRIES = (
     "batch_runner",
     "energy_score.engine.backends.pytorch.registry",
@@ -246,11 +248,20 @@ def _named_by(source: Source, node: ast.AST, modules: set[str]) -> Iterator[str]
                 f"{ast.unparse(node)} hides where its arrow goes; only a registry may import by a name that it reads"
             )
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        module, colon, attribute = node.value.partition(":")
-        if source.module in REGISTRIES and module.startswith(f"{PACKAGE}.") and module.strip(".") in modules:
-            yield module.strip(".")  # "energy_score.engine.meters." is the start of a name that is put together
-        elif colon and (not attribute or attribute.replace(".", "").isidentifier()) and module in modules:
-            yield module
+        yield from _named_in(node.value, modules)
+
+
+def _named_in(text: str, modules: set[str]) -> Iterator[str]:
+    """Yield the module that a text names, as those of registries do: alone, with an attribute, or as a name's start."""
+    name, colon, attribute = text.partition(":")
+    parts = name.rstrip(".").split(".")
+    if text == ENGINE or not all(part.isidentifier() for part in parts):
+        return
+    if parts[0] == PACKAGE:
+        starts = (".".join(parts[:length]) for length in range(len(parts), 1, -1))
+        yield from [start for start in starts if start in modules][:1]
+    elif colon and attribute.replace(".", "").isidentifier() and name in modules:
+        yield name
 
 
 def _is_import_call(node: ast.AST) -> bool:
@@ -271,12 +282,12 @@ def _refuse_what_hides(node: ast.AST, called: set[ast.expr]) -> None:
     if isinstance(node, (ast.Import, ast.ImportFrom)):
         base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
         hiding = {f"{base}{alias.name}" for alias in node.names if _hides(base, alias)}
+        hiding |= {"sys" for alias in node.names if not base and alias.name == "sys" and alias.asname}
     elif isinstance(node, ast.Name):
         hiding = {node.id} & (_HIDING_BUILTINS | _HIDING_NAMES | (set() if node in called else _CALLED))
     elif isinstance(node, ast.Attribute):
         hiding = {node.attr} & (_HIDING_NAMES | (set() if node in called else _CALLED))
-        if node.attr == "modules" or node.attr in _HIDING_BUILTINS:  # model.eval() is another matter
-            hiding |= {ast.unparse(node)} & {"sys.modules", *(f"builtins.{name}" for name in _HIDING_BUILTINS)}
+        hiding |= {"sys.modules"} if node.attr == "modules" and ast.unparse(node) == "sys.modules" else set()
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
         hiding = {node.value} & _CALLED
     assert not hiding, f"{', '.join(sorted(hiding))} hides where its arrow goes; import by name, or call import_module"
