@@ -129,6 +129,69 @@ def test_at_most_seven_names_lie_directly_in_the_package() -> None:
         pytest.param(
             "energy_score/host/locks/planted.py", "from . import file_lock", "a relative import hides", id="relative"
         ),
+        pytest.param(
+            "energy_score/host/locks/planted.py",
+            "import energy_score.host as rooms\nrooms.cli.options",
+            "host.locks may not import host.cli (energy_score.host.cli.options)",
+            id="a module reached through its package",
+        ),
+        pytest.param(
+            "energy_score/host/locks/planted.py",
+            "import energy_score.contract.units\nenergy_score.engine.run",
+            "host.locks may not import engine (energy_score.engine.run)",
+            id="a module reached through the name of another import",
+        ),
+        pytest.param(
+            "energy_score/host/locks/planted.py",
+            "OPENERS = {'plan': 'energy_score.host.batch.plan:Plan.make'}",
+            "host.locks may not import host.batch (energy_score.host.batch.plan)",
+            id="a registry of methods",
+        ),
+        pytest.param(
+            "energy_score/host/executors/registry.py",
+            "import importlib\nPLAN = ['energy_score.host.cli.options']\nimportlib.import_module(PLAN[0])",
+            "host.executors may not import host.cli (energy_score.host.cli.options)",
+            id="a registry of bare names",
+        ),
+        pytest.param(
+            "energy_score/host/locks/planted.py",
+            "from pydoc import locate\nlocate('energy_score.engine.run.Run')",
+            "host.locks may not import engine (energy_score.engine.run)",
+            id="a text that names a module, for whatever imports it",
+        ),
+        pytest.param(
+            "energy_score/host/executors/registry.py",
+            "import importlib\nimportlib.import_module(f'energy_score.engine.{name}')",
+            "host.executors may not import engine (energy_score.engine)",
+            id="a registry that puts names together",
+        ),
+        pytest.param(
+            "energy_score/host/cli/planted.py",
+            "if __name__ == '__main__':\n    pass\nelse:\n    import batch_runner",
+            "host.cli may not import host.batch_runner (batch_runner)",
+            id="what a file does unless it is the program",
+        ),
+        pytest.param(
+            "energy_score/host/locks/planted.py",
+            "from tests.support import import_law",
+            "an installation has no tests/",
+            id="what is not installed",
+        ),
+        pytest.param(
+            "planted.py", "", "no line of the import law covers this path", id="a loose module of the top level"
+        ),
+        pytest.param(
+            "energy_score/reports/planted.py",
+            "match 1:\n    case 1:\n        import torch",
+            "imports torch as soon as it is imported",
+            id="torch in a case",
+        ),
+        pytest.param(
+            "energy_score/reports/planted.py",
+            "from importlib import import_module\nTORCH = import_module('torch')",
+            "imports torch as soon as it is imported",
+            id="torch by a dynamic import",
+        ),
         pytest.param("energy_score/planted.py", "", "no line of the import law covers this path", id="a loose module"),
         pytest.param("energy_score/web/__init__.py", "", "no line of the import law covers this path", id="a new room"),
         pytest.param(
@@ -154,6 +217,60 @@ def test_a_planted_breach_is_named_with_its_file_and_rule(path: str, planted: st
     assert found[0].startswith(f"{path}: ")
     assert fault in found[0]
     assert all(path in line for line in found)  # an arrow against the law may close a circle as well
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "from importlib import import_module as load\nload('energy_score.host.batch.plan')",
+        "import importlib\nload = importlib.import_module\nload('energy_score.host.batch.plan')",
+        "import importlib\ngetattr(importlib, 'import_module')('energy_score.host.batch.plan')",
+        "import importlib\nimportlib.import_module('.batch.plan', 'energy_score.host')",
+        "load = __import__\nload('energy_score.host.batch.plan')",
+        "exec('import energy_score.engine.run')",
+        "import builtins\nbuiltins.exec('import energy_score.engine.run')",
+        "import runpy\nrunpy.run_module('energy_score.engine')",
+        "from runpy import run_module\nrun_module('energy_score.engine')",
+        "from pkgutil import resolve_name\nresolve_name('energy_score.host.batch.plan')",
+        "from importlib.util import spec_from_file_location as spec\nspec('run', 'energy_score/engine/run.py')",
+        "import importlib.util\nimportlib.util.find_spec('energy_score.host.batch.plan').loader.load_module()",
+        "import sys\nsys.modules['energy_score.host.batch.plan']",
+        "import sys as s\ns.modules['energy_score.host.batch.plan']",
+        "from builtins import exec as run\nrun('import energy_score.engine.run')",
+        "from sys import modules\nmodules['energy_score.host.batch.plan']",
+        "from energy_score.host import *",
+    ],
+)
+def test_an_import_that_goes_past_the_law_is_refused(planted: str) -> None:
+    path = "energy_score/host/locks/planted.py"
+    (found,) = faults(source_files() | {path: planted})
+    assert found.startswith(f"{path}: ")
+    assert "hides wh" in found
+
+
+def test_a_circle_between_a_module_and_its_own_package_is_named() -> None:
+    planted = {
+        "energy_score/reports/planted/__init__.py": "from energy_score.reports.planted.one import name",
+        "energy_score/reports/planted/one.py": "from energy_score.reports.planted import other",
+    }
+    (found,) = faults(source_files() | planted)
+    assert "a circle in energy_score/reports/planted: __init__ -> one -> __init__" in found
+
+
+def test_a_circle_between_three_packages_is_named() -> None:
+    planted = {
+        "energy_score/host/sheet/planted.py": "import energy_score.host.families.planted",
+        "energy_score/host/families/planted.py": "import energy_score.host.model_files.planted",
+        "energy_score/host/model_files/planted.py": "import energy_score.host.sheet.planted",
+    }
+    (found,) = faults(source_files() | planted)
+    assert "a circle in energy_score/host: families -> model_files -> sheet -> families" in found
+
+
+def test_every_folder_of_the_package_is_a_package() -> None:
+    """Else an installation lacks it: setuptools looks for ``__init__.py``."""
+    files = {path for path in source_files() if path.startswith(PACKAGE)}
+    assert {f"{path.rpartition('/')[0]}/__init__.py" for path in files} - files == set()
 
 
 def test_a_circle_between_packages_is_named_with_its_files() -> None:

@@ -313,7 +313,7 @@ def test_an_engine_that_cannot_hand_out_gpus_says_what_is_missing(
 ) -> None:
     """The host sees a (simulated) GPU; the engine's own answer is passed on."""
     if accepts_gpu_requests(engine, image):
-        pytest.skip("this engine accepts requests for GPUs; executors/test_engine_loss.py has one that does not")
+        pytest.skip("this engine accepts requests for GPUs; that of tests/host/executors/test_engine_loss.py does not")
     variables = nvml_simulator.environment(gpus=1, OMP_NUM_THREADS=1)
     done = containers.run(containers.sheet("gpu.csv", [BASE]), tmp_path / "out", **variables)
     assert done.returncode == 1

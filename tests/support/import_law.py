@@ -7,7 +7,7 @@ that its line allows, never a floor above. No two modules or packages of one fol
 import ast
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import NamedTuple
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = "energy_score"
 PROGRAM = "host.batch_runner"
+# What the host starts as a program: the one text that may name a module of another side.
+ENGINE = "energy_score.engine"
 
 # Rooms from the ground up. Each line: a room, and the rooms below that it may import.
 _GROUND = ("contract", "shared")
@@ -55,7 +57,14 @@ PACKAGES = {
     "shared": {"pydantic", "pyarrow", "pynvml"},  # the last two when they are needed, and said so where they are absent
     "host.families": {"pydantic"},
 }
-# Modules that import by a name which they read from a registry; each entry of it is an arrow by itself.
+# Folders of the repository that are no part of the product: an installation does not have them.
+NOT_INSTALLED = {"benchmarks", "examples", "tests"}
+# Ways to import that no reader of the file can follow; ``import_module`` and ``__import__`` may be called, and no more.
+_CALLED = {"import_module", "__import__"}
+_HIDING_MODULES = {"builtins", "imp", "importlib._bootstrap", "importlib.machinery", "pkgutil", "runpy", "zipimport"}
+_HIDING_BUILTINS = {"compile", "eval", "exec"}
+_HIDING_NAMES = {"exec_module", "load_module", "module_from_spec", "spec_from_file_location", "SourceFileLoader"}
+# Modules that import by a name which they read from a registry. Every text that names a module is an arrow by itself.
 REGISTRIES = (
     "batch_runner",
     "energy_score.engine.backends.pytorch.registry",
@@ -107,9 +116,10 @@ def place(module: str) -> str | None:
 
 def room(module: str) -> str | None:
     """Return the room that the law knows the module by; None where no line of the law covers it."""
-    parts = (place(module) or "").split(".")
-    if parts == [""]:
-        return ""  # the package itself: its version, which every room may read
+    where = place(module)
+    if not where:
+        return where  # "" is the package itself: its version, which every room may read
+    parts = where.split(".")
     if parts[0] == "host" and len(parts) > 1:
         return ".".join(parts[:2]) if any(parts[1] in floor for floor in HOST_FLOORS) else None
     if parts[0] == "shared" and len(parts) > 1 and parts[1] not in SHARED:
@@ -137,13 +147,16 @@ def imports(source: Source, modules: set[str]) -> Iterator[Arrow]:
         AssertionError: the file hides where an import goes.
     """
     tree = _tree(source.text)
-    programs = {inner for node in tree.body if _is_main_block(node) for inner in ast.walk(node)}
-    for node in ast.walk(tree):
+    programs = {inner for node in tree.body for part in _main_block(node) for inner in ast.walk(part)}
+    for node in _telling_nodes(source.text):
         for target in _named_by(source, node, modules):
+            yield Arrow(target, of_program=node in programs)
+    for node, target in _reached(source.text):
+        if target in modules:
             yield Arrow(target, of_program=node in programs)
 
 
-def imports_at_load(body: list[ast.stmt]) -> Iterator[str]:
+def imports_at_load(body: Iterable[ast.AST]) -> Iterator[str]:
     """Yield the modules that are imported as soon as the file is: outside functions and type-checking blocks."""
     for node in body:
         if isinstance(node, ast.Import):
@@ -152,11 +165,11 @@ def imports_at_load(body: list[ast.stmt]) -> Iterator[str]:
             yield node.module or ""
         elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
             yield from imports_at_load(node.orelse)
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            for part in ("body", "orelse", "finalbody"):
-                yield from imports_at_load(getattr(node, part, []))
-            for handler in getattr(node, "handlers", []):
-                yield from imports_at_load(handler.body)
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            name = _imported_by_call(node)
+            if isinstance(name, ast.Constant):
+                yield str(name.value)
+            yield from imports_at_load(ast.iter_child_nodes(node))
 
 
 def faults(files: Mapping[str, str]) -> list[str]:
@@ -198,6 +211,8 @@ def _package_fault(importer: str, target: str) -> str | None:
     package = target.partition(".")[0]
     if package in sys.stdlib_module_names:
         return None
+    if package in NOT_INSTALLED:
+        return f"the product may not import {target}: an installation has no {package}/"
     if importer in PACKAGES and package not in PACKAGES[importer]:
         return f"{importer} may use no package but {', '.join(sorted(PACKAGES[importer]))}, and imports {target}"
     if importer == "engine" and package in NOT_IN_THE_ENGINE:
@@ -219,25 +234,101 @@ def _named_by(source: Source, node: ast.AST, modules: set[str]) -> Iterator[str]
         assert node.level == 0, "a relative import hides which room it reaches into; write the whole name"
         base = node.module or ""
         for alias in node.names:
+            assert alias.name != "*", f"from {base} import * hides what it reaches; name it"
             full = f"{base}.{alias.name}"
             # "from energy_score import engine" reaches a package that its own name does not show.
             yield full if full in modules else base
-    elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__"):
-        name = node.args[0] if node.args else None
+    elif isinstance(node, ast.Call) and _is_import_call(node):
+        name = _imported_by_call(node)
         if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            assert not name.value.startswith("."), f"{ast.unparse(node)} hides which room it reaches into"
             yield name.value
         else:
             assert source.module in REGISTRIES, (
                 f"{ast.unparse(node)} hides where its arrow goes; only a registry may import by a name that it reads"
             )
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        module, colon, attribute = node.value.partition(":")
-        if colon and attribute.isidentifier() and module in modules:
-            yield module
+        yield from _named_in(node.value, modules)
 
 
-def _is_main_block(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+def _named_in(text: str, modules: set[str]) -> Iterator[str]:
+    """Yield the module that a text names, as those of registries do: alone, with an attribute, or as a name's start."""
+    name, colon, attribute = text.partition(":")
+    parts = name.rstrip(".").split(".")
+    if text == ENGINE or not all(part.isidentifier() for part in parts):
+        return
+    if parts[0] == PACKAGE:
+        starts = (".".join(parts[:length]) for length in range(len(parts), 1, -1))
+        yield from [start for start in starts if start in modules][:1]
+    elif colon and attribute.replace(".", "").isidentifier() and name in modules:
+        yield name
+
+
+def _is_import_call(node: ast.AST) -> bool:
+    called = node.func if isinstance(node, ast.Call) else None
+    return (isinstance(called, ast.Name) and called.id in _CALLED) or (
+        isinstance(called, ast.Attribute) and called.attr in _CALLED
+    )
+
+
+def _imported_by_call(node: ast.AST) -> ast.expr | None:
+    """Return what ``import_module`` or ``__import__`` is told to import; None where ``node`` calls neither."""
+    return node.args[0] if isinstance(node, ast.Call) and _is_import_call(node) and node.args else None
+
+
+def _refuse_what_hides(node: ast.AST, called: set[ast.expr]) -> None:
+    """Refuse every way to import that goes past the checks of this file."""
+    hiding: set[str] = set()
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+        hiding = {f"{base}{alias.name}" for alias in node.names if _hides(base, alias)}
+        hiding |= {"sys" for alias in node.names if not base and alias.name == "sys" and alias.asname}
+    elif isinstance(node, ast.Name):
+        hiding = {node.id} & (_HIDING_BUILTINS | _HIDING_NAMES | (set() if node in called else _CALLED))
+    elif isinstance(node, ast.Attribute):
+        hiding = {node.attr} & (_HIDING_NAMES | (set() if node in called else _CALLED))
+        hiding |= {"sys.modules"} if node.attr == "modules" and ast.unparse(node) == "sys.modules" else set()
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        hiding = {node.value} & _CALLED
+    assert not hiding, f"{', '.join(sorted(hiding))} hides where its arrow goes; import by name, or call import_module"
+
+
+def _hides(base: str, alias: ast.alias) -> bool:
+    if alias.name in _CALLED | _HIDING_NAMES | {"modules"} and base in ("importlib.", "importlib.util.", "sys."):
+        return alias.name not in _CALLED or alias.asname is not None
+    return f"{base}{alias.name}" in _HIDING_MODULES or base.rstrip(".") in _HIDING_MODULES
+
+
+@cache
+def _telling_nodes(text: str) -> list[ast.AST]:
+    """Return the nodes of a file that can name a module, once none of them hides one."""
+    nodes = list(ast.walk(_tree(text)))
+    called = {node.func for node in nodes if isinstance(node, ast.Call)}
+    for node in nodes:
+        _refuse_what_hides(node, called)
+    return [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom, ast.Call, ast.Constant))]
+
+
+@cache
+def _reached(text: str) -> list[tuple[ast.AST, str]]:
+    """Return what ``host.cli.options`` reaches through each name of ours that the file imports, and where."""
+    bound: dict[str, str] = {}
+    for node in ast.walk(_tree(text)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                top = alias.name.partition(".")[0]
+                bound |= {alias.asname: alias.name} if alias.asname else {top: top}
+        elif isinstance(node, ast.ImportFrom):
+            bound |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    ours = {name: module for name, module in bound.items() if module.partition(".")[0] == PACKAGE}
+    chains = [(node, ast.unparse(node)) for node in ast.walk(_tree(text)) if ours and isinstance(node, ast.Attribute)]
+    parts = [(node, *chain.partition(".")[::2]) for node, chain in chains]
+    return [(node, f"{ours[first]}.{rest}") for node, first, rest in parts if first in ours]
+
+
+def _main_block(node: ast.stmt) -> list[ast.stmt]:
+    is_main = isinstance(node, ast.If) and ast.unparse(node.test) == "__name__ == '__main__'"
+    return node.body if isinstance(node, ast.If) and is_main else []
 
 
 def _circles(arrows: list[tuple[Source, str]]) -> list[str]:
@@ -247,9 +338,12 @@ def _circles(arrows: list[tuple[Source, str]]) -> list[str]:
         here, there = _steps(source.module), _steps(target)
         if here is None or there is None:
             continue
+        # A package that imports from its own folder, or is imported from there, is its "__init__" in the folder.
         depth = next((i for i, (a, b) in enumerate(zip(here, there, strict=False)) if a != b), None)
-        if depth is not None:
-            folders[".".join(here[:depth])][here[depth]][there[depth]] = source.path
+        if depth is None:
+            depth = min(len(here), len(there))
+            here, there = [*here, "__init__"], [*there, "__init__"]
+        folders[".".join(here[:depth])][here[depth]][there[depth]] = source.path
     return [
         f"{', '.join(sorted({graph[a][b] for a in circle for b in graph[a] if b in circle}))}: a circle in "
         f"{'/'.join([PACKAGE, *folder.split('.')]).rstrip('/')}: {' -> '.join([*circle, circle[0]])}"

@@ -92,9 +92,13 @@ def command(
 
 
 def _as_keys(words: Sequence[str], model: str | None) -> list[str]:
-    """Return the words as key=value; one without a sign, and --model, name the model."""
+    """Return the words as key=value; one without a sign, a folder whatever its name, and --model name the model."""
     named = [] if model is None else [f"backend.model={model}"]
-    return named + [word if "=" in word or word.startswith("~") else f"backend.model={word}" for word in words]
+    return named + [f"backend.model={word}" if _is_model(word) else word for word in words]
+
+
+def _is_model(word: str) -> bool:
+    return word.startswith(("./", "../", "/")) or not ("=" in word or word.startswith("~"))
 
 
 def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Defaults) -> ExitCode:

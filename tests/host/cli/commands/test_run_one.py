@@ -149,6 +149,14 @@ def test_a_model_is_named_by_itself_by_an_option_or_by_its_key(words: tuple[str,
     assert spec_of(*words, "scenario.num_samples=3")["model_id"] == "openai/gpt-oss-20b"
 
 
+def test_a_folder_whose_name_holds_an_equals_sign_is_named_by_itself(tmp_path: Path) -> None:
+    (tmp_path / "size=8b").mkdir()
+    for word in ("./size=8b", str(tmp_path / "size=8b")):
+        done = program("run", word, "--dry-run", folder=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["model_path"] == str(tmp_path / "size=8b")
+
+
 def test_two_models_are_refused() -> None:
     done = program("run", "openai/gpt-oss-20b", "backend.model=Qwen/Qwen3-8B", "--dry-run")
     assert done.returncode == 2

@@ -38,7 +38,7 @@ with endpoint_server(Script(models=(sys.argv[2],)), port=int(sys.argv[1])):
 def command(tmp_path: Path) -> Callable[..., str]:
     def written(how: str = "") -> str:
         program = tmp_path / "a server.py"
-        program.write_text(textwrap.dedent(PROGRAM).format(root=str(Path(__file__).parents[2]), how=how))
+        program.write_text(textwrap.dedent(PROGRAM).format(root=str(Path(__file__).parents[3]), how=how))
         return f"'{sys.executable}' '{program}' {{port}} {{name}}"
 
     return written
