@@ -75,9 +75,10 @@ REGISTRIES = (
 
 
 class Arrow(NamedTuple):
-    """One import: the module named, and whether only the file's own ``__main__`` block makes it."""
+    """One import: the module named, the line, and whether only the file's own ``__main__`` block makes it."""
 
     target: str
+    line: int
     of_program: bool
 
 
@@ -150,10 +151,10 @@ def imports(source: Source, modules: set[str]) -> Iterator[Arrow]:
     programs = {inner for node in tree.body for part in _main_block(node) for inner in ast.walk(part)}
     for node in _telling_nodes(source.text):
         for target in _named_by(source, node, modules):
-            yield Arrow(target, of_program=node in programs)
+            yield Arrow(target, getattr(node, "lineno", 1), of_program=node in programs)
     for node, target in _reached(source.text):
         if target in modules:
-            yield Arrow(target, of_program=node in programs)
+            yield Arrow(target, getattr(node, "lineno", 1), of_program=node in programs)
 
 
 def imports_at_load(body: Iterable[ast.AST]) -> Iterator[str]:
@@ -173,7 +174,7 @@ def imports_at_load(body: Iterable[ast.AST]) -> Iterator[str]:
 
 
 def faults(files: Mapping[str, str]) -> list[str]:
-    """Return every breach of the law in ``files`` (text by path): the file, what it imports, and the rule."""
+    """Return every breach of the law in ``files`` (text by path): file and line, what it imports, and the rule."""
     sources = [Source(path, text) for path, text in files.items()]
     modules = {source.module for source in sources}
     found, arrows = [], []
@@ -187,8 +188,11 @@ def faults(files: Mapping[str, str]) -> list[str]:
             found.append(f"{source.path}: {error}")
             continue
         for arrow in own:
-            found += [f"{source.path}: {fault}" for fault in [_fault(source, arrow)] if fault]
-        arrows += [(source, arrow.target) for arrow in own if not arrow.of_program]
+            fault = _fault(source, arrow)
+            if fault is not None:
+                found.append(f"{source.path}:{arrow.line}: {fault}")
+            elif not arrow.of_program:  # a circle that such an arrow closes would only say the same again
+                arrows.append((source, arrow.target))
         found += _heavy_faults(source)
     return found + _circles(arrows)
 
@@ -203,7 +207,10 @@ def _fault(source: Source, arrow: Arrow) -> str | None:
     if imported is None:
         return f"imports {arrow.target}, which no line of the import law covers"
     if not is_allowed(importer, imported):
-        return f"{importer or PACKAGE} may not import {imported} ({arrow.target}): the arrow points against the law"
+        return (
+            f"{importer or PACKAGE} may not import {imported} ({arrow.target}). Move what both need to a lower room, "
+            "or pass it in: docs/architecture.md, Import law"
+        )
     return None
 
 
