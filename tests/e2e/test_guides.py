@@ -24,7 +24,7 @@ def repository(tmp_path: Path) -> Path:
     """What a reader has after ``make demo``, as far as the guides use it."""
     folder = tmp_path / "a repository"
     folder.mkdir()
-    for name in ("energy_score", "examples"):
+    for name in ("energy_score", "examples", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for path in (*ROOT.glob("*.py"), ROOT / "models.csv"):
         shutil.copy(path, folder)
