@@ -137,9 +137,7 @@ def slurm_cluster(short_folder: Path, node_variables: dict[str, dict[str, str]])
 @pytest.fixture
 def slurm(slurm_cluster: SlurmCluster) -> SlurmCluster:
     """The cluster with both nodes up and nothing in its queue."""
-    for node, state in slurm_cluster.states().items():
-        if state == "down":
-            slurm_cluster.start_again(node)
+    slurm_cluster.restart_missing()
     slurm_cluster.run("scancel", "--user=root")
     wait_until(lambda: not slurm_cluster.run("squeue", "--noheader").stdout.strip())
     return slurm_cluster
