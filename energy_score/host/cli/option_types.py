@@ -29,7 +29,7 @@ class NumberRange(click.FloatRange):
 
     name = "number"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - as click
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """The number; click.BadParameter where it is none of the range."""
         number = float(super().convert(value, param, ctx))
         if math.isnan(number):
@@ -62,7 +62,7 @@ class PartName(click.ParamType[str]):
         del param
         return f"[{'|'.join(self.names(own_alone=OWN_PARTS_ALONE in ctx.meta))}]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name; click.BadParameter where there is no such part."""
         if self._is_final and value not in self.names():
             self.fail(f"{value!r} is not one of {', '.join(self.names())}", param, ctx)

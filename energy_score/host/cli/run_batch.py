@@ -24,7 +24,7 @@ def run_or_show_batch(parameters: Mapping[str, Any]) -> ExitCode:
     options = batch_options_from(parameters, as_json=parameters["as_json"])
     if not parameters["dry_run"]:
         return run_batch(options)
-    show_plan(options.selection, options.run, as_json=options.as_json)
+    show_plan(options.selection, options.run, form="json" if options.as_json else "table")
     return ExitCode.OK
 
 
