@@ -140,6 +140,8 @@ def _no_such_command(words: Sequence[str]) -> str:
         )
     if Path(word).suffix.lower() in (".csv", ".tsv", ".xlsx"):
         return f"No such command {word!r}. To run a spreadsheet: {PROGRAM} --csv {shlex.quote(word)}"
+    if word == "help":
+        return f"No such command 'help'. Use {PROGRAM} --help, or {PROGRAM} COMMAND --help."
     close = get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
     if close:
         return f"No such command {word!r}. Did you mean {close[0]!r}?"

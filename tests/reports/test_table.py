@@ -55,7 +55,7 @@ def test_a_large_figure_is_written_out(value: float | None, text: str) -> None:
 def test_csv_has_every_digit_and_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table("", ("x",), (), objects=({"x": 0.1234567891, "who": "=1+1", "edges": [1, 2]}, {"x": None}))
     write([table], "csv")
-    assert capsys.readouterr().out == "x,who,edges\n0.1234567891,'=1+1,\"[1, 2]\"\n,,\n"
+    assert capsys.readouterr().out == 'x,who,edges\n0.1234567891,\'=1+1,"[1, 2]"\n,,\n'
 
 
 def test_csv_of_several_tables_says_which_a_row_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,6 +15,7 @@ from energy_score.host.cli.option_types import (
     NumberRange,
     PartName,
     WholeNumber,
+    memory_size,
     model_class,
     repeat_count,
     share,
@@ -121,7 +122,8 @@ _HERE_OR_CLUSTER = (
 _LIMITS = (
     _batch("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
            show_envvar=True, help="Container image. Build it with ./build.sh."),
-    _batch("--memory", metavar="SIZE", help="Memory limit of each container, such as 48g.  [default: none]"),
+    _batch("--memory", type=memory_size, metavar="SIZE",
+           help="Memory limit of each container, such as 48g.  [default: none]"),
     _batch("--timeout", "timeout_s", type=NumberRange(min=1, max=LONGEST_S), default=86400, show_default=True,
            metavar="SECONDS", help="Stop a run after this many seconds."),
     _batch("--gpu-wait", "gpu_wait_s", type=NumberRange(min=0, max=LONGEST_S), default=600, show_default=True,

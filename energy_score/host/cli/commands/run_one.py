@@ -103,9 +103,20 @@ def command(
 
 
 def _as_keys(words: Sequence[str], model: str | None) -> list[str]:
-    """Return the words as key=value; one without a sign, a folder whatever its name, and --model name the model."""
-    named = [] if model is None else [f"backend.model={model}"]
-    return named + [f"backend.model={word}" if _is_model(word) else word for word in words]
+    """Return the words as key=value; a word without ``=``, a folder, and --model name the model.
+
+    Raises:
+        click.UsageError: More than one model is named, or something that is no model.
+    """
+    models = [word for word in words if _is_model(word)] + ([] if model is None else [model])
+    if len(models) > 1:
+        raise click.UsageError(f"{' and '.join(models)} are {len(models)} models. Name one; --csv runs several.")
+    for name in models:
+        if Path(name).suffix.lower() in (".csv", ".tsv", ".xlsx"):
+            raise click.UsageError(f"{name} is a spreadsheet, not a model. To run it: {help_page.PROGRAM} --csv {name}")
+        if "/" not in name and Path(name).is_dir():
+            raise click.UsageError(f"{name} is a Hub id, and a folder here has the same name. For the folder: ./{name}")
+    return [f"backend.model={name}" for name in models] + [word for word in words if not _is_model(word)]
 
 
 def _is_model(word: str) -> bool:
