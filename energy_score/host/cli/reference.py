@@ -15,6 +15,14 @@ _HEAD = f"""\
 
 Generated from the program by `make reference`. `python {PROGRAM} COMMAND --help` prints the same. The installed
 package has the same program as `energy-score`. The [guides](README.md) explain what to use when.
+
+To complete commands and options of `energy-score` with the Tab key, add one line to your shell's startup file:
+
+| shell | line |
+|---|---|
+| bash, in `~/.bashrc` | `eval "$(_ENERGY_SCORE_COMPLETE=bash_source energy-score)"` |
+| zsh, in `~/.zshrc` | `eval "$(_ENERGY_SCORE_COMPLETE=zsh_source energy-score)"` |
+| fish, in `~/.config/fish/config.fish` | `_ENERGY_SCORE_COMPLETE=fish_source energy-score \\| source` |
 """
 
 
@@ -46,7 +54,7 @@ def _section(context: click.Context, *, title: str) -> Iterator[str]:
         return
     if command.examples:
         lines = (f"python {typed}  # {meaning}" for typed, meaning in command.example_lines(context))
-        yield "\n".join(("```bash", *lines, "```")) + "\n"
+        yield "\n".join(("```text", *lines, "```")) + "\n"  # tests/host/cli/test_help_page.py types them
     for section, records in command.options_by_section(context):
         rows = [f"| `{_cell(names, signs='|')}` | {_cell(meaning)} |" for names, meaning in records]
         if section != LAST_SECTION:  # --help is the same everywhere

@@ -77,3 +77,15 @@ def test_every_example_can_be_typed(typed: str) -> None:
 def test_a_section_that_the_help_does_not_have_is_refused() -> None:
     with pytest.raises(ValueError, match="no section 'Slection'"):
         section("Slection")
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"), [("le", "leaderboard"), ("rate --ag", "--against"), ("--ou", "--output-dir")]
+)
+def test_a_shell_completes_commands_and_options(typed: str, completed: str) -> None:
+    words = f"energy-score {typed}"
+    asked = {"COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
+    done = CliRunner().invoke(
+        cli, env=asked | {"_ENERGY_SCORE_COMPLETE": "bash_complete"}, prog_name="energy-score",
+    )  # fmt: skip
+    assert done.output == f"plain,{completed}\n"
