@@ -1,4 +1,4 @@
-"""A table of text that can be written for a terminal, for Markdown, and as objects for machines."""
+"""A text table for terminals and Markdown, with the data as objects for machines."""
 
 import math
 import sys
@@ -15,7 +15,7 @@ Format = Literal["table", "markdown", "json"]
 
 @dataclass(frozen=True)
 class Table:
-    """``title``, one header and rows of as many cells, and ``notes`` for below; ``objects`` say the same unrounded."""
+    """``title``, a header, rows with as many cells, and ``notes`` below; ``objects`` have the same data unrounded."""
 
     title: str
     header: tuple[str, ...]
@@ -25,7 +25,7 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """The table as GitHub's Markdown, its cells escaped."""
+    """Return the table as GitHub Markdown, with escaped cells."""
     lines = [f"### {_cell(table.title)}", "", _line(table.header), _line(["---"] * len(table.header))]
     lines += [_line([_cell(cell) for cell in row]) for row in table.rows]
     if table.notes:
@@ -34,7 +34,7 @@ def markdown(table: Table) -> str:
 
 
 def write(tables: Sequence[Table], form: Format) -> None:
-    """The tables on standard output; as JSON one object with a list of tables."""
+    """Write the tables to standard output; as JSON, one object with a list of tables."""
     if form == "json":
         content = [{"title": one.title, "rows": one.objects, "notes": one.notes} for one in tables]
         sys.stdout.write(printed_json(content, indent=1) + "\n")
@@ -49,7 +49,7 @@ def write(tables: Sequence[Table], form: Format) -> None:
 
 
 def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:
-    """Return the number with so many significant digits, large ones written out; nothing where it is unknown."""
+    """Return the number with ``digits`` significant digits, large ones in full; empty if unknown."""
     if value is None:
         return ""
     rounded = f"{value:.{digits}g}"
@@ -61,7 +61,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """The text on one line, with whatever Markdown or HTML would read in it made harmless."""
+    """Return the text on one line, with Markdown and HTML escaped."""
     line = " ".join(safe_line(text).split())
     for character in "\\`*_{}[]<>#|~":
         line = line.replace(character, f"\\{character}")
@@ -71,7 +71,7 @@ def _cell(text: str) -> str:
 def figure_with_interval(value: float, half_width: float | None) -> str:
     """Return ``value ± half_width``, both to the second digit of the half-width; without one, ``value`` in six digits.
 
-    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has two digits at most, and its estimate no more decimals.
+    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has at most two digits, and its estimate no more decimals.
     """
     if half_width is None or not math.isfinite(half_width) or half_width <= 0:
         return f"{value:.6g}"
