@@ -112,9 +112,9 @@ def test_validate_tells_sheets_without_fault_from_rows_that_would_be_refused(tmp
     [
         (["--csv", "nowhere.csv"], "nowhere.csv"),
         (["--backend", "onnx"], "--backend onnx: not available in this version"),
-        (["--backend", "vllm", "--endpoint", "h:8021"], "valid is http://HOST:PORT/v1"),
+        (["--backend", "vllm", "--endpoint", "h:8021"], "expected http://HOST:PORT/v1"),
         (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
-        (["--region", "mars"], "'mars' is not one of world"),
+        (["--region", "mars"], "unknown region 'mars' (expected one of: world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
         (["--node-gpus", "8"], "--node-gpus has a meaning only with --executor slurm or ray"),
         (["--class", "D"], "'D' is not a class"),

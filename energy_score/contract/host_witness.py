@@ -1,4 +1,4 @@
-"""What the host saw of a run's GPUs from outside: written beside the report, and compared with it."""
+"""The host check: what the host measured on a run's GPUs, stored beside the report and compared with it."""
 
 from typing import Literal
 
@@ -9,12 +9,12 @@ from energy_score.contract.run_report import EnergySource
 
 
 class HostWitness(Record):
-    """The host's own readings around one run, from before the engine's process started until after it ended.
+    """The host's own readings around one run, from before the engine's process starts until after it ends.
 
-    ``energy_j`` is what each leased GPU used in all that time, by UUID; empty with ``source`` None where the host could
-    read no counter. ``foreign_process_ids`` are compute processes on those GPUs that were none of the run's: a
-    container sees only its own. ``processes_watched`` is false where the host could not tell them either, being in a
-    container itself. ``faults`` says of a GPU why the host has no figure for it.
+    ``energy_j`` is the energy of each leased GPU during that time, by UUID; empty with ``source`` None if the host
+    could not read a counter. ``foreign_process_ids`` are compute processes on those GPUs that do not belong to the run;
+    a container sees only its own. ``processes_watched`` is false if the host could not identify processes, because it
+    is in a container itself. ``faults`` says for each GPU why the host has no figure.
     """
 
     schema_version: Literal[1] = 1
@@ -29,5 +29,5 @@ class HostWitness(Record):
 
     @property
     def duration_s(self) -> float:
-        """The time between the host's two readings, in s."""
+        """Return the time between the host's two readings, in s."""
         return (self.finished_at - self.started_at).total_seconds()

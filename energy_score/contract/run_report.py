@@ -1,4 +1,4 @@
-"""What one run measured: written by the engine, last, once."""
+"""What one run measured. The engine writes it once, last."""
 
 from enum import StrEnum
 from typing import Literal
@@ -12,12 +12,12 @@ from energy_score.contract.server_use import ServerUse
 
 Domain = Literal["gpu", "cpu"]
 
-# The pass that makes a query's whole work: text is generated (full), or one forward pass or one pipeline call is made.
+# The pass with all of a query's work: generating text (full), one forward pass, or one pipeline call.
 WORK_PHASES = ("full", "forward", "call")
 
 
 class EnergySource(StrEnum):
-    """Where an energy figure comes from; figures of different sources never share a column."""
+    """The source of an energy figure; figures of different sources never share a column."""
 
     NVML_COUNTER = "nvml-counter"
     NVML_POWER = "nvml-power"
@@ -28,16 +28,16 @@ class EnergySource(StrEnum):
 
     @property
     def is_gpu_measurement(self) -> bool:
-        """Whether a figure of this source may be rated."""
+        """Return whether figures from this source can be rated."""
         return self in (EnergySource.NVML_COUNTER, EnergySource.NVML_POWER)
 
 
 class MeterReading(Record):
     """Cumulative energy of each device: ``time_s`` is monotonic, ``energy_j`` is keyed by GPU UUID or CPU domain.
 
-    ``tick_s`` is when each device's counter moved to the value that was read, where the reading waited for that.
-    ``faults`` says of a device why its figure cannot be used (``counter_reset``, ``counter_lost``); it is then absent
-    from ``energy_j``.
+    ``tick_s`` is when each device's counter changed to the value that was read, if the reading waited for that.
+    ``faults`` says for a device why its figure cannot be used (``counter_reset``, ``counter_lost``); the device is then
+    absent from ``energy_j``.
     """
 
     time_s: float
@@ -49,14 +49,14 @@ class MeterReading(Record):
 class PhaseEnergy(Record):
     """One measured window of one phase by one meter.
 
-    ``passes`` data-set passes of ``query_count`` queries each took ``duration_s``; ``energy_j`` is per device.
-    Without any meter ``source`` and ``domain`` are None and ``energy_j`` is empty. ``counted`` is false for
-    discarded repeats and for overhead (load, idle), which enter no total.
+    ``passes`` passes over the ``query_count`` queries took ``duration_s``; ``energy_j`` is per device.
+    Without a meter, ``source`` and ``domain`` are None and ``energy_j`` is empty. ``counted`` is false for
+    discarded repeats and for overhead (load, idle), which are not part of any total.
 
-    ``uncertainty_j`` bounds, per device, how far the energy may be from that of the work alone because the counter
-    moves in ticks: mean power times the time between the window's edges and the ticks that were read. ``integral_j`` is
-    the energy of the same window by an independent integral of sampled power. ``faults`` says of a device why its
-    counter gave no figure for the window; the device is then absent from ``energy_j``.
+    ``uncertainty_j`` bounds, per device, the difference from the energy of the work alone that arises because the
+    counter moves in ticks: mean power times the time between the window's edges and the ticks that were read.
+    ``integral_j`` is the energy of the same window by an independent integral of sampled power. ``faults`` says for a
+    device why its counter gave no figure for the window; the device is then absent from ``energy_j``.
     """
 
     phase: str
@@ -74,16 +74,16 @@ class PhaseEnergy(Record):
 
     @property
     def total_j(self) -> float | None:
-        """The window's energy over all devices in J, or None where nothing measured it or a device has no figure."""
+        """Return the window's energy over all devices in J, or None if a device has no figure or none was measured."""
         return sum(self.energy_j.values()) if self.energy_j and not self.faults else None
 
     @property
     def integral_discrepancy(self) -> float | None:
-        """How far the integral is from the counter, as a part of the counter's energy: the worst device's, unsigned.
+        """Return the relative difference between integral and counter energy, unsigned, for the worst device.
 
-        None where no device has both figures, or the counter's is not positive.
+        Return None if no device has both figures, or the counter's is not positive.
         """
-        # Not the ratio less one: of 1050 and 1000 J that is a little more than 0.05.
+        # Not the ratio minus one: for 1050 and 1000 J that gives slightly more than 0.05.
         parts = [
             abs(self.integral_j[device] - energy_j) / energy_j
             for device, energy_j in self.energy_j.items()
@@ -93,11 +93,11 @@ class PhaseEnergy(Record):
 
 
 class PhaseStatistics(Record):
-    """Mean over the counted repeats of ONE data-set pass; energies in J, None where nothing measured them.
+    """Mean over the counted repeats of ONE pass over the dataset; energies in J, None if not measured.
 
-    ``unresolved``: the phase's energy is a difference smaller than three standard deviations of itself, so that no
-    figure can be given (METHOD: decode under 3 sigma). ``idle_subtracted_j`` is the mean less idle power times
-    duration, beside the gross figure and never instead of it.
+    ``unresolved``: the phase's energy is a difference smaller than three times its standard deviation, so no
+    figure is given (METHOD: decode under 3 sigma). ``idle_subtracted_j`` is the mean minus idle power times
+    duration; it is shown beside the total, never instead of it.
     """
 
     phase: str
@@ -113,11 +113,12 @@ class PhaseStatistics(Record):
 
 
 class GpuConditions(Record):
-    """What was seen on one GPU between the first and the last counted window; None and empty where not readable.
+    """What was seen on one GPU between the first and the last counted window; None or empty if not readable.
 
     ``counter_period_s`` and ``power_period_s`` are the measured update periods of the energy counter and of the power
-    reading. ``power_field`` says which reading was sampled. ``throttle_reasons`` are NVML's clock event reasons seen.
-    ``foreign_process_ids`` are compute processes other than the run's own. ``power_limits_w`` are all limits seen.
+    reading. ``power_field`` says which reading was sampled. ``throttle_reasons`` are the observed NVML clock event
+    reasons. ``foreign_process_ids`` are compute processes other than the run's own. ``power_limits_w`` are all observed
+    limits.
     """
 
     uuid: str
@@ -139,9 +140,9 @@ class GpuConditions(Record):
 
 
 class QueryStatistics(Record):
-    """Outcome of the queries; times are means or percentiles over the counted work passes, in s.
+    """Results of the queries; times are means or percentiles over the counted work passes, in s.
 
-    ``truncated`` of the successful ones ran with an input that was cut to fit the model's context.
+    ``truncated`` counts successful queries whose input was cut to fit the model's context.
     """
 
     asked: int
@@ -158,7 +159,7 @@ class QueryStatistics(Record):
 
 
 class TokenCounts(Record):
-    """Tokens of the successful queries in one data-set pass; None where the task has none, or nobody counted them."""
+    """Tokens of the successful queries in one pass over the dataset; None if the task has none, or they are unknown."""
 
     prompt: int | None
     completion: int | None
@@ -167,13 +168,13 @@ class TokenCounts(Record):
 
     @property
     def total(self) -> int | None:
-        """Prompt and completion together, as far as the task has them; None where it has neither."""
+        """Return the sum of prompt and completion tokens, as far as the task has them; None if it has neither."""
         known = [count for count in (self.prompt, self.completion) if count is not None]
         return sum(known) if known else None
 
 
 class MediaCounts(Record):
-    """Images and audio of the successful queries in one data-set pass; None where the task has none."""
+    """Images and audio of the successful queries in one pass over the dataset; None if the task has none."""
 
     input_images: int | None = None
     input_audio_s: float | None = None
@@ -181,10 +182,10 @@ class MediaCounts(Record):
 
 
 class LoadedModel(Record):
-    """What was really loaded, read back from it; None is what nobody told: a server keeps much to itself.
+    """Settings read back from the loaded model; None if unknown, as with most servers.
 
-    ``commit`` is the Hub commit; ``random_weights`` marks no_weights; ``quantization`` is the method, None where the
-    weights are not quantized. ``notes`` are what a reader must know of the model (weights that the checkpoint lacks).
+    ``commit`` is the Hub commit; ``random_weights`` marks no_weights; ``quantization`` is the method, None for weights
+    that are not quantized. ``notes`` are for readers of the result (for example weights missing in the checkpoint).
     """
 
     commit: str | None
@@ -217,7 +218,7 @@ class Hardware(Record):
 
 
 class VerdictReason(Record):
-    """One rule that spoke: ``invalid`` bars the rating, ``not_comparable`` the comparison, ``warning`` neither."""
+    """One reason of a verdict: ``invalid`` (not rated), ``not_comparable`` (with published scores) or ``warning``."""
 
     code: str
     severity: Literal["invalid", "not_comparable", "warning"]
@@ -227,7 +228,7 @@ class VerdictReason(Record):
 
 
 class Verdict(Record):
-    """What the figures are worth."""
+    """Whether the figures can be rated and compared."""
 
     status: Literal["measured", "unmeasured"]
     rateable: bool
@@ -236,10 +237,10 @@ class Verdict(Record):
 
 
 class RunReport(Record):
-    """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself.
+    """The result of a successful run. It contains the whole run spec, so that it explains itself.
 
-    ``server`` is what answered the queries, where that was another process than the engine. ``optimum`` is what
-    optimum-benchmark says of the same run, where it carried that out.
+    ``server`` describes the process that answered the queries, if that was not the engine. ``optimum`` is what
+    optimum-benchmark reports about the run, if it did the work.
     """
 
     schema_version: Literal[1] = 1

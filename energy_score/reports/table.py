@@ -75,7 +75,7 @@ def _as_csv_value(value: object) -> object:
 
 
 def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:
-    """Return the number with so many significant digits, large ones written out; nothing where it is unknown."""
+    """Return the number with ``digits`` significant digits, large ones in full; empty if unknown."""
     if value is None:
         return ""
     rounded = f"{value:.{digits}g}"
@@ -87,7 +87,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """The text on one line, with whatever Markdown or HTML would read in it made harmless."""
+    """Return the text on one line, with Markdown and HTML escaped."""
     line = " ".join(safe_line(text).split())
     for character in "\\`*_{}[]<>#|~":
         line = line.replace(character, f"\\{character}")
@@ -97,7 +97,7 @@ def _cell(text: str) -> str:
 def figure_with_interval(value: float, half_width: float | None) -> str:
     """Return ``value ± half_width``, both to the second digit of the half-width; without one, ``value`` in six digits.
 
-    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has two digits at most, and its estimate no more decimals.
+    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has at most two digits, and its estimate no more decimals.
     """
     if half_width is None or not math.isfinite(half_width) or half_width <= 0:
         return f"{value:.6g}"

@@ -1,4 +1,4 @@
-"""The further figures of a run's GPU energy: idle, power, cross-check, per token, overhead."""
+"""Further figures from a run's GPU energy: idle, power, cross-check, per token, overhead."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from energy_score.contract.units import watt_hours
 
 @dataclass(frozen=True)
 class GpuFigures:
-    """The columns of ``ResultRow`` of the same names; None where nothing measured them."""
+    """The ``ResultRow`` columns with the same names; None if not measured."""
 
     idle_subtracted_wh: float | None = None
     idle_power_w: float | None = None
@@ -23,10 +23,10 @@ class GpuFigures:
 
 
 def gpu_figures(report: RunReport, by_phase: Mapping[str, PhaseStatistics]) -> GpuFigures:
-    """The figures beside the total in ``by_phase``, the GPU's statistics; all of the total's source.
+    """Return the figures that go with the total in ``by_phase``, the GPU's statistics; all from the total's source.
 
-    J per output token is the total energy over the completion tokens, J per input token that of prefill over the
-    prompt tokens. Source: METHOD.md, "Statistics".
+    J per output token is the total energy per completion token, J per input token the energy of prefill per
+    prompt token. Source: METHOD.md, "Statistics".
     """
     total, prefill = by_phase.get("total"), by_phase.get("prefill")
     if total is None:
@@ -53,17 +53,17 @@ def gpu_figures(report: RunReport, by_phase: Mapping[str, PhaseStatistics]) -> G
 
 
 def quotient(dividend: float | None, divisor: float | None) -> float | None:
-    """None where a side is unknown or the divisor is 0, or nearly: no rate can be told then."""
+    """Return the quotient, or None if a side is unknown or the divisor is (nearly) 0."""
     rate = dividend / divisor if dividend is not None and divisor else None
     return None if rate is None or math.isinf(rate) else rate
 
 
 def product(value: float | None, factor: float | None) -> float | None:
-    """None where a side is unknown."""
+    """Return the product, or None if a side is unknown."""
     return None if value is None or factor is None else value * factor
 
 
 def _energy_j(windows: Sequence[PhaseEnergy]) -> float | None:
-    """The energy of all ``windows`` in J; None where there is none or one has no figure."""
+    """Return the energy of all ``windows`` in J; None if there are none or one has no figure."""
     known = [window.total_j for window in windows if window.total_j is not None]
     return sum(known) if known and len(known) == len(windows) else None

@@ -65,9 +65,9 @@ def test_one_byte_one_file_and_one_number_end_verify_with_1_and_are_named(
     without = {name: content for name, content in opened(whole).items() if not name.endswith(".txt")}
     number = changed(whole, REPORT, lambda content: with_json(content, "statistics.2.mean_energy_j", 1.0))
     for forged, named in (
-        (bytes(byte), f"differs: {REPORT}: its bytes are not those"),
+        (bytes(byte), f"differs: {REPORT}: its content does not match"),
         (archive_of(without), f"differs: runs/{NAME}/GPU_ENERGY_WH.txt: missing"),
-        (number, f"differs: {REPORT}: statistics[2].mean_energy_j: 1.0 stands there, and 60650.0 follows"),
+        (number, f"differs: {REPORT}: statistics[2].mean_energy_j: found 1.0, expected 60650.0"),
     ):
         capsys.readouterr()
         file.write_bytes(forged)
@@ -103,7 +103,7 @@ def test_runs_are_chosen_by_name_and_by_model(
     make_run(results, "another", failure=make_failure())
     file = tmp_path / "x.zip"
     assert ends_with("bundle", "--results", results, "--i-attest", file) == 2
-    assert "another: failed: only a run that is done" in capsys.readouterr().err
+    assert "another: failed: only finished runs" in capsys.readouterr().err
     assert ends_with("bundle", "--results", results, "--run", NAME, "--i-attest", file) == 0
     assert ends_with("bundle", "--results", results, "--run", "none", "--i-attest", file) == 2
     assert f"--run none: no such run; there are another, {NAME}" in capsys.readouterr().err
@@ -154,7 +154,7 @@ def test_a_run_with_a_damaged_record_is_one_that_cannot_be_handed_in(
 def test_one_run_that_failed_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path, "one", failure=make_failure())
     assert ends_with("bundle", "--results", run.path, "--i-attest", tmp_path / "x.zip") == 2
-    assert f"{run.path}: failed: only a run that is done has a result" in capsys.readouterr().err
+    assert f"{run.path}: failed: only finished runs have a result" in capsys.readouterr().err
 
 
 def test_the_results_directory_of_one_run_is_a_run_as_well(results: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_signed_bundle_is_checked_against_the_named_key(
     public.write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
     assert ends_with("bundle", "--results", results, "--i-attest", "--sign-key", private, file) == 0
     assert ends_with("verify", "--signer", public, file) == 0
-    assert "signature: signed by the key that you named" in capsys.readouterr().out
+    assert "signature: signed by the expected key" in capsys.readouterr().out
     assert ends_with("verify", "--signer", private, file) == 2
 
 
