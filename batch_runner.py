@@ -61,6 +61,7 @@ COMMANDS = {
         "preflight:command",
         "What can be known of models before any GPU time is spent, without their weights.",
     ),
+    "modes": ("modes:command", "How a model's reasoning is switched, and the sheet rows that ask for it."),
     "status": ("status:status", "What a batch is doing, or did last."),
     "watch": ("status:watch", "The same, live, until the batch ends."),
     "aggregate": ("aggregate:command", "Rebuild master_results.csv from the run directories."),

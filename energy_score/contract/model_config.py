@@ -50,9 +50,10 @@ class ModelConfig(Record):
 
     ``model_id`` is a Hub id (``org/name``) or a local folder, written with a leading ``./``, ``../``, ``/`` or ``~``
     and relative to the spreadsheet. ``reasoning_state`` and ``chat_template`` are the cells as written;
-    ``reasoning_mode`` is the state parsed; ``reasoning_params``, ``prompt_prefix`` and ``prompt_suffix`` are what the
-    ``Chat Template`` cell says. ``use_harmony`` is true for the family that speaks the Harmony format.
-    ``line_number`` counts the sheet's lines from 1; 0 where the config stands in no sheet.
+    ``reasoning_mode`` is the state parsed; ``reasoning_params``, ``prompt_prefix``, ``prompt_suffix`` and
+    ``system_text`` are what the ``Chat Template`` cell says. ``thinking_budget`` is the number of thinking tokens
+    that the state names (``On (budget 4096)``). ``use_harmony`` is true for the family that speaks the Harmony
+    format. ``line_number`` counts the sheet's lines from 1; 0 where the config stands in no sheet.
     """
 
     model_id: str
@@ -66,6 +67,8 @@ class ModelConfig(Record):
     use_harmony: bool = False
     prompt_prefix: str = ""
     prompt_suffix: str = ""
+    system_text: str = ""
+    thinking_budget: int | None = None
     revision: str | None = None
     trust_remote_code: bool = False
     line_number: int

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -141,7 +142,8 @@ class GpuConditions(Record):
 class QueryStatistics(Record):
     """Outcome of the queries; times are means or percentiles over the counted work passes, in s.
 
-    ``truncated`` of the successful ones ran with an input that was cut to fit the model's context.
+    ``truncated`` of the successful ones ran with an input that was cut to fit the model's context. ``thinking`` of the
+    ``judged`` ones have thoughts in their answer; None where nobody looked.
     """
 
     asked: int
@@ -149,6 +151,8 @@ class QueryStatistics(Record):
     failed: int
     retried: int
     truncated: int = 0
+    thinking: int | None = None
+    judged: int | None = None
     first_error: SafeLine | None
     mean_latency_s: float | None
     mean_time_to_first_token_s: float | None
@@ -158,12 +162,17 @@ class QueryStatistics(Record):
 
 
 class TokenCounts(Record):
-    """Tokens of the successful queries in one data-set pass; None where the task has none, or nobody counted them."""
+    """Tokens of the successful queries in one data-set pass; None where the task has none, or nobody counted them.
+
+    ``thinking`` and ``answer`` are the two parts of ``completion``; None where they cannot be told apart.
+    """
 
     prompt: int | None
     completion: int | None
     completion_min: int | None
     completion_max: int | None
+    thinking: int | None = None
+    answer: int | None = None
 
     @property
     def total(self) -> int | None:
@@ -239,7 +248,8 @@ class RunReport(Record):
     """The result of a run that ended well. The spec it answers is carried whole, so that a report explains itself.
 
     ``server`` is what answered the queries, where that was another process than the engine. ``optimum`` is what
-    optimum-benchmark says of the same run, where it carried that out.
+    optimum-benchmark says of the same run, where it carried that out. ``prompt`` is how its queries were asked; None
+    where they are no prompts.
     """
 
     schema_version: Literal[1] = 1
@@ -256,6 +266,7 @@ class RunReport(Record):
     tokens: TokenCounts
     media: MediaCounts = MediaCounts()
     first_prompt_sha256: str
+    prompt: PromptUse | None = None
     hardware: Hardware
     software: dict[str, str]
     meters: tuple[str, ...]

@@ -72,6 +72,8 @@ _MEASUREMENT = (
                  metavar="N", help="Queries before the first measured one."),
     click.option("--region", default="world", show_default=True, metavar="NAME",
                  help=f"Electricity grid of the CO2 estimate: {', '.join(GRID_FACTORS)}."),
+    click.option("--strict-modes", is_flag=True,
+                 help="Refuse rows whose reasoning mode the model cannot express, instead of running its default."),
     click.option("--save-text", is_flag=True, help="Keep rendered prompts and answers in texts.jsonl."),
 )  # fmt: skip
 
