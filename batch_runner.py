@@ -69,6 +69,7 @@ _GROUPS = {
         "list": ("list_runs:command", "Show what would run; nothing is run."),
         "validate": ("validate:command", "Check a spreadsheet and report all faults at once."),
         "preflight": ("preflight:command", "Check whether models can run, before using a GPU."),
+        "modes": ("modes:command", "Show a model's reasoning switches, and sheet rows to paste."),
         "doctor": ("doctor:doctor", "Check what this machine can do."),
         "status": ("status:status", "Show what a batch is doing, or did last."),
         "watch": ("status:watch", "Show the same, live, until the batch ends."),

@@ -13,9 +13,10 @@ from typing import TypeVar
 
 from energy_score.contract.errors import ModelsCsvError, UsageError
 from energy_score.contract.model_config import ModelConfig, is_local_model
-from energy_score.host.families.registry import family_of
+from energy_score.host.families.registry import find_family
 from energy_score.host.sheet.cells import (
     CellFaultError,
+    budget_of,
     model_class_of,
     model_of,
     priority_of,
@@ -195,6 +196,7 @@ class _Reading:
         mode = self._meaning(line, STATE, row, reasoning_mode_of)
         revision = self._meaning(line, REVISION, row, revision_of)
         trusted = self._meaning(line, TRUST, row, yes_of)
+        template = self._meaning(line, TEMPLATE, row, chat_template_of)
         if model and revision:
             if model[1] and model[1] != revision:
                 self._fault(
@@ -204,11 +206,11 @@ class _Reading:
                 self._fault(
                     line, REVISION, f"a local folder has no revisions, found {revision!r}. Leave this cell empty."
                 )
-        if model is None or task is None or mode is None or len(self._faults) > before:
+        if model is None or task is None or mode is None or template is None or len(self._faults) > before:
             return None
 
-        model_id, revision = model[0], revision or model[1]
-        first = self._first_line.setdefault((model_id, task.name, mode, revision), line)
+        model_id, revision, budget = model[0], revision or model[1], budget_of(row.get(STATE, ""))
+        first = self._first_line.setdefault((model_id, task.name, mode, budget, revision), line)
         if first != line:
             self._fault(
                 line,
@@ -217,7 +219,7 @@ class _Reading:
                 "Remove one of them.",
             )
             return None
-        template = chat_template_of(row.get(TEMPLATE, ""))
+        family = find_family(model_id)
         return ModelConfig(
             model_id=model_id,
             priority=priority,
@@ -227,9 +229,11 @@ class _Reading:
             reasoning_mode=mode,
             chat_template=row.get(TEMPLATE, ""),
             reasoning_params=dict(template.parameters),
-            use_harmony=family_of(model_id).speaks_harmony,
+            use_harmony=family is not None and family.speaks_harmony,
             prompt_prefix=template.prefix,
             prompt_suffix=template.suffix,
+            system_text=template.system_text,
+            thinking_budget=budget,
             revision=revision,
             trust_remote_code=bool(trusted),
             line_number=line,

@@ -13,13 +13,15 @@ from energy_score.contract.errors import CODE_NEEDS_A_CONTAINER, DatasetError, R
 from energy_score.contract.extensions import extension_names
 from energy_score.contract.grid import grid_factor
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.record import Record
-from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, PromptPlan, RunSpec
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RunSpec
+from energy_score.host.model_files.local_template import read_local_template
 from energy_score.host.run_specs.endpoint_order import endpoint_order_of
 from energy_score.host.run_specs.optimum_order import optimum_order_of, refuse_what_optimum_cannot
 from energy_score.host.run_specs.placement import Placement
-from energy_score.host.run_specs.repeat_order import repeat_order_of
-from energy_score.host.run_specs.row_plan import RowPlan, plan_of
+from energy_score.host.run_specs.repeat_order import PROMPT_DATE, repeat_order_of
+from energy_score.host.run_specs.row_plan import RowPlan, resolve_prompt_plan
 from energy_score.shared.query_data.named_paths import processor_location, prompts_path, why_unreadable
 from energy_score.shared.query_data.pinning import folder_digest, pinned
 from energy_score.shared.tasks.registry import task_of
@@ -60,6 +62,8 @@ class RunOptions(Record):
     gpu_count: int | None = Field(default=None, ge=0)
     device_map: Literal["auto"] | None = None
     query_count: int | None = Field(default=None, ge=1)
+    # Whether a row whose mode cannot be expressed is refused, in place of running it as the model's default.
+    strict_modes: bool = False
     # Whether an input longer than the model's context is cut even in tasks that do not do so by themselves.
     truncation: bool | None = None
     prompts_file: Path | None = None
@@ -132,9 +136,16 @@ class ParameterHandler:
         self._pinned: dict[tuple[str, ...], DatasetRef] = {}
 
     def plan(self, config: ModelConfig) -> RowPlan:
-        """The row's prompt plan and notes, whatever the backend can run; RowRefusedError as in ``resolve``."""
+        """Return the row's prompt plan and notes, whatever the backend can run; RowRefusedError as in ``resolve``.
+
+        The model's chat template is read where this machine has it; nothing is fetched.
+        """
+        template = read_local_template(
+            folder=self._folder_of(config), model_id=config.model_id, revision=config.revision,
+            processor=self._processor,
+        )  # fmt: skip
         try:
-            return plan_of(config)
+            return resolve_prompt_plan(config, template=template, strict_modes=self._options.strict_modes)
         except RowRefusedError as error:
             raise RowRefusedError(f"{self._where(config)}: {error}") from error
 
@@ -173,6 +184,11 @@ class ParameterHandler:
             reasoning_state=config.reasoning_state,
             reasoning=config.reasoning_mode,
             prompt_plan=row_plan.prompt_plan,
+            cell=row_plan.cell,
+            family=row_plan.family,
+            template_sha256=row_plan.template_sha256,
+            prompt_date=PROMPT_DATE if task.has_reasoning or task.instruction else None,
+            strict_modes=options.strict_modes,
             generation=generation,
             backend=options.backend,
             endpoint=self._endpoint.endpoint,

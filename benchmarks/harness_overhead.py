@@ -22,14 +22,8 @@ from transformers.utils.logging import disable_progress_bar
 from benchmarks.loops import Loops
 from benchmarks.side_by_side import Ratio, is_kept
 from energy_score.contract.model_config import ReasoningMode
-from energy_score.contract.run_spec import (
-    DatasetRef,
-    GenerationSettings,
-    GpuRequirement,
-    PromptPlan,
-    RepeatPolicy,
-    RunSpec,
-)
+from energy_score.contract.prompt_plan import PromptPlan
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RepeatPolicy, RunSpec
 from energy_score.engine.meters.registry import open_meters
 from examples.tiny_models import make_qwen3_like
 

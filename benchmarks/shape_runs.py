@@ -8,16 +8,10 @@ from pathlib import Path
 
 from energy_score.contract.choices import Dtype
 from energy_score.contract.model_config import ReasoningMode
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import RunReport
-from energy_score.contract.run_spec import (
-    DatasetRef,
-    GenerationSettings,
-    GpuRequirement,
-    PromptPlan,
-    RepeatPolicy,
-    RunSpec,
-)
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RepeatPolicy, RunSpec
 from energy_score.host.executors.local import LocalExecutor
 
 SHAPES = Path(__file__).resolve().parent / "shapes"

@@ -31,7 +31,7 @@ RUN_ELSEWHERE = (
 )  # fmt: skip
 MAKES_MODELS = "python -m examples."
 IMAGE = "ai_energy_score"
-ENDS = {"validate": (1,), "preflight": (1, 3), "status": (4,), "watch": (4,)}
+ENDS = {"preflight": (1, 3), "status": (4,), "watch": (4,)}
 FURTHER = (
     "list", "validate", "doctor", "aggregate", "collect", "rate", "snapshot", "drift", "compare", "leaderboard",
     "label", "impact", "status", "watch", "bundle", "verify", "preflight",

@@ -132,7 +132,9 @@ def test_five_different_faults_are_all_named(tmp_path: Path) -> None:
         "models.csv:7: Models to Add: 'datasets/org/five' is no model id",
     ]
     assert found[1].endswith("; valid is A, B, C, or nothing")
-    assert found[3].endswith("; valid is On, On (Low), On (Medium), On (High), Off, Off (N/A), N/A, or nothing")
+    assert found[3].endswith(
+        "; valid is On, On (Low), On (Medium), On (High), Off, Off (N/A), N/A, On (budget N), or nothing"
+    )
 
 
 def test_all_faults_of_one_row_are_named(tmp_path: Path) -> None:

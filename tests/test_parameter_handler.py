@@ -11,7 +11,8 @@ from pydantic import ValidationError
 import parameter_handler
 from energy_score.contract.errors import RowRefusedError, UsageError
 from energy_score.contract.model_config import SHEET_STATES, ModelConfig, ReasoningMode
-from energy_score.contract.run_spec import PromptPlan, RepeatPolicy, RunSpec
+from energy_score.contract.prompt_plan import PromptPlan
+from energy_score.contract.run_spec import RepeatPolicy, RunSpec
 from energy_score.shared.query_data.pinning import folder_digest
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
@@ -24,7 +25,6 @@ NO_THINK = {"chat_template_kwargs": {"enable_thinking": False}}
 HARMONY = {"template_fallback": "harmony"}
 OPENED = {"assistant_prefill": "<think>\n", "raw_prefix": "<think>"}
 DEFAULT: Mapping[str, object] = {}
-REFUSED = None
 
 
 def effort(level: str) -> dict[str, object]:
@@ -32,14 +32,14 @@ def effort(level: str) -> dict[str, object]:
 
 
 # Every row of the October 2025 sheet: what is sent for it, beside the query's text and the model's own template.
-PLANS: list[tuple[str, str, Mapping[str, object] | None]] = [
+PLANS: list[tuple[str, str, Mapping[str, object]]] = [
     ("openai/gpt-oss-20b", "On (High)", effort("high")),
     ("openai/gpt-oss-20b", "On (Low)", effort("low")),
     ("openai/gpt-oss-20b", "On (Medium)", effort("medium")),
     ("google/gemma-3-4b-pt", "Off (N/A)", DEFAULT),
     ("HuggingFaceTB/SmolLM3-3B", "On", THINK),
     ("HuggingFaceTB/SmolLM3-3B", "Off", NO_THINK),
-    ("microsoft/Phi-4-reasoning-plus", "Off", REFUSED),
+    ("microsoft/Phi-4-reasoning-plus", "Off", DEFAULT),
     ("microsoft/Phi-4-reasoning-plus", "On", DEFAULT),
     ("Qwen/Qwen2.5-Coder-14B", "Off (N/A)", DEFAULT),
     ("mistralai/Mistral-Nemo-Instruct-2407", "Off (N/A)", DEFAULT),
@@ -48,11 +48,11 @@ PLANS: list[tuple[str, str, Mapping[str, object] | None]] = [
     ("openai/gpt-oss-120b", "On (High)", effort("high")),
     ("openai/gpt-oss-120b", "On (Low)", effort("low")),
     ("openai/gpt-oss-120b", "On (Medium)", effort("medium")),
-    ("deepseek-ai/DeepSeek-R1", "Off", REFUSED),
+    ("deepseek-ai/DeepSeek-R1", "Off", DEFAULT),
     ("deepseek-ai/DeepSeek-R1", "On", OPENED),
     ("deepseek-ai/DeepSeek-V3.2-Exp", "Off (N/A)", DEFAULT),
     ("Qwen/Qwen3-Next-80B-A3B-Thinking", "On", DEFAULT),
-    ("Qwen/Qwen3-Next-80B-A3B-Instruct", "On", REFUSED),
+    ("Qwen/Qwen3-Next-80B-A3B-Instruct", "On", DEFAULT),
     ("zai-org/GLM-4.6", "Off (N/A)", DEFAULT),
     ("ibm-granite/granite-4.0-micro", "Off (N/A)", DEFAULT),
     ("ibm-granite/granite-4.0-h-tiny", "Off (N/A)", DEFAULT),
@@ -80,14 +80,14 @@ PLANS: list[tuple[str, str, Mapping[str, object] | None]] = [
     ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", "Off", {"system_prompt": "/no_think"}),
     ("nvidia/Llama-3_3-Nemotron-Super-49B-v1_5", "On", DEFAULT),
     ("google/gemma-3-27b-pt", "Off (N/A)", DEFAULT),
-    ("deepseek-ai/DeepSeek-R1-0528", "Off", REFUSED),
+    ("deepseek-ai/DeepSeek-R1-0528", "Off", DEFAULT),
     ("deepseek-ai/DeepSeek-R1-0528", "On", OPENED),
     ("Qwen/Qwen-Image", "", DEFAULT),
     ("black-forest-labs/FLUX.1-dev", "", DEFAULT),
     ("HiDream-ai/HiDream-I1-Full", "", DEFAULT),
-    ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "Off", REFUSED),
+    ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "Off", DEFAULT),
     ("deepseek-ai/DeepSeek-R1-Distill-Llama-70B", "On", OPENED),
-    ("deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "Off", REFUSED),
+    ("deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "Off", DEFAULT),
     ("deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "On", OPENED),
     ("google/gemma-3-270m-it", "On", DEFAULT),
     ("google/gemma-3-1b-it", "On", DEFAULT),
@@ -122,32 +122,49 @@ def spec(model_id: str = "Qwen/Qwen3-0.6B", state: str = "Off", **options: objec
 def test_every_row_of_the_sheet_has_its_prompt_plan() -> None:
     assert [(row.model_id, row.reasoning_state) for row in SHEET] == [(name, state) for name, state, _ in PLANS]
     one = handler()
-    for row, (name, state, expected) in zip(SHEET, PLANS, strict=True):
-        if expected is None:
-            with pytest.raises(
-                RowRefusedError, match=rf"models\.csv:{row.line_number}: Reasoning State: '{state}' is "
-            ):
-                one.plan(row)
-        else:
-            assert one.plan(row).prompt_plan.model_dump(exclude_defaults=True) == expected, name
+    for row, (name, _, expected) in zip(SHEET, PLANS, strict=True):
+        assert one.plan(row).prompt_plan.model_dump(exclude_defaults=True) == expected, name
 
 
-def test_every_runnable_row_of_the_sheet_resolves_and_no_two_do_the_same_work() -> None:
-    one, specs = handler(), []
-    for row, (_, _, expected) in zip(SHEET, PLANS, strict=True):
-        if expected is not None and row.task == "text_gen":
-            specs.append(one.resolve(row, run_id=f"{row.model_id} {row.reasoning_state}"))
-    assert len(specs) == 51
-    assert len({spec.work_identity() for spec in specs}) == 51
+def test_no_row_of_the_sheet_is_refused_and_no_two_are_the_same_run() -> None:
+    one = handler()
+    specs = [one.resolve(row, run_id=f"{row.model_id} {row.reasoning_state}") for row in SHEET]
+    assert len({spec.identity() for spec in specs}) == len(SHEET) == 60
 
 
 def test_every_row_marked_on_has_room_to_think_and_every_other_row_exactly_ten_tokens() -> None:
     one = handler()
-    for row, (_, _, expected) in zip(SHEET, PLANS, strict=True):
-        if expected is not None and row.task == "text_gen":
+    for row in SHEET:
+        if row.task == "text_gen":
             generation = one.resolve(row, run_id="run").generation
             limits = (generation.min_new_tokens, generation.max_new_tokens)
             assert limits == ((1, 8192) if row.reasoning_state.startswith("On") else (10, 10)), row.model_id
+
+
+# A mode that the model cannot express runs as its default, and says why: the cause, and how many rows have it.
+CAUSES = {
+    "Off cannot be expressed: the model always thinks. Its first tokens are measured, thoughts or not": 5,
+    "On cannot be expressed: no reasoning mode exists; run as default": 5,
+    "the model thinks by default: a row filed without reasoning reasons all the same": 3,
+    "the model always thinks: a row filed without reasoning reasons all the same": 2,
+}
+
+
+def test_each_mode_that_cannot_be_expressed_is_a_note_that_names_its_cause_alone() -> None:
+    one = handler()
+    notes = [note for row in SHEET for note in one.resolve(row, run_id="run").notes]
+    assert {cause: notes.count(cause) for cause in CAUSES} == CAUSES
+
+
+def test_with_strict_modes_a_mode_that_cannot_be_expressed_is_refused() -> None:
+    strict = handler(strict_modes=True)
+    for name, state in (("deepseek-ai/DeepSeek-R1", "Off"), ("google/gemma-3-1b-it", "On")):
+        row = config(name, state)
+        with pytest.raises(
+            RowRefusedError, match=rf"models\.csv:{row.line_number}: Reasoning State: '{state}' cannot be"
+        ):
+            strict.resolve(row, run_id="run")
+    assert strict.resolve(config("Qwen/Qwen3-0.6B", "Off"), run_id="run").strict_modes
 
 
 def test_gemma_marked_on_has_the_budget_of_on() -> None:
@@ -295,8 +312,8 @@ def test_a_processor_folder_that_is_not_there_is_a_usage_error() -> None:
 
 
 def test_a_refusal_names_the_spreadsheet_it_is_about() -> None:
-    named = ParameterHandler(RunOptions(), sheet_directory=ROOT, sheet_name="mine.csv")
-    with pytest.raises(RowRefusedError, match=r"^mine\.csv:\d+: Reasoning State: 'Off' is refused for deepseek-ai/"):
+    named = ParameterHandler(RunOptions(strict_modes=True), sheet_directory=ROOT, sheet_name="mine.csv")
+    with pytest.raises(RowRefusedError, match=r"^mine\.csv:\d+: Reasoning State: 'Off' cannot be expressed by"):
         named.resolve(config("deepseek-ai/DeepSeek-R1", "Off"), run_id="run")
 
 

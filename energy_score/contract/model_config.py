@@ -48,11 +48,12 @@ def is_local_model(model_id: str) -> bool:
 class ModelConfig(Record):
     """A row of the sheet.
 
-    ``model_id`` is a Hub id (``org/name``) or a local folder, which starts with ``./``, ``../``, ``/`` or ``~`` and is
-    relative to the sheet. ``reasoning_state`` and ``chat_template`` are the cells as written. ``reasoning_mode`` is
-    the parsed state; ``reasoning_params``, ``prompt_prefix`` and ``prompt_suffix`` come from the ``Chat Template``
-    cell. ``use_harmony`` is true for the family that uses the Harmony format. ``line_number`` counts the sheet's
-    lines from 1; it is 0 for a config that does not come from a sheet.
+    ``model_id`` is a Hub id (``org/name``) or a local folder, written with a leading ``./``, ``../``, ``/`` or ``~``
+    and relative to the spreadsheet. ``reasoning_state`` and ``chat_template`` are the cells as written;
+    ``reasoning_mode`` is the state parsed; ``reasoning_params``, ``prompt_prefix``, ``prompt_suffix`` and
+    ``system_text`` are what the ``Chat Template`` cell says. ``thinking_budget`` is the number of thinking tokens
+    that the state names (``On (budget 4096)``). ``use_harmony`` is true for the family that speaks the Harmony
+    format. ``line_number`` counts the sheet's lines from 1; 0 where the config stands in no sheet.
     """
 
     model_id: str
@@ -66,6 +67,8 @@ class ModelConfig(Record):
     use_harmony: bool = False
     prompt_prefix: str = ""
     prompt_suffix: str = ""
+    system_text: str = ""
+    thinking_budget: int | None = None
     revision: str | None = None
     trust_remote_code: bool = False
     line_number: int

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.record import Moment, Record, SafeLine
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -142,7 +143,8 @@ class GpuConditions(Record):
 class QueryStatistics(Record):
     """Results of the queries; times are means or percentiles over the counted work passes, in s.
 
-    ``truncated`` counts successful queries whose input was cut to fit the model's context.
+    ``truncated`` of the successful ones ran with an input that was cut to fit the model's context. ``thinking`` of the
+    ``judged`` ones have thoughts in their answer; None where nobody looked.
     """
 
     asked: int
@@ -150,6 +152,8 @@ class QueryStatistics(Record):
     failed: int
     retried: int
     truncated: int = 0
+    thinking: int | None = None
+    judged: int | None = None
     first_error: SafeLine | None
     mean_latency_s: float | None
     mean_time_to_first_token_s: float | None
@@ -159,12 +163,17 @@ class QueryStatistics(Record):
 
 
 class TokenCounts(Record):
-    """Tokens of the successful queries in one pass over the dataset; None if the task has none, or they are unknown."""
+    """Tokens of the successful queries in one data-set pass; None where the task has none, or nobody counted them.
+
+    ``thinking`` and ``answer`` are the two parts of ``completion``; None where they cannot be told apart.
+    """
 
     prompt: int | None
     completion: int | None
     completion_min: int | None
     completion_max: int | None
+    thinking: int | None = None
+    answer: int | None = None
 
     @property
     def total(self) -> int | None:
@@ -239,8 +248,9 @@ class Verdict(Record):
 class RunReport(Record):
     """The result of a successful run. It contains the whole run spec, so that it explains itself.
 
-    ``server`` describes the process that answered the queries, if that was not the engine. ``optimum`` is what
-    optimum-benchmark reports about the run, if it did the work.
+    ``server`` is what answered the queries, where that was another process than the engine. ``optimum`` is what
+    optimum-benchmark says of the same run, where it carried that out. ``prompt`` is how its queries were asked; None
+    where they are no prompts.
     """
 
     schema_version: Literal[1] = 1
@@ -257,6 +267,7 @@ class RunReport(Record):
     tokens: TokenCounts
     media: MediaCounts = MediaCounts()
     first_prompt_sha256: str
+    prompt: PromptUse | None = None
     hardware: Hardware
     software: dict[str, str]
     meters: tuple[str, ...]

@@ -1,38 +1,22 @@
 """The run spec: everything that the engine needs for one run, fully resolved."""
 
+from datetime import date
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from energy_score.contract.choices import Dtype, Protocol
-from energy_score.contract.model_config import ModelClass, ParameterValue, ReasoningMode
+from energy_score.contract.model_config import ModelClass, ReasoningMode
+from energy_score.contract.prompt_plan import Family, PromptPlan, SheetCell
 from energy_score.contract.record import Record
 
-# Fields that do not affect the measurement: specs that differ only here are the same run.
-_NOT_IDENTITY = {"run_id", "region", "notes"}
-# Fields that a result is recorded under: specs that differ only here would do the same work twice.
+# Fields that do not change what is measured: a spec that differs only here orders the same run.
+_NOT_IDENTITY = {"run_id", "region", "notes", "family", "strict_modes", "template_sha256"}
+# The fields that joined when the template began to decide; before, the plan itself was part of every identity.
+_SINCE_TEMPLATES = {"cell", "family", "strict_modes", "prompt_date", "template_sha256"}
+# Fields under which a result is filed: specs that differ only here would do the same work twice.
 _FILING = {"model_class", "reasoning_state", "reasoning"}
-
-
-class PromptPlan(Record):
-    """How a query's text becomes the model's input; created by a family on the host, applied by the engine.
-
-    With a chat template: the messages are ``system_prompt`` (if any) and ``user_prefix`` + text + ``user_suffix``; the
-    template gets ``chat_template_kwargs``; ``assistant_prefill`` follows the rendered prompt unless that already ends
-    with it.
-    Without one (or with ``raw``): the input is ``raw_prefix`` + ``user_prefix`` + text + ``user_suffix``, or the
-    Harmony rendering if ``template_fallback`` says so.
-    """
-
-    system_prompt: str | None = None
-    user_prefix: str = ""
-    user_suffix: str = ""
-    assistant_prefill: str = ""
-    chat_template_kwargs: dict[str, ParameterValue] = Field(default_factory=dict)
-    raw: bool = False
-    raw_prefix: str = ""
-    template_fallback: Literal["raw", "harmony"] = "raw"
 
 
 class GenerationSettings(Record):
@@ -117,7 +101,13 @@ class GpuRequirement(Record):
 class RunSpec(Record):
     """The complete description of one run. Written to ``run_spec.json`` before anything else happens.
 
-    ``processor`` is the source of the tokenizer or processor, a Hub id or an absolute folder; None means the model
+    ``prompt_plan`` is how the host would ask, by the template with ``template_sha256`` if it has that. With a ``cell``
+    (what the row says) the engine decides it again by the model's own chat template, from ``reasoning``, the cell and
+    ``family`` (what is known of models of that name, if anything); without one it carries the plan out as it is.
+    ``prompt_date`` is what templates print as today's date; None is the day of the run. With ``strict_modes`` a mode
+    that cannot be expressed fails the run.
+
+    ``processor`` is where the tokenizer or processor comes from, a Hub id or an absolute folder; None is the model
     itself. ``truncation`` cuts an input that is longer than the model's context, which otherwise fails its query.
 
     The vllm backend sends its queries to ``endpoint``, or starts a server with ``server_command``; exactly one of the
@@ -141,6 +131,11 @@ class RunSpec(Record):
     reasoning_state: str
     reasoning: ReasoningMode
     prompt_plan: PromptPlan
+    cell: SheetCell | None = None
+    family: Family | None = None
+    template_sha256: str | None = None
+    prompt_date: date | None = None
+    strict_modes: bool = False
     generation: GenerationSettings
     backend: str
     endpoint: str | None = None
@@ -172,12 +167,21 @@ class RunSpec(Record):
         return tuple(dict.fromkeys([*paths, Path(recording)] if name == "replay" else paths))
 
     def identity(self) -> str:
-        """Return the SHA-256 (hex) of everything that affects the measurement; equal identities mean the same run."""
-        return self._digest_without(_NOT_IDENTITY)
+        """SHA-256 (hex) of everything that decides what is measured; equal identities order the same run."""
+        # State and cell order how the mode is sent: a template that is learned later repeats nothing by itself.
+        return self._digest_without(_NOT_IDENTITY if self.cell is None else _NOT_IDENTITY | {"prompt_plan"})
+
+    def orders(self, spec_identity: str) -> bool:
+        """Return whether a result with ``spec_identity`` answers this order, an earlier version's result included."""
+        earlier = {"run_id", "region", "notes"} | _SINCE_TEMPLATES
+        return spec_identity in (self.identity(), self._digest_without(earlier))
 
     def work_identity(self) -> str:
-        """Return ``identity`` without the fields a result is recorded under: equal for rows that do the same work."""
-        return self._digest_without(_NOT_IDENTITY | _FILING)
+        """As ``identity``, less the fields a result is filed under, and with the plan that carries the mode.
+
+        Equal for two rows that would do the same work.
+        """
+        return self._digest_without(_NOT_IDENTITY | _FILING | {"cell"})
 
     def _digest_without(self, fields: set[str]) -> str:
         # Fields added later have a default that means their absence, so earlier runs keep their identity.

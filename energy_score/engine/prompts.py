@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from energy_score.contract.errors import PromptRenderError
 from energy_score.contract.model_config import ParameterValue
-from energy_score.contract.run_spec import PromptPlan
+from energy_score.contract.prompt_plan import PromptPlan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

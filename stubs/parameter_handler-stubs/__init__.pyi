@@ -22,6 +22,7 @@ class RunOptions(Record):
     gpu_count: int | None
     device_map: Literal['auto'] | None
     query_count: int | None
+    strict_modes: bool
     truncation: bool | None
     prompts_file: Path | None
     dataset: str | None

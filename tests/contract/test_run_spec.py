@@ -1,5 +1,6 @@
 """Facts about which orders are the same run, which are none, and what a run of them reads."""
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -7,17 +8,18 @@ import pytest
 from pydantic import ValidationError
 
 from energy_score.contract.model_config import ReasoningMode
-from energy_score.contract.run_spec import (
-    DatasetRef,
-    GenerationSettings,
-    GpuRequirement,
-    PromptPlan,
-    RepeatPolicy,
-    RunSpec,
-)
+from energy_score.contract.prompt_plan import Family, PromptPlan, SheetCell
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RepeatPolicy, RunSpec
 from tests.support.record_factory import make_spec
 
-NOT_IDENTITY = {"run_id": "another", "region": "france", "notes": ("a note",)}
+NOT_IDENTITY = {
+    "run_id": "another",
+    "region": "france",
+    "notes": ("a note",),
+    "family": Family(name="Owl", pattern="owl", kind="always"),
+    "template_sha256": "0" * 64,
+    "strict_modes": True,
+}
 FILING = {"model_class": "A", "reasoning_state": "On", "reasoning": ReasoningMode.ON}
 WORK = {
     "image": "ai_energy_score@sha256:0",
@@ -30,6 +32,7 @@ WORK = {
     "no_weights": True,
     "task": "summarization",
     "prompt_plan": PromptPlan(chat_template_kwargs={"reasoning_effort": "low"}),
+    "prompt_date": date(2025, 12, 4),
     "generation": GenerationSettings(max_new_tokens=10, min_new_tokens=10, dtype="bfloat16", seed=42),
     "backend": "vllm",
     "endpoint": "http://localhost:8000/v1",
@@ -55,7 +58,7 @@ def differing(field: str, value: Any) -> RunSpec:
 
 
 def test_every_field_of_an_order_is_decided_to_be_identity_or_not() -> None:
-    assert set(RunSpec.model_fields) == set(NOT_IDENTITY) | set(FILING) | set(WORK) | {"schema_version"}
+    assert set(RunSpec.model_fields) == set(NOT_IDENTITY) | set(FILING) | set(WORK) | {"schema_version", "cell"}
 
 
 @pytest.mark.parametrize(("field", "value"), NOT_IDENTITY.items())
@@ -76,6 +79,28 @@ def test_rows_that_differ_only_in_filing_are_the_same_work(field: str, value: An
 @pytest.mark.parametrize(("field", "value"), WORK.items())
 def test_another_measurement_is_other_work(field: str, value: Any) -> None:
     assert differing(field, value).work_identity() != make_spec().work_identity()
+
+
+def test_state_and_cell_order_the_mode_and_a_plan_that_is_learned_later_orders_no_other_run() -> None:
+    cell, other = SheetCell(parameters={"enable_thinking": False}), SheetCell(parameters={"enable_thinking": True})
+    learned = PromptPlan(chat_template_kwargs={"enable_thinking": False})
+    known, before = make_spec(cell=cell, prompt_plan=learned), make_spec(cell=cell)
+    assert known.identity() == before.identity()
+    assert known.work_identity() != before.work_identity()
+    assert make_spec(cell=other).identity() != before.identity()
+    assert make_spec(cell=other).work_identity() == before.work_identity()
+    assert make_spec().identity() != before.identity()
+
+
+def test_a_result_of_the_version_before_templates_decided_still_answers_its_row() -> None:
+    plan = PromptPlan(chat_template_kwargs={"enable_thinking": False})
+    earlier = make_spec(prompt_plan=plan)
+    family = Family(name="Owl", pattern="owl", kind="always")
+    now = make_spec(prompt_plan=plan, cell=SheetCell(), family=family, prompt_date=date(2025, 12, 4))
+    assert now.identity() != earlier.identity()
+    assert now.orders(earlier.identity())
+    assert now.orders(now.identity())
+    assert not now.orders(make_spec().identity())
 
 
 def test_an_order_keeps_its_identity_through_its_file() -> None:

@@ -6,7 +6,7 @@ from openai_harmony import Conversation, Role
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from energy_score.contract.errors import PromptRenderError
-from energy_score.contract.run_spec import PromptPlan
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.engine.prompts import PromptRenderer
 
 

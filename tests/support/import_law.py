@@ -47,14 +47,19 @@ TOP_MODULES = {
     "results_aggregator": "reports.results_aggregator",
 }
 # Loose modules of shared/ that are no package.
-SHARED = ("analysis", "gpu", "query_data", "tasks", "file_lock")
+SHARED = ("analysis", "chat_template", "gpu", "query_data", "tasks", "file_lock")
 # Packages that a room must do without: anywhere in the file, or (heavy ones) as soon as the file is imported.
 NOT_IN_THE_ENGINE = {"docker", "click", "pandas", "rich"}
 HEAVY = {"torch", "transformers", "pynvml"}
 # Rooms that may use these packages beyond the standard library, and no others.
 PACKAGES = {
     "contract": {"pydantic"},
-    "shared": {"pydantic", "pyarrow", "pynvml"},  # the last two when they are needed, and said so where they are absent
+    "shared": {
+        "pydantic",
+        "jinja2",
+        "pyarrow",
+        "pynvml",
+    },  # the last two when they are needed, and said so where they are absent
     "host.families": {"pydantic"},
 }
 # Folders of the repository that are no part of the product: an installation does not have them.

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from energy_score.contract.model_config import ReasoningMode
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_report import (
     EnergySource,
     Gpu,
@@ -13,14 +14,7 @@ from energy_score.contract.run_report import (
     QueryStatistics,
     TokenCounts,
 )
-from energy_score.contract.run_spec import (
-    DatasetRef,
-    GenerationSettings,
-    GpuRequirement,
-    PromptPlan,
-    RepeatPolicy,
-    RunSpec,
-)
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RepeatPolicy, RunSpec
 from energy_score.shared.analysis.rules.facts import Facts
 
 H100 = Gpu(uuid="GPU-a", name="NVIDIA H100 80GB HBM3", memory_mib=81_559)

@@ -6,6 +6,7 @@ from typing import Any
 
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import RunFailure
 from energy_score.contract.run_owner import Owner, RunOwner
@@ -22,14 +23,7 @@ from energy_score.contract.run_report import (
     TokenCounts,
     Verdict,
 )
-from energy_score.contract.run_spec import (
-    DatasetRef,
-    GenerationSettings,
-    GpuRequirement,
-    PromptPlan,
-    RepeatPolicy,
-    RunSpec,
-)
+from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RepeatPolicy, RunSpec
 
 RUN_ID = "openai_gpt-oss-20b_On_High_20251117_031500"
 H100 = Gpu(uuid="GPU-7d0c1a52-0000-4000-8000-000000000001", name="NVIDIA H100 80GB HBM3", memory_mib=81559)

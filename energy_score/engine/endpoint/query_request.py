@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from energy_score.contract.run_spec import PromptPlan
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.engine.query import TokenLimits
 
 _EFFORT = "reasoning_effort"

@@ -7,7 +7,8 @@ from typing import Any
 
 from energy_score.contract.endpoint_address import server_root
 from energy_score.contract.errors import ModelLoadError, PromptRenderError
-from energy_score.contract.run_spec import PromptPlan, RunSpec
+from energy_score.contract.prompt_plan import PromptPlan
+from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_command import served_name
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.engine.endpoint.query_request import PATHS, chat_request

@@ -14,6 +14,7 @@ from energy_score.contract.errors import EnvironmentNotReadyError, ExitCode, Rec
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_failure import Cause, RunFailure, Stage
 from energy_score.contract.run_owner import RunOwner
+from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 
@@ -64,7 +65,8 @@ class Ledger:
         if directory.state() is not RunState.DONE:
             return False
         with suppress(RecordError):
-            return directory.report().spec_identity == spec.identity()
+            report = directory.report()
+            return spec.orders(report.spec_identity) and not _asks_otherwise(spec, report)
         return False
 
     def is_elsewhere(self, name: str) -> RunOwner | None:
@@ -184,3 +186,14 @@ class Ledger:
                 f"disk full: {free_bytes / 2**20:.2f} MiB free at {self.output_directory}, "
                 f"a run needs {_RUN_NEEDS_BYTES / 2**20:.0f} MiB; make room and run it again"
             )
+
+
+def _asks_otherwise(spec: RunSpec, report: RunReport) -> bool:
+    """Whether the row would now be asked in another way than it was, as far as this machine can know.
+
+    What the engine decided with the model's own template is compared only with what the same template says today.
+    """
+    used = report.prompt
+    if used is None or spec.template_sha256 is None or used.template_sha256 != spec.template_sha256:
+        return False
+    return used.sent != spec.prompt_plan

@@ -78,6 +78,8 @@ _MEASUREMENT = (
               metavar="N", help="Queries before the first measured one."),
     _protocol("--region", default="world", show_default=True, metavar="NAME",
               help=f"Electricity grid for the CO2 estimate: {', '.join(GRID_FACTORS)}."),
+    _run("--strict-modes", is_flag=True,
+         help="Refuse rows whose reasoning mode the model cannot express, instead of running its default."),
     _run("--save-text", is_flag=True, help="Keep prompts and answers in texts.jsonl."),
 )  # fmt: skip
 

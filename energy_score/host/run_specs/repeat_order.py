@@ -1,10 +1,14 @@
 """How often and how long a run measures, by its protocol and by what else was asked for."""
 
+from datetime import date
 from typing import Literal
 
 from energy_score.contract.choices import Protocol
 from energy_score.contract.run_spec import RepeatPolicy
 
+# What chat templates print as today's date (gpt-oss, SmolLM3, Apertus, Mistral-Small-3), in every protocol: the day on
+# which the edition 2025-12 was published. One spec is the same work on every day.
+PROMPT_DATE = date(2025, 12, 4)
 # Source: METHOD.md, "Protocol" and "Energy, phase by phase": the mean of 10 runs, phases of at least 10 s (1 % of the
 # energy at a counter period of 100 ms), an idle baseline of at least 30 s.
 OFFICIAL = RepeatPolicy(protocol="official", repeats=10, discarded_repeats=1, min_phase_s=10, idle_baseline_s=30)

@@ -13,6 +13,7 @@ _HUB_ID = re.compile(r"(?:\w[\w.-]*/)?\w(?:[\w.-]{0,94}\w)?", re.ASCII)
 _HUB_VIEWS = ("tree", "blob", "resolve", "commit")
 _REVISION = re.compile(r"\w[\w./-]{0,254}", re.ASCII)
 _PRIORITY = re.compile(r"([1-9][0-9]{0,8})(?:\.0+)?")
+_BUDGET_STATE = re.compile(r"on \((?:thinking )?budget:?=? ?([1-9][0-9]{0,6})(?: tokens)?\)")
 _STATES = {state.lower(): mode for state, mode in SHEET_STATES.items()}
 _YES = {"yes": True, "true": True, "no": False, "false": False, "": False}
 
@@ -87,11 +88,18 @@ def model_class_of(cell: str) -> ModelClass | None:
 @lru_cache(maxsize=1024)
 def reasoning_mode_of(cell: str) -> ReasoningMode:
     """The mode that the state names, in any case; CellFaultError for an unknown state."""
-    mode = _STATES.get(state_text(cell))
+    mode = ReasoningMode.ON if budget_of(cell) is not None else _STATES.get(state_text(cell))
     if mode is None:
         valid = ", ".join(state for state in SHEET_STATES if state)
-        raise CellFaultError(f"{cell.strip()!r} is no reasoning state; valid is {valid}, or nothing")
+        raise CellFaultError(f"{cell.strip()!r} is no reasoning state; valid is {valid}, On (budget N), or nothing")
     return mode
+
+
+@lru_cache(maxsize=1024)
+def budget_of(cell: str) -> int | None:
+    """Return the number of thinking tokens in a state such as ``On (budget 4096)``; None for other states."""
+    match = _BUDGET_STATE.fullmatch(state_text(cell))
+    return int(match[1]) if match else None
 
 
 @lru_cache(maxsize=1024)

@@ -7,10 +7,11 @@ from typing import Any
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ModelConfig, ParameterValue, ReasoningMode
-from energy_score.host.families.registry import family_of
-from energy_score.host.run_specs.row_plan import plan_of
+from energy_score.host.families.registry import find_family
+from energy_score.host.run_specs.row_plan import resolve_prompt_plan
 from energy_score.host.single_run.composition import Composition
 from energy_score.host.single_run.values import Values
+from energy_score.shared.chat_template.mode_request import BUDGET_KEYS
 from parameter_handler import RunOptions
 
 SAMPLES = "scenario.num_samples"
@@ -118,13 +119,7 @@ def _limits(values: Values) -> dict[str, int | None]:
 def _config(values: Values) -> ModelConfig:
     model_id, revision = values.model()
     mode, parameters = _mode(values), values.reasoning_params()
-    family = family_of(model_id)
-    if mode not in family.plans:
-        valid = ", ".join(_spelling(known) for known in family.plans)
-        raise UsageError(
-            f"{_spelling(mode)}: refused for {model_id} (family {family.name}): "
-            f"{family.refusals.get(mode, 'it has no such mode')}; valid is {valid}"
-        )
+    family = find_family(model_id)
     config = ModelConfig(
         model_id=model_id,
         priority=None,
@@ -133,11 +128,11 @@ def _config(values: Values) -> ModelConfig:
         reasoning_state=_STATES[mode],
         reasoning_mode=mode,
         reasoning_params=parameters,
-        use_harmony=family.speaks_harmony,
+        use_harmony=family is not None and family.speaks_harmony,
         revision=revision,
         line_number=0,
     )
-    _require_transmitted(config, family_name=family.name)
+    _require_transmitted(config, family_name=family.name if family else "unknown")
     return config
 
 
@@ -158,8 +153,10 @@ def _mode(values: Values) -> ReasoningMode:
 
 def _require_transmitted(config: ModelConfig, *, family_name: str) -> None:
     """Return if every variable reaches the chat template as it was given."""
-    sent: Mapping[str, ParameterValue] = plan_of(config).prompt_plan.chat_template_kwargs
+    sent: Mapping[str, ParameterValue] = resolve_prompt_plan(config).prompt_plan.chat_template_kwargs
     for name, value in config.reasoning_params.items():
+        if name in BUDGET_KEYS or (name == _EFFORT and config.reasoning_mode.value in _EFFORTS):
+            continue
         if name not in sent or sent[name] != value:
             raise UsageError(
                 f"{_PARAMETERS}.{name}={value}: contradicts {_spelling(config.reasoning_mode)}, or is no switch of "

@@ -69,7 +69,9 @@ def _check_order(records: BundledRecords) -> Iterator[Finding]:
         file, report.spec.model_dump(mode="json"), spec.model_dump(mode="json"), source=of_spec, field="spec"
     )
     identities = {"run_id": report.run_id, "spec_identity": report.spec_identity}
-    yield from differences(file, identities, {"run_id": spec.run_id, "spec_identity": spec.identity()}, source=of_spec)
+    # A report of an earlier version has the identity that its order had then.
+    ordered = report.spec_identity if spec.orders(report.spec_identity) else spec.identity()
+    yield from differences(file, identities, {"run_id": spec.run_id, "spec_identity": ordered}, source=of_spec)
     names = ("model_id", "model_class", "task", "reasoning_state")
     yield from differences(
         of_spec,

@@ -13,8 +13,9 @@ from energy_score.contract.errors import (
     QueryError,
     UsageError,
 )
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_report import LoadedModel
-from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
+from energy_score.contract.run_spec import GenerationSettings, RunSpec
 from energy_score.contract.server_use import ServerTokens
 from energy_score.engine.backends.backend import Served
 from energy_score.engine.backends.openai_endpoint import OpenAIEndpointBackend

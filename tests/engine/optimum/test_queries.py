@@ -9,7 +9,8 @@ from tokenizers.processors import TemplateProcessing
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from energy_score.contract.errors import PromptRenderError, QueryError
-from energy_score.contract.run_spec import PromptPlan, RunSpec
+from energy_score.contract.prompt_plan import PromptPlan
+from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.optimum.job import processor_for_4
 from energy_score.engine.optimum.queries import OptimumQueries, prepare, text_that_reads_as
 from energy_score.engine.prompts import PromptRenderer

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from energy_score.contract.run_spec import PromptPlan
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.host.batch.plan import RefusedRun, ResolvedRun
 from energy_score.host.batch.preflight import run_preflight
 from energy_score.host.preflight.models.facts import Model

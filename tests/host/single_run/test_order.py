@@ -188,9 +188,6 @@ def test_keys_that_contradict_each_other_are_refused_naming_both(keys: list[str]
 @pytest.mark.parametrize(
     ("model", "key", "words"),
     [
-        ("openai/gpt-oss-20b", "scenario.reasoning=False", "its chat template has no off"),
-        ("Qwen/Qwen3-0.6B", "scenario.reasoning_params.reasoning_effort=low", "it has no effort levels"),
-        ("Qwen/Qwen2.5-0.5B-Instruct", "scenario.reasoning=True", "no reasoning mode exists"),
         ("Qwen/Qwen3-0.6B", "scenario.reasoning_params.thinking=False", "is no switch of Qwen/Qwen3-0.6B"),
     ],
 )
@@ -199,6 +196,21 @@ def test_what_a_family_cannot_do_is_refused_in_the_words_of_the_keys(model: str,
     assert message.startswith(key)
     assert words in message
     assert "valid is scenario.reasoning" in message or "leave it out" in message
+
+
+@pytest.mark.parametrize(
+    ("model", "key", "words"),
+    [
+        ("openai/gpt-oss-20b", "scenario.reasoning=False", "Off cannot be expressed: the model always thinks"),
+        ("Qwen/Qwen3-0.6B", "scenario.reasoning_params.reasoning_effort=low", "the model has no such effort"),
+        ("Qwen/Qwen2.5-0.5B-Instruct", "scenario.reasoning=True", "no reasoning mode exists; run as default"),
+    ],
+)
+def test_a_mode_that_a_model_cannot_express_runs_and_says_so(model: str, key: str, words: str) -> None:
+    ordered = spec(key, model=model)
+    assert any(words in note for note in ordered.notes)
+    if key.endswith("=False"):
+        assert (ordered.generation.min_new_tokens, ordered.generation.max_new_tokens) == (10, 10)
 
 
 def test_off_and_on_send_what_the_family_says() -> None:

@@ -17,7 +17,7 @@ from energy_score.host.cli import help_page
 from energy_score.host.cli.findings_table import show_findings
 from energy_score.host.cli.options import selection_options
 from energy_score.host.cli.parameters import selection_from
-from energy_score.host.families.registry import family_of
+from energy_score.host.families.registry import find_family
 from energy_score.host.preflight.models.facts import ModelFacts
 from energy_score.host.preflight.models.finding import Finding
 from energy_score.host.preflight.models.judgement import findings_of
@@ -25,7 +25,14 @@ from energy_score.host.preflight.models.loading import load_results
 from energy_score.host.preflight.models.reading import hub_absence, read_models
 from energy_score.host.preflight.models.rules.rule import Question, model_asked, task_run_like
 from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus
-from energy_score.host.sheet.cells import CellFaultError, model_class_of, model_of, reasoning_mode_of, revision_of
+from energy_score.host.sheet.cells import (
+    CellFaultError,
+    budget_of,
+    model_class_of,
+    model_of,
+    reasoning_mode_of,
+    revision_of,
+)
 from energy_score.reports.ratings.official import official_file, official_names
 from energy_score.shared.tasks.registry import task_of
 from parameter_handler import ParameterHandler, RunOptions
@@ -173,10 +180,12 @@ def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
         model_id, revision = model_of(written)
         asked = revision_of(parameters["revision"] or "")
         state = parameters["reasoning_state"] or ""
+        family = find_family(model_id)
         return ModelConfig(
             model_id=model_id, priority=None, model_class=model_class_of(parameters["model_class"] or ""),
             task=task_of(parameters["task"] or "text_gen").name, reasoning_state=state,
-            reasoning_mode=reasoning_mode_of(state), use_harmony=family_of(model_id).speaks_harmony,
+            reasoning_mode=reasoning_mode_of(state), thinking_budget=budget_of(state),
+            use_harmony=family is not None and family.speaks_harmony,
             revision=asked or revision, line_number=0,
         )  # fmt: skip
     except CellFaultError as error:

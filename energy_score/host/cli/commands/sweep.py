@@ -1,4 +1,4 @@
-"""``sweep``: one model in every reasoning mode that its family can express, with natural and with fixed length."""
+"""``sweep``: one model in every reasoning mode that reaches it, with natural and with fixed length."""
 
 import csv
 import os
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
-from energy_score.contract.model_config import SHEET_STATES, ReasoningMode, is_local_model
+from energy_score.contract.model_config import ReasoningMode, is_local_model
 from energy_score.host.batch.plan import Selection
 from energy_score.host.cli import help_page, option_types
 from energy_score.host.cli.options import (
@@ -22,37 +22,31 @@ from energy_score.host.cli.options import (
 from energy_score.host.cli.parameters import batch_options_from
 from energy_score.host.cli.plan_table import show_plan
 from energy_score.host.cli.run_batch import run_batch
-from energy_score.host.families import other
-from energy_score.host.families.registry import family_of
+from energy_score.host.preflight.models.model_modes import read_modes, state_of
 from energy_score.reports.results import read_results
 from energy_score.reports.table import write
 from model_config_parser import REQUIRED_COLUMNS
 from parameter_handler import RunOptions
 
 _SHEET = "sweep.csv"
-_MODES = (ReasoningMode.OFF, ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.ON, ReasoningMode.HIGH)
-_WRITTEN = {mode: text for text, mode in SHEET_STATES.items()}
 
 
 def states_of(model: str) -> list[str]:
-    """The reasoning states that the model's family can express, as a sheet writes them.
+    """Return the reasoning states that reach the model, as a sheet writes them.
 
-    On stands for the family's default effort, so it is left out where the efforts have names. A model that has no
-    mode to choose has one state, none.
+    They are found in its chat template, or in its family's entry.
 
     Raises:
-        UsageError: there is no such folder, or the family is not known, so no switch would reach the model.
+        UsageError: There is no such folder, or nothing is known of how the model is switched.
     """
-    if is_local_model(model) and not Path(model).expanduser().is_dir():
-        raise UsageError(f"{model}: no such folder. Name a folder with a model, or a Hub id (org/name).")
-    family = family_of(model)
-    if family is other.FAMILY:
+    modes = read_modes(model)
+    states = [state_of(mode) for mode, _ in modes.expressible()]
+    if not states and modes.decide(ReasoningMode.ON).kind == "unknown":
+        why = modes.absence or "its chat template shows neither a switch nor thoughts"
         raise UsageError(
-            f"{model}: its family is not known, so no switch is known to reach it; adding one: CONTRIBUTING.md"
+            f"{model}: no reasoning switch is known: {why}. See: batch_runner.py modes MODEL, or write the rows by hand"
         )
-    efforts = {ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.HIGH} & set(family.plans)
-    modes = [mode for mode in _MODES if mode in family.plans and not (mode is ReasoningMode.ON and efforts)]
-    return [_WRITTEN[mode] for mode in modes]
+    return states
 
 
 @help_page.command("sweep", examples=[
@@ -142,9 +136,7 @@ def write_sheet(directory: Path, model: str, model_class: str) -> Path:
     """
     states = states_of(model)
     if len(states) < 2:  # noqa: PLR2004 - one mode is no sweep
-        raise UsageError(
-            f"{model}: its family has {states[0] if states else 'no reasoning mode'} and nothing beside it"
-        )
+        raise UsageError(f"{model}: has {states[0] if states else 'no reasoning mode'} and nothing beside it")
     directory.mkdir(parents=True, exist_ok=True)
     written = model
     if is_local_model(model):

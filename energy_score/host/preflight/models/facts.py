@@ -8,6 +8,7 @@ from energy_score.contract.foreign_json import parsed
 from energy_score.host.model_files.quantization import Quantization, quantization_of
 from energy_score.host.model_files.safetensors_header import Tensor
 from energy_score.host.model_files.weight_files import WeightFiles, shards_in, weight_files_of
+from energy_score.shared.chat_template.template_source import JINJA_FILES, TemplateSource, find_template
 
 Where = Literal["hub", "cache", "folder"]
 # Why nothing more is known: there is none, no such revision, the Hub keeps it back, or nobody could be asked.
@@ -16,8 +17,6 @@ Absence = Literal["missing", "revision", "disabled", "unknown"]
 CARD = "README.md"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 ADAPTER = "adapter_config.json"
-# Those that a tokenizer reads; chat_template.json is a processor's alone.
-_TEMPLATE_FILES = ("chat_template.jinja", "additional_chat_templates/default.jinja")
 
 
 class UnreadableError(Exception):
@@ -66,6 +65,7 @@ class ModelFacts:
     tokenizer_config: Mapping[str, Any] | None = None
     adapter_base: str | None = None
     card: str | None = None
+    template: TemplateSource | None = None
     tensors: tuple[Tensor, ...] | None = None
     tensors_fault: str | None = None
     cached: bool = False
@@ -83,8 +83,8 @@ class ModelFacts:
 
     @property
     def has_chat_template(self) -> bool | None:
-        """Whether the tokenizer has one."""
-        if any(name in self.files for name in _TEMPLATE_FILES):
+        """Whether the tokenizer has one, or the processor."""
+        if self.template is not None or any(name in self.files for name in JINJA_FILES):
             return True
         if TOKENIZER_CONFIG not in self.files:
             return None if self.is_partial else False
@@ -147,6 +147,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
         "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
         "adapter_base": _base_of(_tolerant_json_of(None if refused else text_of(ADAPTER))),
         "card": card,
+        "template": None if refused else find_template(text_of),
         # The listing and the card are given of gated models too.
         "has_access": False if refused else True if was_read else None,
     }

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from energy_score.contract.errors import ModelLoadError, QueryError
-from energy_score.contract.run_spec import GenerationSettings, PromptPlan, RunSpec
+from energy_score.contract.prompt_plan import PromptPlan
+from energy_score.contract.run_spec import GenerationSettings, RunSpec
 from energy_score.engine.backends.pytorch.backend import PyTorchBackend
 from energy_score.engine.query import TokenLimits
 

@@ -88,7 +88,6 @@ def test_an_old_configuration_says_what_to_use_instead() -> None:
         ([MODEL, "--cfg=job"], "Hydra's own flags"),
         ([MODEL, "--no-such-flag"], "--no-such-flag"),
         ([MODEL, "-n", "0"], "0 is out of range"),
-        ([MODEL, "scenario.reasoning=False"], "its chat template has no off"),
         (["backend.model=./nowhere"], "backend.model=./nowhere: is no folder"),
         ([MODEL, "--region", "mars"], "unknown region 'mars' (expected one of: world"),
     ],

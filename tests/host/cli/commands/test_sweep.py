@@ -5,6 +5,7 @@ import pytest
 from energy_score.contract.errors import UsageError
 from energy_score.host.cli.commands.sweep import states_of, write_sheet
 from model_config_parser import ModelConfigParser
+from tests.shared.chat_template.small_templates import OFF_UNLESS_TRUE
 
 
 @pytest.mark.parametrize(
@@ -19,13 +20,19 @@ def test_a_sweep_has_every_mode_that_the_family_can_express(model: str, states: 
     assert states_of(model) == states
 
 
-def test_a_model_of_an_unknown_family_is_refused() -> None:
-    with pytest.raises(UsageError, match="its family is not known"):
+def test_a_sweep_of_a_model_without_an_entry_asks_its_chat_template(tmp_path: Path) -> None:
+    (tmp_path / "Owl-1").mkdir()
+    (tmp_path / "Owl-1" / "chat_template.jinja").write_text(OFF_UNLESS_TRUE, encoding="utf-8")
+    assert states_of(str(tmp_path / "Owl-1")) == ["Off", "On"]
+
+
+def test_a_model_of_which_nothing_is_known_is_refused() -> None:
+    with pytest.raises(UsageError, match="no reasoning switch is known: not in the Hub cache"):
         states_of("someone/something")
 
 
 def test_a_model_that_has_one_mode_alone_is_no_sweep(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="its family has On and nothing beside it"):
+    with pytest.raises(UsageError, match="has On and nothing beside it"):
         write_sheet(tmp_path, "deepseek-ai/DeepSeek-R1", "C")
 
 

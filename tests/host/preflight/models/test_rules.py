@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_report import Gpu
-from energy_score.contract.run_spec import GenerationSettings, GpuRequirement, PromptPlan
+from energy_score.contract.run_spec import GenerationSettings, GpuRequirement
 from energy_score.host.model_files.safetensors_header import Tensor
 from energy_score.host.model_files.weight_files import WeightFiles, weight_files_of
 from energy_score.host.preflight.models.facts import ModelFacts
@@ -129,10 +130,11 @@ def test_a_model_of_timm_names_no_type_and_can_be_run() -> None:
     assert found("config", question(facts={"index": {"architecture": "resnet50"}})).bars_run
 
 
-def test_a_switch_without_a_template_bars_the_run_and_harmony_needs_none() -> None:
+def test_a_switch_without_a_template_bars_only_a_strict_run_and_harmony_needs_none() -> None:
     switch = PromptPlan(chat_template_kwargs={"enable_thinking": False})
     harmony = switch.model_copy(update={"template_fallback": "harmony"})
-    assert found("chat_template", question(prompt_plan=switch)).bars_run
+    assert found("chat_template", question(prompt_plan=switch, strict_modes=True)).bars_run
+    assert not found("chat_template", question(prompt_plan=switch)).bars_run
     assert found("chat_template", question(prompt_plan=harmony)).status == "warn"
 
 
@@ -212,7 +214,7 @@ def test_a_system_prompt_needs_a_template_as_a_switch_does() -> None:
     served = question(facts=bare, prompt_plan=asked, backend="vllm", endpoint="http://localhost:8000/v1")
     assert found("chat_template", served).status == "warn"
     finding = found("chat_template", question(facts=bare, prompt_plan=asked))
-    assert (finding.status, finding.bars_run) == ("fail", True)
+    assert (finding.status, finding.bars_run) == ("fail", False)
     assert finding.found == "none, so a system prompt cannot be transmitted"
 
 

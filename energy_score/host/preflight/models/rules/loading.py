@@ -137,6 +137,6 @@ def chat_template(question: Question) -> Finding | None:
     if told and plan.template_fallback == "raw":
         remedy = "leave the state at 'Off (N/A)' for a base model"
         found = f"none, so {told} cannot be transmitted"
-        return Finding("chat_template", "fail", found, remedy, bars_run=True)
+        return Finding("chat_template", "fail", found, remedy, bars_run=question.spec.strict_modes)
     remedy = "right for a base model; add chat_template.jinja to a chat model"
     return Finding("chat_template", "warn", "none: queries are sent as plain text", remedy)
