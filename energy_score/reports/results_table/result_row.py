@@ -37,7 +37,7 @@ class ResultRow(Record):
 
     ``idle_subtracted_wh`` is ``gpu_energy_wh`` less ``idle_power_w`` times the duration, beside the gross figure.
     ``mean_power_w`` is that of a whole pass; ``peak_power_w`` is the sum of each GPU's own peak, which for several GPUs
-    is an upper bound. ``integral_discrepancy_percent`` is the worst work window's, of the counter's energy.
+    is an upper bound. ``integral_discrepancy_percent`` is that of the sums over all work windows, of the counter's.
     ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
     tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. ``image`` is the digest of the
     container image that the run happened in, empty for a run without a container. Token, image and audio columns are
@@ -46,6 +46,7 @@ class ResultRow(Record):
     time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
     ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
     ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
+    ``repairs`` is how many readings and windows had to be repeated; the report says which and why.
     """
 
     model_name: str
@@ -118,6 +119,7 @@ class ResultRow(Record):
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
+    repairs: int | None = None
 
     @field_validator("*")
     @classmethod
