@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from energy_score.contract.run_report import MeterReading
+from energy_score.shared.analysis.passes import PAUSE_UNCERTAINTY
 
-# Our choice: a GPU between two queries may draw up to half as much again as in the idle window, or half as much.
-_PAUSE_UNCERTAINTY = 0.5
 # The standard error of an integral is that of the means of so many batches at least. Source: batch means, Law and
 # Kelton, Simulation Modeling and Analysis, 9.5.3.
 _LEAST_BATCHES = 8
@@ -71,7 +70,7 @@ def device_figures(
         energy_j[device] = counted_j - outside_w * (ticks_s + pauses_s)
         uncertainty_j[device] = (
             mean_power_w * ticks_s
-            + (_PAUSE_UNCERTAINTY if known_w is not None else 1.0) * outside_w * pauses_s
+            + (PAUSE_UNCERTAINTY if known_w is not None else 1.0) * outside_w * pauses_s
             + last.resolution_j.get(device, 0.0)
         )
     return {"energy_j": energy_j, "uncertainty_j": uncertainty_j, "faults": faults}

@@ -7,6 +7,7 @@ from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import WORK_PHASES, PhaseEnergy, PhaseStatistics, VerdictReason
 from energy_score.shared.analysis.integral_check import STANDARD_ERRORS, integral_check
 from energy_score.shared.analysis.intervals import FLOOR
+from energy_score.shared.analysis.passes import PAUSE_UNCERTAINTY
 from energy_score.shared.analysis.rules.facts import Facts
 
 # Source: METHOD.md, "Transient faults, sensors, intervals": the sum over all work windows is judged, against a limit
@@ -119,7 +120,8 @@ def repeats_drift(facts: Facts) -> VerdictReason | None:
 
 def run_stood_still(facts: Facts) -> VerdictReason | None:
     """Invalid: the run was stopped or hung in a window, also when that was measured again."""
-    stalled = [window for window in facts.windows if "stalled" in window.defects]
+    measured = [window for window in facts.windows if window.counted or window.phase == "idle"]
+    stalled = [window for window in measured if "stalled" in window.defects]
     if not stalled:
         return None
     names = list(dict.fromkeys(_name(window) for window in stalled))
@@ -165,14 +167,15 @@ def _name(window: PhaseEnergy) -> str:
 
 
 def _tick_shares(facts: Facts) -> Iterator[tuple[float, str]]:
-    """The mean uncertainty of each phase as a part of its mean energy, by GPU, with the phase's name."""
+    """The mean uncertainty of each phase by GPU, without its pauses, as a part of its mean energy; with its name."""
     windows = [window for window in facts.gpu_windows if window.phase in ("prefill", *WORK_PHASES)]
     for phase in dict.fromkeys(window.phase for window in windows):
         own = [window for window in windows if window.phase == phase]
         for device in dict.fromkeys(device for window in own for device in window.uncertainty_j):
             energy_j = sum(window.energy_j.get(device, 0.0) for window in own)
             if energy_j > 0:
-                yield sum(window.uncertainty_j.get(device, 0.0) for window in own) / energy_j, phase
+                pauses_j = PAUSE_UNCERTAINTY * sum(window.pause_energy_j.get(device, 0.0) for window in own)
+                yield (sum(window.uncertainty_j.get(device, 0.0) for window in own) - pauses_j) / energy_j, phase
 
 
 def _interval_is_its_floor(figure: PhaseStatistics) -> bool:
