@@ -8,6 +8,7 @@ from pydantic import Field
 from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.record import Moment, Record, SafeLine
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
 
@@ -36,15 +37,18 @@ class EnergySource(StrEnum):
 class MeterReading(Record):
     """Cumulative energy of each device: ``time_s`` is monotonic, ``energy_j`` is keyed by GPU UUID or CPU domain.
 
-    ``tick_s`` is when each device's counter changed to the value that was read, if the reading waited for that.
-    ``faults`` says for a device why its figure cannot be used (``counter_reset``, ``counter_lost``); the device is then
-    absent from ``energy_j``.
+    ``tick_s`` is when each device's counter moved to the value that was read, where the reading waited for that.
+    ``faults`` says of a device why its figure cannot be used (``counter_reset``, ``counter_lost``); it is then absent
+    from ``energy_j``. ``late`` names the devices whose counter moved much later than its update period says, and
+    ``resolution_j`` is the step that a counter moves in, where that is known.
     """
 
     time_s: float
     energy_j: dict[str, float]
     tick_s: dict[str, float] = Field(default_factory=dict)
     faults: dict[str, str] = Field(default_factory=dict)
+    late: tuple[str, ...] = ()
+    resolution_j: dict[str, float] = Field(default_factory=dict)
 
 
 class PhaseEnergy(Record):
@@ -54,10 +58,16 @@ class PhaseEnergy(Record):
     Without a meter, ``source`` and ``domain`` are None and ``energy_j`` is empty. ``counted`` is false for
     discarded repeats and for overhead (load, idle), which are not part of any total.
 
-    ``uncertainty_j`` bounds, per device, the difference from the energy of the work alone that arises because the
-    counter moves in ticks: mean power times the time between the window's edges and the ticks that were read.
-    ``integral_j`` is the energy of the same window by an independent integral of sampled power. ``faults`` says for a
-    device why its counter gave no figure for the window; the device is then absent from ``energy_j``.
+    ``uncertainty_j`` bounds, per device, how far the energy may be from that of the work alone: the counter moves in
+    ticks and steps, and the pauses between the queries, ``pause_s`` in all, are taken off at idle power.
+    ``integral_j`` is the energy of the same window by the integral of sampled power, less ``pause_energy_j``, what was
+    taken off for the pauses, and ``integral_sigma_j`` its standard error. ``faults`` says of a device why its counter
+    gave no figure for the window; the device is then absent from ``energy_j``. ``temperature_c`` is the mean of each
+    GPU.
+
+    ``start_s`` and ``end_s`` are the edges of the work on the machine's monotonic clock, ``duration_s`` the time
+    between them without the pauses. ``defects`` are what is wrong with the window and stayed so when it was measured
+    again.
     """
 
     phase: str
@@ -71,7 +81,14 @@ class PhaseEnergy(Record):
     energy_j: dict[str, float]
     uncertainty_j: dict[str, float] = Field(default_factory=dict)
     integral_j: dict[str, float] = Field(default_factory=dict)
+    integral_sigma_j: dict[str, float] = Field(default_factory=dict)
+    pause_energy_j: dict[str, float] = Field(default_factory=dict)
     faults: dict[str, str] = Field(default_factory=dict)
+    temperature_c: dict[str, float] = Field(default_factory=dict)
+    start_s: float | None = None
+    end_s: float | None = None
+    pause_s: float = Field(default=0.0, ge=0)
+    defects: tuple[SafeLine, ...] = ()
 
     @property
     def total_j(self) -> float | None:
@@ -96,9 +113,10 @@ class PhaseEnergy(Record):
 class PhaseStatistics(Record):
     """Mean over the counted repeats of ONE pass over the dataset; energies in J, None if not measured.
 
-    ``unresolved``: the phase's energy is a difference smaller than three times its standard deviation, so no
-    figure is given (METHOD: decode under 3 sigma). ``idle_subtracted_j`` is the mean minus idle power times
-    duration; it is shown beside the total, never instead of it.
+    ``unresolved``: the phase's energy is a difference smaller than three standard deviations of itself, so that no
+    figure can be given (METHOD: decode under 3 sigma). ``effective_repeats`` is how many independent repeats would tell
+    as much, None where nobody can say; ``drifts`` says that the repeats follow a course. ``idle_subtracted_j`` is the
+    mean less idle power times duration, beside the gross figure and never instead of it.
     """
 
     phase: str
@@ -111,19 +129,23 @@ class PhaseStatistics(Record):
     ci95_half_width_j: float | None
     unresolved: bool = False
     idle_subtracted_j: float | None = None
+    effective_repeats: float | None = None
+    drifts: bool = False
 
 
 class GpuConditions(Record):
     """What was seen on one GPU between the first and the last counted window; None or empty if not readable.
 
     ``counter_period_s`` and ``power_period_s`` are the measured update periods of the energy counter and of the power
-    reading. ``power_field`` says which reading was sampled. ``throttle_reasons`` are the observed NVML clock event
-    reasons. ``foreign_process_ids`` are compute processes other than the run's own. ``power_limits_w`` are all observed
-    limits.
+    reading on the idle GPU, ``counter_period_under_load_s`` is the counter's beside the warm-up queries.
+    ``power_field`` says which reading was sampled. ``throttle_reasons`` are NVML's clock event reasons seen. Of the
+    counted windows alone: ``foreign_process_ids`` are compute processes other than the run's own, ``power_limits_w``
+    are all limits seen, in whole watts. ``default_power_limit_w`` is the limit that the GPU comes with.
     """
 
     uuid: str
     counter_period_s: float | None = None
+    counter_period_under_load_s: float | None = None
     power_period_s: float | None = None
     power_field: Literal["instant", "average"] | None = None
     sample_count: int = 0
@@ -136,6 +158,7 @@ class GpuConditions(Record):
     memory_peak_mib: int | None = None
     throttle_reasons: tuple[str, ...] = ()
     power_limits_w: tuple[float, ...] = ()
+    default_power_limit_w: float | None = None
     foreign_process_ids: tuple[int, ...] = ()
     mig_enabled: bool | None = None
 
@@ -250,7 +273,8 @@ class RunReport(Record):
 
     ``server`` is what answered the queries, where that was another process than the engine. ``optimum`` is what
     optimum-benchmark says of the same run, where it carried that out. ``prompt`` is how its queries were asked; None
-    where they are no prompts.
+    if they are no prompts. ``repairs`` are the transient faults that cost a
+    reading or a window. ``gpu_unmeasured`` says why no meter reads a GPU.
     """
 
     schema_version: Literal[1] = 1
@@ -274,4 +298,6 @@ class RunReport(Record):
     conditions: tuple[GpuConditions, ...] = ()
     server: ServerUse | None = None
     optimum: OptimumUse | None = None
+    repairs: tuple[Repair, ...] = ()
+    gpu_unmeasured: SafeLine | None = None
     verdict: Verdict

@@ -67,8 +67,11 @@ class RepeatPolicy(Record):
 
     ``repeats`` are counted; ``discarded_repeats`` run before them as warm-up. A phase repeats the dataset until it
     has lasted ``min_phase_s``. ``idle_baseline_s`` is measured before and after the repeats (0: not measured).
-    With ``ci_target`` (0.01 is 1 %), measuring continues after ``repeats``, the minimum, until half of the
-    total's 95 % interval is at most that share of its mean, or until ``max_repeats``.
+    Up to ``max_discarded_repeats`` are discarded until the GPU has settled (None: no more than ``discarded_repeats``).
+    ``dither_s`` is the longest random pause between a tick and the work, and between chunks of the work;
+    ``shuffle_queries`` asks them in another order in each repeat. ``generation.seed`` decides both.
+    With ``ci_target`` (0.01 is 1 %) the repeats go on past ``repeats``, the least number, until the half-width of the
+    total's 95 % interval is at most that part of its mean, and no further than ``max_repeats``.
     """
 
     protocol: Protocol
@@ -76,6 +79,9 @@ class RepeatPolicy(Record):
     discarded_repeats: int = Field(ge=0)
     min_phase_s: float = Field(ge=0)
     idle_baseline_s: float = Field(ge=0)
+    max_discarded_repeats: int | None = Field(default=None, ge=0)
+    dither_s: float = Field(default=0.0, ge=0, le=1)
+    shuffle_queries: bool = False
     ci_target: float | None = Field(default=None, gt=0, lt=1)
     max_repeats: int | None = Field(default=None, ge=1)
 
@@ -85,6 +91,12 @@ class RepeatPolicy(Record):
             raise ValueError("ci_target and max_repeats must be set together")
         if self.max_repeats is not None and self.max_repeats < self.repeats:
             raise ValueError(f"max_repeats {self.max_repeats} is less than repeats {self.repeats}")
+        return self
+
+    @model_validator(mode="after")
+    def _pauses_have_a_known_power(self) -> Self:
+        if self.dither_s > 0 and self.idle_baseline_s == 0:
+            raise ValueError("dither_s needs an idle baseline: pauses are taken off at idle power")
         return self
 
 

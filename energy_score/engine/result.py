@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -44,6 +45,7 @@ class RunResult:
     measurement: Measurement
     software: dict[str, str]
     conditions: tuple[GpuConditions, ...]
+    repairs: tuple[Repair, ...] = ()
     server_use: ServerUse | None = None
     optimum: OptimumUse | None = None
 
@@ -74,6 +76,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
         conditions=result.conditions,
         server=result.server_use,
         optimum=result.optimum,
+        repairs=result.repairs,
         verdict=judge(
             spec=spec,
             windows=windows,
@@ -83,5 +86,6 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
             hardware=hardware,
             conditions=result.conditions,
             server=result.server_use,
+            repairs=result.repairs,
         ),
     )

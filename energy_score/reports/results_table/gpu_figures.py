@@ -4,8 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from energy_score.contract.run_report import WORK_PHASES, PhaseEnergy, PhaseStatistics, RunReport
+from energy_score.contract.run_report import PhaseEnergy, PhaseStatistics, RunReport
 from energy_score.contract.units import watt_hours
+from energy_score.shared.analysis.integral_check import integral_check
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,14 @@ def gpu_figures(report: RunReport, by_phase: Mapping[str, PhaseStatistics]) -> G
     windows = [window for window in report.phases if window.domain == "gpu" and window.source is total.source]
     overhead = [window for window in windows if not window.counted]
     idle = [window for window in overhead if window.phase == "idle" and window.total_j is not None]
-    discrepancies = [
-        window.integral_discrepancy
-        for window in windows
-        if window.counted and window.phase in WORK_PHASES and window.integral_discrepancy is not None
-    ]
+    check = integral_check(windows)
     peaks_w = [gpu.peak_power_w for gpu in report.conditions if gpu.peak_power_w is not None]
     return GpuFigures(
         idle_subtracted_wh=watt_hours(total.idle_subtracted_j),
         idle_power_w=quotient(_energy_j(idle), sum(window.duration_s for window in idle)),
         mean_power_w=quotient(total.mean_energy_j, total.mean_duration_s),
         peak_power_w=sum(peaks_w) if peaks_w and len(peaks_w) == len(report.conditions) else None,
-        integral_discrepancy_percent=100 * max(discrepancies) if discrepancies else None,
+        integral_discrepancy_percent=None if check is None else 100 * check.discrepancy,
         energy_per_output_token_j=quotient(total.mean_energy_j, report.tokens.completion),
         energy_per_input_token_j=quotient(prefill.mean_energy_j if prefill else None, report.tokens.prompt),
         load_energy_wh=watt_hours(_energy_j([window for window in overhead if window.phase == "load"])),

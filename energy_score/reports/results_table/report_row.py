@@ -120,6 +120,7 @@ def row_of_report(
         optimum_gpu_energy_wh=watt_hours(report.optimum.mean_j("gpu")) if report.optimum else None,
         optimum_difference_percent=_optimum_difference_percent(report.optimum),
         concurrent_runs=concurrent_runs,
+        repairs=sum(repair.count for repair in report.repairs),
     )
 
 

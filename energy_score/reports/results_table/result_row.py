@@ -35,17 +35,18 @@ class ResultRow(Record):
     Totals are for one pass over all queries, as the mean of the counted repeats. ``*_wh`` GPU columns have only GPU
     measurements (source in ``energy_source``); ``cpu_energy_wh`` is separate, with its own source.
 
-    ``idle_subtracted_wh`` is ``gpu_energy_wh`` minus ``idle_power_w`` times the duration, in addition to the total.
-    ``mean_power_w`` is for a whole pass; ``peak_power_w`` is the sum of each GPU's own peak, which for several GPUs
-    is an upper bound. ``integral_discrepancy_percent`` is for the worst work window, relative to the counter's energy.
-    ``energy_per_output_token_j`` is the total per completion token, ``energy_per_input_token_j`` prefill per prompt
-    token. ``load_energy_wh`` is for loading the model once, and in no total. ``image`` is the digest of the run's
-    container image, empty without a container. Token, image and audio columns are empty if the task has none of them;
-    ``truncated_prompts`` is the number of prompts cut to fit the model's context. ``server`` is the
-    name and version of the server, if there was one; ``concurrency`` is the number of parallel
-    queries. ``optimum_gpu_energy_wh`` is what optimum-benchmark reports for its own run, never rated, and
-    ``optimum_difference_percent`` its difference from ``gpu_energy_wh``.
-    ``concurrent_runs`` is the highest number of our runs on the machine at the same time during this one.
+    ``idle_subtracted_wh`` is ``gpu_energy_wh`` less ``idle_power_w`` times the duration, beside the gross figure.
+    ``mean_power_w`` is that of a whole pass; ``peak_power_w`` is the sum of each GPU's own peak, which for several GPUs
+    is an upper bound. ``integral_discrepancy_percent`` is that of the sums over all work windows, of the counter's.
+    ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
+    tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. ``image`` is the digest of the
+    container image that the run happened in, empty for a run without a container. Token, image and audio columns are
+    empty where the task has none of them; ``truncated_prompts`` were cut to fit the model's context. ``server`` is the
+    name and version of what answered, where that was a server; ``concurrency`` is how many queries were under way at a
+    time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
+    ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
+    ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
+    ``repairs`` is how many readings and windows had to be repeated; the report says which and why.
     """
 
     model_name: str
@@ -118,6 +119,7 @@ class ResultRow(Record):
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
+    repairs: int | None = None
 
     @field_validator("*")
     @classmethod

@@ -75,13 +75,7 @@ def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[Verdict
     if witness is None or witness.run_id != report.run_id:
         yield _no_witness("none" if witness is None else f"a host check of run {witness.run_id}")
         return
-    if witness.foreign_process_ids:
-        yield invalid(
-            "witness_foreign_process",
-            "the host found another compute process on the run's GPUs",
-            observed=f"process {', '.join(map(str, sorted(witness.foreign_process_ids)))}",
-            threshold="0 other compute processes",
-        )
+    yield from _foreign_reasons(report, witness)
     if not witness.processes_watched:
         yield warning(
             "processes_unwatched",
@@ -106,6 +100,33 @@ def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[Verdict
         reason = _energy_reason(use, witness)
         if reason is not None:
             yield reason
+
+
+def _foreign_reasons(report: RunReport, witness: HostWitness) -> Iterator[VerdictReason]:
+    """Invalid where another process was seen within a counted window; a warning where only outside of them."""
+    spans_s = [(window.start_s, window.end_s) for window in report.phases if window.counted]
+    known_s = [(start_s, end_s) for start_s, end_s in spans_s if start_s is not None and end_s is not None]
+    outside = {sighting.process_id for sighting in witness.foreign_sightings} if len(known_s) == len(spans_s) else set()
+    outside -= {
+        sighting.process_id
+        for sighting in witness.foreign_sightings
+        if any(sighting.first_s <= end_s and sighting.last_s >= start_s for start_s, end_s in known_s)
+    }
+    within = set(witness.foreign_process_ids) - outside
+    if within:
+        yield invalid(
+            "witness_foreign_process",
+            "the host saw another compute process on the run's GPUs",
+            observed=f"process {', '.join(map(str, sorted(within)))}",
+            threshold="0 other compute processes",
+        )
+    if outside:
+        yield warning(
+            "witness_foreign_process_outside",
+            "the host saw another compute process on the run's GPUs, outside of the counted windows",
+            observed=f"process {', '.join(map(str, sorted(outside)))}",
+            threshold="0 other compute processes",
+        )
 
 
 def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:

@@ -91,25 +91,26 @@ def _check_gpu(file: str, course: Course, gpu: Gpu, report: RunReport) -> Iterat
             if window.source is EnergySource.NVML_COUNTER and course.longest_gap_s <= _SURELY_HELD_S:
                 yield finding(file, f"power is known throughout, but {name} has no integral of it", field="power_w")
                 return
-            begin_s += window.duration_s
+            begin_s += window.duration_s + window.pause_s
             continue
         first_s, last_s = counted_s if window.counted else (0.0, course.end_s)
-        place_s = course.place_of(window.duration_s, energy_j, begin_s=max(begin_s, first_s), end_s=last_s)
+        lasted_s = window.duration_s + window.pause_s
+        place_s = course.place_of(lasted_s, energy_j, begin_s=max(begin_s, first_s), end_s=last_s)
         if place_s is None:
             message = (
-                f"no {window.duration_s:.1f} s of {gpu.uuid} after the windows before have the {energy_j:.1f} J that "
-                f"the report states for {name}"
+                f"no {lasted_s:.1f} s of {gpu.uuid} after the windows before have the {energy_j:.1f} J that "
+                f"the report says of {name}"
             )
             yield finding(file, message, field="power_w")
             return
-        begin_s = place_s + window.duration_s
+        begin_s = place_s + lasted_s
 
 
 def _integral_j(window: PhaseEnergy, uuid: str) -> float | None:
-    """Return the window's energy by sampled power, whether it is the second opinion or the figure itself."""
-    if window.source is EnergySource.NVML_POWER:
-        return window.energy_j.get(uuid)
-    return window.integral_j.get(uuid)
+    """The window's energy by sampled power, its pauses included, whether that is its second opinion or its figure."""
+    figures_j = window.energy_j if window.source is EnergySource.NVML_POWER else window.integral_j
+    energy_j = figures_j.get(uuid)
+    return None if energy_j is None else energy_j + window.pause_energy_j.get(uuid, 0.0)
 
 
 def _courses(content: bytes, gpu_count: int) -> list[Course]:

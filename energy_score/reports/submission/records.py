@@ -124,6 +124,7 @@ def derived_report(report: RunReport) -> RunReport:
                 hardware=report.hardware,
                 conditions=report.conditions,
                 server=report.server,
+                repairs=report.repairs,
             ),
         }
     )

@@ -29,10 +29,11 @@ def check_shape(records: BundledRecords) -> Iterator[Finding]:
 
 
 def _check_windows(file: str, report: RunReport) -> Iterator[Finding]:
-    """Check that every window after the discarded repeats counts, and that it has all queries."""
+    """Every window of a repeat after the discarded ones counts, and asks every query."""
+    discarded = _discarded_repeats(report)
     for index, window in enumerate(report.phases):
         is_overhead = window.phase in _OVERHEAD
-        is_counted = not is_overhead and window.repeat > report.spec.repeat_policy.discarded_repeats
+        is_counted = not is_overhead and window.repeat > discarded
         stated = {"counted": window.counted, "query_count": window.query_count}
         due = {"counted": is_counted, "query_count": 0 if is_overhead else report.queries.asked}
         if is_overhead:
@@ -46,6 +47,14 @@ def _check_windows(file: str, report: RunReport) -> Iterator[Finding]:
         yield finding(file, f"{', '.join(sorted(work))}: not the phases of task {task.name}", field="phases")
 
 
+def _discarded_repeats(report: RunReport) -> int:
+    """How many repeats came before the first counted one, as far as the policy allows so many or so few."""
+    policy = report.spec.repeat_policy
+    first = min((window.repeat for window in report.phases if window.counted), default=policy.discarded_repeats + 1)
+    most = max(policy.discarded_repeats, policy.max_discarded_repeats or 0)
+    return min(max(first - 1, policy.discarded_repeats), most)
+
+
 def _check_repeats(file: str, report: RunReport) -> Iterator[Finding]:
     """Check that each meter has one window per phase and repeat, and that there are as many repeats as specified."""
     policy = report.spec.repeat_policy
@@ -57,12 +66,12 @@ def _check_repeats(file: str, report: RunReport) -> Iterator[Finding]:
     for windows in by_meter.values():
         times = Counter((window.phase, window.repeat) for window in windows)
         phases, last = {phase for phase, _ in times}, max(repeat for _, repeat in times)
-        repeats = last - policy.discarded_repeats
+        discarded = _discarded_repeats(report)
+        repeats = last - discarded
         if not (least <= repeats <= most and len(times) == len(windows) == len(phases) * last):
             message = (
-                f"{counted(len(windows), 'window')} of {counted(len(phases), 'phase')}, the last from "
-                f"repeat {last}, but expected "
-                f"one per phase in {policy.discarded_repeats} discarded and {least} to {most} counted repeats"
+                f"{counted(len(windows), 'window')} of {counted(len(phases), 'phase')}, the last of repeat {last}: not "
+                f"one for each phase in {discarded} discarded and {least} to {most} counted repeats"
             )
             yield finding(file, message, field="phases")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import (
     GpuConditions,
     Hardware,
@@ -31,6 +32,8 @@ RULES: tuple[Rule, ...] = (
     counter.integral_deviates_from_the_counter,
     counter.ticks_are_coarse,
     counter.phase_is_unresolved,
+    counter.repeats_drift,
+    counter.run_stood_still,
     gpu.mig_is_on,
     gpu.another_process_computed,
     gpu.hardware_slowed_down,
@@ -78,6 +81,7 @@ def judge(
     hardware: Hardware,
     conditions: Sequence[GpuConditions] = (),
     server: ServerUse | None = None,
+    repairs: Sequence[Repair] = (),
 ) -> Verdict:
     """The verdict with every reason that spoke, in the order of the rules.
 
@@ -93,6 +97,7 @@ def judge(
         hardware=hardware,
         conditions=tuple(conditions),
         server=server,
+        repairs=tuple(repairs),
     )
     reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)
     severities = {reason.severity for reason in reasons}

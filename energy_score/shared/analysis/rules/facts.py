@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import (
     WORK_PHASES,
     GpuConditions,
@@ -32,6 +33,7 @@ class Facts:
     hardware: Hardware
     conditions: tuple[GpuConditions, ...] = ()
     server: ServerUse | None = None
+    repairs: tuple[Repair, ...] = ()
 
     @cached_property
     def counted(self) -> tuple[PhaseEnergy, ...]:
@@ -47,6 +49,12 @@ class Facts:
     def counter_windows(self) -> tuple[PhaseEnergy, ...]:
         """The counted windows of the GPU meter, those without a figure included."""
         return tuple(window for window in self.counted if window.domain == "gpu")
+
+    @property
+    def a_query_failed(self) -> bool:
+        """Whether a query failed, also in a window that was measured again: a server may have worked on it."""
+        spoilt = any(repair.kind == "window" and "query" in repair.cause for repair in self.repairs)
+        return bool(self.queries.failed or self.queries.retried) or spoilt
 
     @cached_property
     def gpu_statistics(self) -> tuple[PhaseStatistics, ...]:
