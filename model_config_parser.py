@@ -25,6 +25,7 @@ from energy_score.host.sheet.cells import (
     yes_of,
 )
 from energy_score.host.sheet.chat_template_cell import chat_template_of
+from energy_score.host.sheet.shipped import SHIPPED_SHEET
 from energy_score.shared.tasks.registry import task_of
 
 MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
@@ -56,7 +57,8 @@ class ModelConfigParser:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "not a valid path"
             raise UsageError(
-                f"{self.path}: cannot be read: {reason} (expected a models spreadsheet in CSV format)"
+                f"{self.path}: cannot be read: {reason}. Name a models spreadsheet (CSV), or start from the one that "
+                f"ships with this program: {SHIPPED_SHEET}"
             ) from error
         return _Reading(self.path.name).read(data)
 

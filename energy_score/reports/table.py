@@ -1,21 +1,23 @@
-"""A text table for terminals and Markdown, with the data as objects for machines."""
+"""Tables of results, written for a terminal, as Markdown, as CSV and as JSON."""
 
+import json
 import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from energy_score.contract.csv_text import table_text
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import printed_json
 from energy_score.reports.terminal_table import print_table
 
-Format = Literal["table", "markdown", "json"]
+Format = Literal["table", "json", "markdown", "csv"]
 
 
 @dataclass(frozen=True)
 class Table:
-    """``title``, a header, rows with as many cells, and ``notes`` below; ``objects`` have the same data unrounded."""
+    """Rows of text under one header, and the same as ``objects`` with every digit; ``notes`` are written below."""
 
     title: str
     header: tuple[str, ...]
@@ -25,8 +27,9 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """Return the table as GitHub Markdown, with escaped cells."""
-    lines = [f"### {_cell(table.title)}", "", _line(table.header), _line(["---"] * len(table.header))]
+    """Return the table as GitHub Markdown, with its cells escaped."""
+    lines = [f"### {_cell(table.title)}", ""] if table.title else []
+    lines += [_line([_cell(name) for name in table.header]), _line(["---"] * len(table.header))]
     lines += [_line([_cell(cell) for cell in row]) for row in table.rows]
     if table.notes:
         lines += ["", *(f"- {_cell(note)}" for note in table.notes)]
@@ -34,7 +37,10 @@ def markdown(table: Table) -> str:
 
 
 def write(tables: Sequence[Table], form: Format) -> None:
-    """Write the tables to standard output; as JSON, one object with a list of tables."""
+    """Write the tables to standard output; as JSON one list of tables, as CSV one table of all their objects."""
+    if form == "csv":
+        _write_csv(tables)
+        return
     if form == "json":
         content = [{"title": one.title, "rows": one.objects, "notes": one.notes} for one in tables]
         sys.stdout.write(printed_json(content, indent=1) + "\n")
@@ -43,9 +49,29 @@ def write(tables: Sequence[Table], form: Format) -> None:
         sys.stdout.write("\n".join(markdown(table) for table in tables))
         return
     for table in tables:
-        sys.stdout.write(f"{safe_line(table.title)}\n")
+        if table.title:
+            sys.stdout.write(f"{safe_line(table.title)}\n")
         print_table(table.header, table.rows, stream=sys.stdout)
         sys.stdout.writelines(f"note: {safe_line(note)}\n" for note in table.notes)
+
+
+def write_lines(table: Table, form: Format) -> None:
+    """Write one table as ``write`` does, but as JSON one object a line, so that each line can be read on its own."""
+    if form == "json":
+        sys.stdout.writelines(f"{printed_json(one)}\n" for one in table.objects)
+    else:
+        write([table], form)
+
+
+def _write_csv(tables: Sequence[Table]) -> None:
+    """Write every object as a row, with all digits; with several tables a first column says which it belongs to."""
+    rows = [({"table": table.title} if len(tables) > 1 else {}) | one for table in tables for one in table.objects]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    sys.stdout.write(table_text(names, [[_as_csv_value(row.get(name)) for name in names] for row in rows]))
+
+
+def _as_csv_value(value: object) -> object:
+    return json.dumps(value) if isinstance(value, (dict, list, tuple)) else value
 
 
 def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:

@@ -16,13 +16,13 @@ def initialised_nvml() -> ModuleType:
     try:
         nvml = import_module("pynvml")
     except ImportError as error:
-        raise MeterError("pynvml is not installed; pip install nvidia-ml-py") from error
+        raise MeterError("the package nvidia-ml-py is missing. Install it with: pip install nvidia-ml-py") from error
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
         raise MeterError(
-            f"no NVIDIA driver can be reached (NVML: {error}); "
-            "nvidia-smi must work here, and a container must be started with its GPUs"
+            f"no NVIDIA driver can be reached (NVML: {error}); nvidia-smi must work here, and a container must be "
+            "started with its GPUs"
         ) from error
     return nvml
 

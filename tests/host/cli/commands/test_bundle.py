@@ -39,7 +39,7 @@ def test_without_the_attestation_nothing_is_written_and_its_words_are_printed(
     printed = capsys.readouterr()
     for clause in ("1. Public Data Sharing: You consent", "2. Data Integrity:", "3. Model Representation:"):
         assert clause in printed.out
-    assert "give --i-attest if you agree" in printed.err
+    assert "add --i-attest if you agree" in printed.err
     assert not file.exists()
 
 
@@ -125,7 +125,7 @@ def test_the_files_of_a_run_are_never_written_over(
     run = results / "individual_runs" / NAME
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert ends_with("bundle", "--results", results, "--i-attest", run / name) == 2
-    assert f"{name}: among the files of the run in {run}" in capsys.readouterr().err
+    assert f"{name} is inside the run directory {run}" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -133,7 +133,7 @@ def test_only_a_bundle_is_replaced_by_a_bundle(results: Path, capsys: pytest.Cap
     table = results / "master_results.csv"
     table.write_bytes(b"model_name\n")
     assert ends_with("bundle", "--results", results, "--i-attest", table) == 2
-    assert f"{table}: something else than a bundle is there" in capsys.readouterr().err
+    assert f"{table} exists and is not a bundle" in capsys.readouterr().err
     assert table.read_bytes() == b"model_name\n"
     pipe = results / "pipe"
     os.mkfifo(pipe)

@@ -69,9 +69,9 @@ def test_a_snapshot_of_own_runs_can_be_rated_against_and_compared(results: Path,
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--name", "a b"], "'a b' is no name; valid are up to 64 letters, digits, dots, dashes and underscores"),
-        (["--name", "a", "--issued", "today"], "'today' is no date; valid is a day (2026-11-24) or a month (2026-11)"),
-        (["--name", "a", "--issued", "2026-13"], "'2026-13' is no date"),
+        (["--name", "a b"], "'a b' is not a name. Use up to 64 letters, digits, dots, dashes and underscores"),
+        (["--name", "a", "--issued", "today"], "'today' is not a date. Use a day (2026-11-24) or a month (2026-11)"),
+        (["--name", "a", "--issued", "2026-13"], "'2026-13' is not a date"),
     ],
 )
 def test_a_name_or_date_that_is_none_is_refused_with_the_rule(words: list[str], fault: str, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_an_old_configuration_says_what_to_use_instead() -> None:
         ([MODEL, "--config-path", "/etc"], "Hydra's own flags"),
         ([MODEL, "--cfg=job"], "Hydra's own flags"),
         ([MODEL, "--no-such-flag"], "--no-such-flag"),
-        ([MODEL, "-n", "0"], "0 is not in the range"),
+        ([MODEL, "-n", "0"], "0 is out of range"),
         ([MODEL, "scenario.reasoning=False"], "its chat template has no off"),
         (["backend.model=./nowhere"], "backend.model=./nowhere: no such folder"),
         ([MODEL, "--region", "mars"], "unknown region 'mars' (expected one of: world"),
