@@ -158,7 +158,7 @@ def test_a_tokenizer_that_version_4_cannot_read_is_a_recorded_failure_in_our_wor
     output = batch(["./models/strange-tiny,Off (N/A),"], "--backend", "optimum", exit_code=1)
     failure = RunFailure.read(output / "individual_runs/models_strange-tiny_Off_N_A/run_failure.json")
     assert failure.stage == "load"
-    assert "the tokenizer could not be loaded (optimum-benchmark keeps the reason to itself)" in failure.message
+    assert "the tokenizer could not be loaded (optimum-benchmark hides the reason)" in failure.message
     assert "its last words" in failure.message
 
 
