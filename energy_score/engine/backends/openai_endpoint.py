@@ -1,4 +1,4 @@
-"""Text generation by a server that speaks the OpenAI interface: vLLM, ``transformers serve``, and their like."""
+"""Text generation with a server that has the OpenAI interface, such as vLLM or ``transformers serve``."""
 
 import logging
 import threading
@@ -33,7 +33,7 @@ _UNPROCESSABLE, _SERVER_ERROR = 422, 500
 
 
 class OpenAIEndpointBackend:
-    """One served model, greedy; as many queries at a time as call ``answer`` at a time."""
+    """One served model, greedy; as many parallel queries as there are parallel calls of ``answer``."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
@@ -56,9 +56,9 @@ class OpenAIEndpointBackend:
         self._prompt_tokens: dict[str, int] = {}
 
     def load(self) -> LoadedModel:
-        """As the protocol says: the server is asked what it serves, and answers a first short query.
+        """Connect to the server, ask for its models, and send a first short query.
 
-        A managed server is started first. What a server does not tell of its model is None.
+        A managed server is started first. What a server does not report about its model is None.
         """
         self.server.start()
         try:
@@ -86,16 +86,16 @@ class OpenAIEndpointBackend:
 
     @property
     def work_phase(self) -> WorkPhase:
-        """Text is generated token by token."""
+        """Return ``full``: text is generated token by token."""
         return "full"
 
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says; rendering and tokenizing are the server's, and belong to the answer."""
+        """Return the query; rendering and tokenizing are done by the server and belong to the answer."""
         request = self._request(row["text"])
         return PreparedQuery(rendered=request.rendered, inputs=request)
 
     def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
-        """As the protocol says; the latency ends with the stream."""
+        """Return the server's answer; the latency ends with the stream."""
         assert limits is not None  # noqa: S101 - the work phase is full
         room = self._within_context(query, limits)
         start_s = time.perf_counter()
@@ -117,22 +117,22 @@ class OpenAIEndpointBackend:
         )
 
     def decode(self, completion: Completion) -> str:
-        """As the protocol says: the text as it came, thoughts before the answer."""
+        """Return the text as received, with thoughts before the answer."""
         return str(completion.output)
 
     def synchronise(self) -> None:
-        """An answer that has ended is finished work."""
+        """Do nothing: an answer that has ended is finished work."""
 
     def close(self) -> None:
-        """As the protocol of a served backend says."""
+        """Close the connections."""
         self._client.close()
 
     def begin_counting(self) -> None:
-        """As the protocol of a served backend says."""
+        """Start counting tokens."""
         self._account.begin()
 
     def server_use(self) -> ServerUse:
-        """As the protocol of a served backend says."""
+        """Return what is known about the server, and the token counts."""
         metrics, counted = self._account.settled()
         found = self.server.found
         return ServerUse(
@@ -176,7 +176,7 @@ class OpenAIEndpointBackend:
         return answer
 
     def _within_context(self, query: PreparedQuery, limits: TokenLimits) -> TokenLimits:
-        """The limits that the model's context leaves room for, once an answer has told how long the prompt is."""
+        """Return the limits that fit into the model's context, once an answer has shown the prompt's length."""
         prompt_tokens = self._prompt_tokens.get(query.rendered)
         if self._model.context_length is None or prompt_tokens is None:
             return limits
@@ -189,19 +189,22 @@ class OpenAIEndpointBackend:
         return replace(limits, max_new_tokens=min(limits.max_new_tokens, room))
 
     def _look_at_the_template(self) -> None:
-        """See to it that switches and prefill have their effect, as far as the server shows what it renders."""
+        """Check that switches and prefill have an effect, as far as the server shows what it renders."""
         plan = self._spec.prompt_plan
         if self._interface == "completions":
             if plan.chat_template_kwargs:
-                raise PromptRenderError("a raw prompt carries no template variables; valid is a plan without them")
+                raise PromptRenderError("a raw prompt cannot have template variables. Use a plan without them.")
             return
         probe = TemplateProbe(self._client, model=self._model.name)
         if plan.chat_template_kwargs and not probe.refuse_switches_that_go_nowhere(plan):
-            self._note("the server does not show its prompts: whether its template has the switches was not checked")
+            self._note(
+                "the server does not show rendered prompts, so it was not checked whether its "
+                "template uses the switches"
+            )
         self._prefill = probe.prefill_of(plan)
 
     def _settle_the_interface(self) -> None:
-        """Find out by a first query whether the model takes chats, and whether the server takes a least length."""
+        """Send a first query to find out whether the model accepts chats, and the server a minimum length."""
         try:
             self._first_answer()
         except (HttpError, StreamError) as error:
@@ -218,14 +221,14 @@ class OpenAIEndpointBackend:
                 raise
             self._exact_length = False
             answer = self._ask(self._request(_PROBE_TEXT), limits, start_s=time.perf_counter())
-            self._note("the server refuses min_tokens and ignore_eos: answers have max_tokens alone")
+            self._note("the server refuses min_tokens and ignore_eos, so answers are limited only by max_tokens")
         self._account.note_model_name(answer.model)
 
     def _fall_back_to_raw_prompts(self, refusal: Exception) -> None:
         plan = self._spec.prompt_plan
         if plan.chat_template_kwargs or plan.system_prompt is not None or plan.template_fallback == "harmony":
             raise PromptRenderError(
-                f"the endpoint refuses chats, and a raw prompt cannot carry this row's reasoning state: {refusal}"
+                f"the endpoint refuses chats, and this row's reasoning state needs one: {refusal}"
             ) from refusal
         self._interface, self._prefill = "completions", ""
         try:
@@ -235,22 +238,22 @@ class OpenAIEndpointBackend:
                 f"the endpoint answers neither a chat nor a raw prompt: {refusal}; {self._told(error)}"
             ) from error
         self._interface_guessed = "template" not in str(refusal)
-        self._note(f"queries are sent as raw prompts, because the server refuses chats: {refusal}")
+        self._note(f"queries are sent as raw prompts because the server refuses chats: {refusal}")
 
     def _note(self, text: str) -> None:
         log.warning("%s", text)
         self._notes.append(text)
 
     def _told(self, error: Exception) -> str:
-        """The error in words; of a managed server that has ended, why it did."""
+        """Return the error as text; for a managed server that has exited, the reason."""
         gone = self.server.why_gone()
         return str(error) if gone is None else f"{gone} ({error})"
 
 
 def _may_lack_a_template(error: Exception) -> bool:
-    """Whether a refused chat may be that of a model without a chat template.
+    """Return whether a chat may have been refused because the model has no chat template.
 
-    vLLM says so in words (400); ``transformers serve`` fails with a bare 500.
+    vLLM says so in its message (400); ``transformers serve`` fails with a plain 500.
     """
     if not isinstance(error, HttpError) or error.status is None:
         return False

@@ -1,4 +1,4 @@
-"""Greedy generation within limits, by the model's own generation config otherwise."""
+"""Greedy generation within limits, otherwise with the model's own generation config."""
 
 import copy
 from typing import Any
@@ -11,7 +11,7 @@ from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import FinishReason, TokenLimits
 
-# One greedy answer, a token at a time, until its limits and not a clock's: otherwise its tokens are miscounted.
+# One greedy answer, token by token, until its limits and not a time limit: otherwise tokens would be miscounted.
 _PLAIN: dict[str, Any] = {
     "do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None, "max_length": None,
     "early_stopping": False, "length_penalty": None, "cache_implementation": None, "disable_compile": True,
@@ -20,7 +20,7 @@ _PLAIN: dict[str, Any] = {
 
 
 class Generator:
-    """Generates with one model. ``room`` is how many new tokens its decoder can hold at most; None: any number."""
+    """Generate with one model. ``room`` is the maximum number of new tokens in its decoder; None: no limit."""
 
     def __init__(self, model: Any, source: ModelSource, *, room: int | None = None) -> None:  # noqa: ANN401 - untyped
         self._model = model
@@ -28,8 +28,10 @@ class Generator:
         self._configs: dict[tuple[int, int], GenerationConfig] = {}
         cache = getattr(model.generation_config, "cache_implementation", None)
         if cache is not None:
-            source.notes.append(f"the model's generation config asks for the {cache} cache; run with the dynamic one")
-        # On the model itself, because generate puts its own config's values where the given one has None.
+            source.notes.append(
+                f"the model's generation config requests the {cache} cache; the dynamic one is used instead"
+            )
+        # On the model itself, because generate uses its own config's values if the given one has None.
         model.generation_config.update(**_PLAIN)
 
     def generate(
@@ -41,9 +43,9 @@ class Generator:
         prompt_tokens: int | None,
         room: int | None = None,
     ) -> Output:
-        """The answer to ``inputs``, which lie on the device; its value is the new tokens' ids.
+        """Return the answer to ``inputs``, which are on the device; its value is the new tokens' ids.
 
-        ``room`` is how many new tokens fit behind this prompt, where that is less than the model's own.
+        ``room`` is how many new tokens fit after this prompt, if less than the model's own limit.
         """
         assert limits is not None  # noqa: S101 - the work phase is full
         rooms = [room for room in (self._room, room, limits.max_new_tokens) if room is not None]
@@ -59,7 +61,7 @@ class Generator:
         )
 
     def _config(self, limits: TokenLimits) -> GenerationConfig:
-        """The model's own defaults (its end tokens above all), made greedy, uncompiled and limited."""
+        """Return the model's own defaults (most importantly its end tokens), made greedy, uncompiled and limited."""
         key = (limits.max_new_tokens, limits.min_new_tokens)
         if key not in self._configs:
             config = copy.deepcopy(self._model.generation_config)
@@ -73,7 +75,7 @@ class Generator:
 def _finish_reason(
     new_ids: torch.Tensor, count: int, *, most: int, asked: int, config: GenerationConfig
 ) -> FinishReason:
-    # Fewer than there was room for means that it ended by itself, whether or not the output shows the end token.
+    # Fewer tokens than possible mean that it stopped by itself, whether or not the output shows the end token.
     if count < most or (len(new_ids) and int(new_ids[-1]) in _end_tokens(config)):
         return "stop"
     return "context" if most < asked else "length"

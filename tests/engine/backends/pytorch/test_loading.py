@@ -65,7 +65,7 @@ def test_the_tokenizer_may_come_from_elsewhere(load_task: Load, all_tasks: Path,
     processor = str(all_tasks / "models" / "Qwen3-tiny")
     loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path), processor=processor)
     assert loaded.ask(TokenLimits(1, 1), text="a")[0].rendered.startswith("<|im_start|>user")
-    with pytest.raises(ModelLoadError, match="leave out the processor"):
+    with pytest.raises(ModelLoadError, match="Leave out the processor"):
         load_task("image_gen", "stable-diffusion-tiny", processor=processor)
 
 
@@ -84,7 +84,9 @@ def test_a_static_cache_is_declined_and_told(load_task: Load, all_tasks: Path, t
     config = tmp_path / "generation_config.json"
     config.write_text(config.read_text().replace("{", '{"cache_implementation": "static",', 1))
     loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path))
-    assert loaded.facts.notes == ("the model's generation config asks for the static cache; run with the dynamic one",)
+    assert loaded.facts.notes == (
+        "the model's generation config requests the static cache; the dynamic one is used instead",
+    )
     used = loaded.inside._generator._config(TokenLimits(1, 1))
     assert (used.cache_implementation, used.disable_compile) == (None, True)
 
