@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_report import GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -46,6 +47,7 @@ class RunResult:
     conditions: tuple[GpuConditions, ...]
     server_use: ServerUse | None = None
     optimum: OptimumUse | None = None
+    prompt: PromptUse | None = None
 
 
 def make_report(spec: RunSpec, result: RunResult) -> RunReport:
@@ -67,6 +69,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
         queries=query_statistics,
         tokens=tokens,
         media=log.media(),
+        prompt=result.prompt,
         first_prompt_sha256=hashlib.sha256(result.benchmark.first_prompt().encode()).hexdigest(),
         hardware=hardware,
         software=result.software,
@@ -83,5 +86,6 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
             hardware=hardware,
             conditions=result.conditions,
             server=result.server_use,
+            prompt=result.prompt,
         ),
     )

@@ -118,6 +118,10 @@ class ResultRow(Record):
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
+    thinking_tokens: int | None = None
+    answer_tokens: int | None = None
+    reasoning_switch: str | None = None
+    prompt_date: str | None = None
 
     @field_validator("*")
     @classmethod

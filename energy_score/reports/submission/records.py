@@ -123,6 +123,7 @@ def derived_report(report: RunReport) -> RunReport:
                 hardware=report.hardware,
                 conditions=report.conditions,
                 server=report.server,
+                prompt=report.prompt,
             ),
         }
     )
