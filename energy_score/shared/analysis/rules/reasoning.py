@@ -1,7 +1,7 @@
 """Whether a result may be filed under its reasoning mode: the mode was sent, and seen in the answers."""
 
 from energy_score.contract.model_config import ReasoningMode
-from energy_score.contract.reasons import invalid, warning
+from energy_score.contract.reasons import invalid
 from energy_score.contract.run_report import VerdictReason
 from energy_score.shared.analysis.rules.facts import Facts
 
@@ -12,21 +12,22 @@ MAX_THINKING_WITH_OFF = 0.05
 
 
 def mode_is_not_expressed(facts: Facts) -> VerdictReason | None:
-    """Invalid for a mode with thoughts: nothing that could switch was sent, or the model never thinks.
+    """Invalid: nothing that could switch the model was sent, or what was sent changes nothing.
 
-    A warning for Off of a model that always thinks: its first tokens are its Off result. A model of which nobody knows
-    how it is switched, and whose answers think, thinks by itself.
+    Off of a model that always thinks is no such case: its first tokens are its Off result. A model of which nobody
+    knows how it is switched, and whose answers think, thinks by itself.
     """
     prompt, mode = facts.prompt, facts.spec.reasoning
     if prompt is None or prompt.expressed is not False or mode is ReasoningMode.NOT_APPLICABLE:
         return None
+    if not mode.thinks and prompt.kind == "always":
+        return None
     if prompt.kind == "unknown" and mode is ReasoningMode.ON and _thinking_share(facts) >= MIN_THINKING_WITH_ON:
         return None
-    told = "; ".join(prompt.notes) or "nothing that could switch the model was sent"
-    tell = invalid if mode.thinks or prompt.kind == "switch" else warning
-    return tell(
+    return invalid(
         "mode_not_expressed",
-        f"the reasoning mode did not reach the model: {told}",
+        "the reasoning mode did not reach the model: "
+        f"{'; '.join(prompt.notes) or 'nothing that could switch it was sent'}",
         observed=f"{facts.spec.reasoning_state or 'N/A'} not sent",
         threshold="a prompt that asks for the mode",
     )
