@@ -12,7 +12,7 @@ from itertools import count
 
 from energy_score.contract.errors import QueryError
 from energy_score.contract.run_spec import RunSpec
-from energy_score.engine.backends.backend import Backend
+from energy_score.engine.backends.backend import AsksPrompts, Backend
 from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits
@@ -115,6 +115,7 @@ class Benchmark:
                 break
         self._measure_idle()
         self._retry_failed()
+        self._note_thoughts()
         if not any(self.log.successes()):
             raise QueryError(f"all {len(self._rows)} queries failed; the first says: {self.log.records[0].error}")
 
@@ -148,12 +149,21 @@ class Benchmark:
 
     def answers(self) -> list[Answer]:
         """Prompts and answers as text, where the spec asks to keep them."""
-        answers = []
+        answers: list[Answer] = []
+        if not self._spec.save_text:
+            return answers
         for index, completion in sorted(self._kept.items()):
             query = self._prepared[index]
             if query is not None:
                 answers.append(Answer(index, query.rendered, self._backend.decode(completion)))
         return answers
+
+    def _note_thoughts(self) -> None:
+        """Look at the last counted answer of each query, outside of every window."""
+        if not isinstance(self._backend, AsksPrompts) or self._backend.prompt_use is None:
+            return
+        for index, completion in self._kept.items():
+            self.log.records[index].note_thoughts(self._backend.find_thoughts(completion))
 
     def _prepare_all(self) -> None:
         for index, row in enumerate(self._rows):
@@ -171,8 +181,7 @@ class Benchmark:
     def _work_pass(self) -> None:
         def note(index: int, query: PreparedQuery, completion: Completion) -> None:
             self.log.note_measured(index, query, completion)
-            if self._spec.save_text:
-                self._kept[index] = completion
+            self._kept[index] = completion
 
         self._each_query(self._answer_in_full, phase=self._backend.work_phase, note=note)
 

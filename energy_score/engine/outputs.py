@@ -17,7 +17,7 @@ def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> No
     header = (
         "query_index", "status", "prompt_tokens", "completion_tokens", "finish_reason", "latency_seconds",
         "time_to_first_token_seconds", "retried", "error_message", "truncated", "input_images", "input_audio_seconds",
-        "output_images",
+        "output_images", "thinking_tokens", "answer_tokens",
     )  # fmt: skip
     rows = (
         (
@@ -34,6 +34,8 @@ def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> No
             record.input_images,
             record.input_audio_s,
             record.output_images,
+            record.thinking_tokens,
+            record.answer_tokens,
         )
         for record in records
     )

@@ -37,6 +37,15 @@ class PreparedQuery:
 
 
 @dataclass(frozen=True)
+class Thoughts:
+    """What of one answer was thought: whether there are thoughts, and the tokens of both parts; None where not told."""
+
+    thinks: bool
+    thinking_tokens: int | None
+    answer_tokens: int | None
+
+
+@dataclass(frozen=True)
 class Completion:
     """One answer. Counts that the task does not have, or that nobody told, are None and never 0.
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from energy_score.contract.run_report import MediaCounts, QueryStatistics, TokenCounts
 from energy_score.engine.latency import LatencyHistogram
-from energy_score.engine.query import Completion, PreparedQuery
+from energy_score.engine.query import Completion, PreparedQuery, Thoughts
 
 Number = TypeVar("Number", int, float)
 
@@ -31,6 +31,9 @@ class QueryRecord:
     input_audio_s: float | None = None
     output_images: int | None = None
     finish_reason: str | None = None
+    thinks: bool | None = None
+    thinking_tokens: int | None = None
+    answer_tokens: int | None = None
     error: str | None = None
     retried: bool = False
     measured_count: int = 0
@@ -68,6 +71,11 @@ class QueryRecord:
             self.fewest_tokens = tokens if self.fewest_tokens is None else min(self.fewest_tokens, tokens)
             self.most_tokens = tokens if self.most_tokens is None else max(self.most_tokens, tokens)
 
+    def note_thoughts(self, thoughts: Thoughts) -> None:
+        """Keep what of the last counted answer was thought."""
+        self.thinks = thoughts.thinks
+        self.thinking_tokens, self.answer_tokens = thoughts.thinking_tokens, thoughts.answer_tokens
+
 
 @dataclass
 class QueryLog:
@@ -103,6 +111,7 @@ class QueryLog:
     def statistics(self) -> QueryStatistics:
         """The outcome over all queries; means are over successful queries."""
         successes = list(self.successes())
+        judged = _known([record.thinks for record in successes])
         errors = [record.error for record in self.records if record.error is not None]
         return QueryStatistics(
             asked=len(self.records),
@@ -110,6 +119,8 @@ class QueryLog:
             failed=len(self.records) - len(successes),
             retried=sum(record.retried for record in self.records),
             truncated=sum(record.truncated for record in successes),
+            thinking=sum(judged) if judged else None,
+            judged=len(judged) or None,
             first_error=errors[0] if errors else None,
             mean_latency_s=_mean([record.mean_latency_s for record in successes]),
             mean_time_to_first_token_s=_mean([record.mean_first_token_s for record in successes]),
@@ -126,6 +137,8 @@ class QueryLog:
             completion=_sum([record.completion_tokens for record in successes]),
             completion_min=min(_known([record.fewest_tokens for record in successes]), default=None),
             completion_max=max(_known([record.most_tokens for record in successes]), default=None),
+            thinking=_sum([record.thinking_tokens for record in successes]),
+            answer=_sum([record.answer_tokens for record in successes]),
         )
 
     def media(self) -> MediaCounts:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
@@ -48,6 +49,7 @@ class RunResult:
     repairs: tuple[Repair, ...] = ()
     server_use: ServerUse | None = None
     optimum: OptimumUse | None = None
+    prompt: PromptUse | None = None
 
 
 def make_report(spec: RunSpec, result: RunResult) -> RunReport:
@@ -69,6 +71,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
         queries=query_statistics,
         tokens=tokens,
         media=log.media(),
+        prompt=result.prompt,
         first_prompt_sha256=hashlib.sha256(result.benchmark.first_prompt().encode()).hexdigest(),
         hardware=hardware,
         software=result.software,
@@ -87,5 +90,6 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
             conditions=result.conditions,
             server=result.server_use,
             repairs=result.repairs,
+            prompt=result.prompt,
         ),
     )

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from energy_score.contract.optimum_use import OptimumUse
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_report import LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
-from energy_score.engine.backends.backend import Backend, Served
+from energy_score.engine.backends.backend import AsksPrompts, Backend, Served
 from energy_score.engine.backends.registry import open_backend
 from energy_score.engine.benchmark import Benchmark
 from energy_score.engine.datasets import Queries, load_queries
@@ -156,7 +157,10 @@ class Run:
         benchmark.measure()
         server_use = backend.server_use() if isinstance(backend, Served) else None
         software = read_software(server_use)
-        return self._report(opened, benchmark, model, measurement, software=software, server_use=server_use)
+        prompt = backend.prompt_use if isinstance(backend, AsksPrompts) else None
+        return self._report(
+            opened, benchmark, model, measurement, software=software, server_use=server_use, prompt=prompt
+        )
 
     def _measure_whole_job(self, opened: "_Opened") -> RunReport:
         """Measure a run that optimum-benchmark carries out, its phases read by the same meters."""
@@ -169,7 +173,10 @@ class Run:
         benchmark.measure()
         software = read_software(packages=()) | benchmark.versions
         optimum = benchmark.use(phase_statistics(measurement.windows))
-        return self._report(opened, benchmark, benchmark.model, measurement, software=software, optimum=optimum)
+        return self._report(
+            opened, benchmark, benchmark.model, measurement, software=software, optimum=optimum,
+            prompt=benchmark.prompt_use,
+        )  # fmt: skip
 
     def _report(
         self,
@@ -181,6 +188,7 @@ class Run:
         software: dict[str, str],
         server_use: ServerUse | None = None,
         optimum: OptimumUse | None = None,
+        prompt: PromptUse | None = None,
     ) -> RunReport:
         """Write every file of the run, the report last, and return that."""
         self._enter("report")
@@ -196,6 +204,7 @@ class Run:
             repairs=(*opened.watch.repairs(), *measurement.repairs.all()),
             server_use=server_use,
             optimum=optimum,
+            prompt=prompt,
         )
         report = make_report(self.spec, result)
         write_queries(self.directory, benchmark.log.records)

@@ -1,3 +1,4 @@
+from datetime import date, datetime
 from pathlib import Path
 
 import openai_harmony
@@ -7,7 +8,10 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from energy_score.contract.errors import PromptRenderError
 from energy_score.contract.prompt_plan import PromptPlan
-from energy_score.engine.prompts import PromptRenderer
+from energy_score.engine.prompts import PromptRenderer, thinking_parts
+from energy_score.shared.chat_template.asking import inspect_template
+from energy_score.shared.chat_template.fixed_date import with_fixed_date
+from energy_score.shared.chat_template.template_source import TemplateSource
 
 
 @pytest.fixture
@@ -74,31 +78,86 @@ def test_without_a_template_the_raw_prompt_is_sent(without_template: PreTrainedT
     assert render(without_template, raw_prefix="<think>", assistant_prefill="<think>\n") == "<think>What is AI?"
 
 
-def test_a_switch_the_template_does_not_know_is_refused_by_name(with_template: PreTrainedTokenizerBase) -> None:
-    with pytest.raises(PromptRenderError, match="no variable 'thinking'"):
-        render(with_template, chat_template_kwargs={"thinking": True})
+def renderer_of(tokenizer: PreTrainedTokenizerBase, **plan: object) -> PromptRenderer:
+    return PromptRenderer(tokenizer=tokenizer, plan=PromptPlan.model_validate(plan))
 
 
-def test_a_switch_that_only_stands_in_the_templates_prose_is_refused(with_template: PreTrainedTokenizerBase) -> None:
+@pytest.mark.parametrize("template", [None, "Write down your thinking process. {{ messages[0].content }}"])
+def test_a_switch_that_changes_nothing_is_seen_though_its_name_is_in_the_templates_prose(
+    with_template: PreTrainedTokenizerBase, template: str | None
+) -> None:
     """As in the template of Phi-4-reasoning, whose system prompt asks for a thinking process."""
-    with_template.chat_template = "Write down your thinking process. {{ messages[0].content }}"
-    with pytest.raises(PromptRenderError, match="thinking=False: changes nothing in what the model's chat template"):
-        render(with_template, chat_template_kwargs={"thinking": False})
+    with_template.chat_template = template or with_template.chat_template
+    renderer = renderer_of(with_template, chat_template_kwargs={"thinking": False})
+    assert renderer.is_effective is False
+    assert renderer.notes == ["thinking=False: changes nothing in what the model's chat template writes"]
 
 
 def test_a_switch_that_says_the_default_has_its_effect(with_template: PreTrainedTokenizerBase) -> None:
     assert render(with_template, chat_template_kwargs={"enable_thinking": True}) == render(with_template)
 
 
-def test_a_switch_without_a_template_is_refused(without_template: PreTrainedTokenizerBase) -> None:
-    with pytest.raises(PromptRenderError, match="enable_thinking=False cannot be transmitted"):
-        render(without_template, chat_template_kwargs={"enable_thinking": False})
+def test_what_a_raw_prompt_cannot_carry_is_seen(without_template: PreTrainedTokenizerBase) -> None:
+    """Nemotron Super's Off row and Magistral's On row are a system prompt: without one they are another mode's."""
+    switch = renderer_of(without_template, chat_template_kwargs={"enable_thinking": False})
+    system = renderer_of(without_template, system_prompt="/no_think")
+    assert [renderer.is_raw for renderer in (switch, system)] == [True, True]
+    assert [renderer.is_effective for renderer in (switch, system)] == [False, False]
+    assert switch.notes == ["the prompt is raw text, so enable_thinking=False cannot be sent"]
+    assert system.notes == ["the prompt is raw text, so a system prompt cannot be sent"]
+    assert renderer_of(without_template).is_effective is None
 
 
-def test_a_system_prompt_without_a_template_is_refused(without_template: PreTrainedTokenizerBase) -> None:
-    """Dropped, it would leave an Off row of Nemotron Super, or an On row of Magistral, with the other one's prompt."""
-    with pytest.raises(PromptRenderError, match="a system prompt cannot be transmitted"):
-        render(without_template, system_prompt="/no_think")
+def test_contents_are_parts_where_plain_text_raises(with_template: PreTrainedTokenizerBase) -> None:
+    """As MiniMax-M1's template reads them."""
+    with_template.chat_template = (
+        "{% for m in messages %}[{{ m.role }}]{{ m['content'][0]['text'] }}{% endfor %}[assistant]"
+    )
+    assert render(with_template, system_prompt="Be brief.") == "[system]Be brief.[user]What is AI?[assistant]"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "  {% if true %}{{ strftime_now('%Y-%m-%d %H') }}{% endif %} {{ messages[0].content }}",
+        "\n{%- set today = strftime_now('%d %B %Y') -%}\n  Today: {{ today ~ '.' }} {{ messages[0].content }}",
+        "{% macro now() %}{{ strftime_now('%Y-%m-%d') }}{% endmacro %}\n\n{{ now() }} {{ messages[0].content }}",
+    ],
+)
+def test_a_fixed_date_is_all_that_changes_in_a_template(with_template: PreTrainedTokenizerBase, template: str) -> None:
+    day = datetime.now().astimezone().date()
+    with_template.chat_template = template
+    findings = inspect_template(TemplateSource(template))
+    fixed, today = (
+        PromptRenderer(
+            tokenizer=with_template,
+            plan=PromptPlan(),
+            template=with_fixed_date(template, day=fixed_day, formats=findings.date_formats),
+        ).render("Hi")[0]
+        for fixed_day in (date(2025, 12, 4), day)
+    )
+    assert "2025" in fixed
+    assert "04" in fixed
+    own = PromptRenderer(tokenizer=with_template, plan=PromptPlan()).render("Hi")[0]
+    if "%H" not in template:  # the fixed hour is noon
+        assert today == own
+
+
+def test_the_models_own_defaults_are_given_and_the_plan_wins(with_template: PreTrainedTokenizerBase) -> None:
+    default = PromptRenderer(tokenizer=with_template, plan=PromptPlan(), defaults={"enable_thinking": False})
+    assert default.render("Hi")[0].endswith("<think>\n\n</think>\n\n")
+    on = PromptPlan(chat_template_kwargs={"enable_thinking": True})
+    asked = PromptRenderer(tokenizer=with_template, plan=on, defaults={"enable_thinking": False})
+    assert asked.render("Hi")[0].endswith("assistant\n")
+
+
+def test_the_thoughts_that_a_system_prompt_shows_are_a_part_of_their_own() -> None:
+    assert thinking_parts("Think.[THINK]so[/THINK]Answer.") == [
+        {"type": "text", "text": "Think."},
+        {"type": "thinking", "thinking": "so"},
+        {"type": "text", "text": "Answer."},
+    ]
+    assert thinking_parts("Be brief.") == "Be brief."
 
 
 def test_a_template_that_refuses_the_messages_says_so(with_template: PreTrainedTokenizerBase) -> None:

@@ -31,6 +31,8 @@ class Script:
     foreign_tokens: int = 0
     opened_by_template: str = ""
     switches: tuple[str, ...] = ("enable_thinking", "reasoning_effort")
+    # Whether the answer to a request has thoughts; None for one thought and then the answer, whatever was asked.
+    thinks: Callable[[dict[str, Any]], bool] | None = None
     faults: list[Callable[[Any], None]] = field(default_factory=list)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     prompt_tokens: int = 0
@@ -150,7 +152,10 @@ class _Handler(BaseHTTPRequestHandler):
             yield chunk(piece("\n\n", thought=True))  # what the template opened, which is no token of the answer
         for number in range(count):
             last = {"finish_reason": reason} if vllm and number == count - 1 else {}
-            yield chunk(piece(f"\u2028{number}", thought=number == 0) | last)
+            is_thought = (
+                number == 0 if self.plan.thinks is None else self.plan.thinks(body) and number < (count + 1) // 2
+            )
+            yield chunk(piece(f"\u2028{number}", thought=is_thought) | last)
         if vllm:
             yield chunk(None, usage=usage)
             yield "[DONE]"

@@ -2,10 +2,11 @@
 
 from typing import Protocol, runtime_checkable
 
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.server_use import ServerUse
 from energy_score.engine.endpoint.server import Server
-from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.query import Completion, PreparedQuery, Row, Thoughts, TokenLimits, WorkPhase
 
 
 class Backend(Protocol):
@@ -44,6 +45,18 @@ class Backend(Protocol):
 
     def synchronise(self) -> None:
         """Wait until the device has finished all work that was given to it."""
+
+
+@runtime_checkable
+class AsksPrompts(Protocol):
+    """A backend whose queries are prompts, which may ask the model to think."""
+
+    @property
+    def prompt_use(self) -> PromptUse | None:
+        """How the queries are asked; read after ``load``. None where the loaded model takes no prompts."""
+
+    def find_thoughts(self, completion: Completion) -> Thoughts:
+        """Return what of the answer was thought; never called inside a measured window."""
 
 
 @runtime_checkable

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from energy_score.contract.errors import EnvironmentNotReadyError, ModelLoadError, PromptRenderError, QueryError
 from energy_score.contract.foreign_json import parsed
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -22,13 +23,16 @@ from energy_score.engine.endpoint.query_request import (
     raw_request,
 )
 from energy_score.engine.endpoint.served_model import ServedModel, TemplateProbe, find_served_model
+from energy_score.engine.endpoint.served_thoughts import count_thoughts
 from energy_score.engine.endpoint.server import RunningServer, Server
 from energy_score.engine.endpoint.server_account import ServerAccount
-from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.prompt_decision import PromptDecision, ends_in_thoughts
+from energy_score.engine.prompts import PROBE_TEXT
+from energy_score.engine.query import Completion, PreparedQuery, Row, Thoughts, TokenLimits, WorkPhase
+from energy_score.engine.stored_template import find_stored_template
 
 log = logging.getLogger(__name__)
 
-_PROBE_TEXT = "What is energy?"
 _UNPROCESSABLE, _SERVER_ERROR = 422, 500
 
 
@@ -46,7 +50,12 @@ class OpenAIEndpointBackend:
             raise EnvironmentNotReadyError("the vllm backend needs an endpoint or a server command; the spec has none")
         self._client = HttpClient(self.server.address, timeout_s=spec.request_timeout_s)
         self._model: ServedModel
-        self._interface: Interface = "completions" if spec.prompt_plan.raw else "chat"
+        self._decision = PromptDecision(spec, find_stored_template(spec.model_path or spec.model_id, spec.revision))
+        self._plan = self._decision.plan
+        self._shown_prompt: str | None = None
+        self._is_effective: bool | None = None
+        self.prompt_use: PromptUse | None = None
+        self._interface: Interface = "completions" if self._plan.raw else "chat"
         self._interface_guessed = False
         self._exact_length = True
         self._prefill = ""
@@ -69,6 +78,7 @@ class OpenAIEndpointBackend:
         self._account = ServerAccount(self._client)
         self._look_at_the_template()
         self._settle_the_interface()
+        self.prompt_use = self._settle_the_prompts()
         log.info(
             "endpoint: model=%s interface=%s exact_length=%s name=%s version=%s",
             self._model.name, self._interface, self._exact_length, self._account.name, self._account.version,
@@ -109,7 +119,7 @@ class OpenAIEndpointBackend:
         was_cut = answer.finish_reason == "length" and room.max_new_tokens < limits.max_new_tokens
         return Completion(
             latency_s=latency_s,
-            output=answer.text,
+            output=answer,
             prompt_tokens=answer.prompt_tokens,
             completion_tokens=answer.completion_tokens,
             token_times_s=answer.token_times_s,
@@ -117,8 +127,14 @@ class OpenAIEndpointBackend:
         )
 
     def decode(self, completion: Completion) -> str:
-        """Return the text as received, with thoughts before the answer."""
-        return str(completion.output)
+        """As the protocol says: the text as it came, thoughts before the answer."""
+        return str(completion.output.text)
+
+    def find_thoughts(self, completion: Completion) -> Thoughts:
+        """As the protocol says: by the server's own field for thoughts, or by the marks in its text."""
+        answer: StreamedAnswer = completion.output
+        opened = self.prompt_use is not None and bool(self.prompt_use.opens_thoughts)
+        return count_thoughts(answer, opened=opened)
 
     def synchronise(self) -> None:
         """Do nothing: an answer that has ended is finished work."""
@@ -153,7 +169,7 @@ class OpenAIEndpointBackend:
         )
 
     def _request(self, text: str) -> QueryRequest:
-        plan = self._spec.prompt_plan
+        plan = self._plan
         if self._interface == "completions":
             return raw_request(plan, text)
         return chat_request(plan, text, prefill=self._prefill)
@@ -189,19 +205,37 @@ class OpenAIEndpointBackend:
         return replace(limits, max_new_tokens=min(limits.max_new_tokens, room))
 
     def _look_at_the_template(self) -> None:
-        """Check that switches and prefill have an effect, as far as the server shows what it renders."""
-        plan = self._spec.prompt_plan
+        """See how far switches and prefill have their effect, as far as the server shows what it renders."""
+        plan = self._plan
         if self._interface == "completions":
-            if plan.chat_template_kwargs:
-                raise PromptRenderError("a raw prompt cannot have template variables. Use a plan without them.")
             return
         probe = TemplateProbe(self._client, model=self._model.name)
-        if plan.chat_template_kwargs and not probe.refuse_switches_that_go_nowhere(plan):
-            self._note(
-                "the server does not show rendered prompts, so it was not checked whether its "
-                "template uses the switches"
-            )
+        self._shown_prompt = probe.prompt_of(plan)
+        if plan.chat_template_kwargs:
+            without_effect = probe.find_ineffective_switches(plan)
+            if without_effect is None:
+                self._note(
+                    "the server does not show its prompts: whether its template has the switches was not checked"
+                )
+            else:
+                self._is_effective = len(without_effect) < len(plan.chat_template_kwargs)
+                for name in without_effect:
+                    self._note(f"{name}={plan.chat_template_kwargs[name]}: changes nothing in the server's prompt")
+        if self._decision.prints_date and not self.server.managed:
+            self._note("the server's template prints the day of the run as today's date: another day is another prompt")
         self._prefill = probe.prefill_of(plan)
+
+    def _settle_the_prompts(self) -> PromptUse:
+        """What the report says of the prompts, once the interface is known."""
+        is_raw = self._interface == "completions"
+        lost = is_raw and bool(self._plan.chat_template_kwargs or self._plan.system_prompt)
+        expected = None if is_raw else self._decision.render_probe()
+        return self._decision.settle(
+            probe=self._shown_prompt if not is_raw else None,
+            is_effective=False if lost else self._is_effective,
+            is_raw=is_raw,
+            opens_thoughts=None if expected is None else ends_in_thoughts(expected),
+        )
 
     def _settle_the_interface(self) -> None:
         """Send a first query to find out whether the model accepts chats, and the server a minimum length."""
@@ -215,18 +249,17 @@ class OpenAIEndpointBackend:
     def _first_answer(self) -> None:
         limits = TokenLimits(1, 1)
         try:
-            answer = self._ask(self._request(_PROBE_TEXT), limits, start_s=time.perf_counter())
+            answer = self._ask(self._request(PROBE_TEXT), limits, start_s=time.perf_counter())
         except HttpError as error:
             if error.status != _UNPROCESSABLE or not self._exact_length:
                 raise
             self._exact_length = False
-            answer = self._ask(self._request(_PROBE_TEXT), limits, start_s=time.perf_counter())
-            self._note("the server refuses min_tokens and ignore_eos, so answers are limited only by max_tokens")
+            answer = self._ask(self._request(PROBE_TEXT), limits, start_s=time.perf_counter())
+            self._note("the server refuses min_tokens and ignore_eos: answers have max_tokens alone")
         self._account.note_model_name(answer.model)
 
     def _fall_back_to_raw_prompts(self, refusal: Exception) -> None:
-        plan = self._spec.prompt_plan
-        if plan.chat_template_kwargs or plan.system_prompt is not None or plan.template_fallback == "harmony":
+        if self._plan.template_fallback == "harmony":
             raise PromptRenderError(
                 f"the endpoint refuses chats, and this row's reasoning state needs one: {refusal}"
             ) from refusal

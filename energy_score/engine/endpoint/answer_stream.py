@@ -27,10 +27,16 @@ class StreamError(Exception):
 class StreamedAnswer:
     """One whole answer. ``token_times_s`` are when its pieces arrived, by the clock that was given.
 
-    A piece is one token or more; a token that writes no text of its own comes with a later one.
+    A piece is one token or more; a token that writes no text of its own comes with a later one. ``text`` is all of it;
+    ``thoughts`` is what the server sent apart from the ``answer``, empty where it tells no difference.
+    ``piece_counts`` are those of both; ``reasoning_tokens`` is what its usage says of thoughts.
     """
 
     text: str
+    thoughts: str
+    answer: str
+    piece_counts: tuple[int, int]
+    reasoning_tokens: int | None
     token_times_s: tuple[float, ...]
     prompt_tokens: int
     completion_tokens: int
@@ -42,7 +48,10 @@ class StreamedAnswer:
 class _Gathered:
     """What the events so far have told."""
 
+    thoughts: list[str] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    reasoning_tokens: int | None = None
     times_s: list[float] = field(default_factory=list)
     usage: tuple[int, int] | None = None
     finish_reason: FinishReason | None = None
@@ -67,6 +76,10 @@ def read_answer(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patie
     prompt_tokens, completion_tokens = seen.usage
     return StreamedAnswer(
         text="".join(seen.texts),
+        thoughts="".join(seen.thoughts),
+        answer="".join(seen.answers),
+        piece_counts=(len(seen.thoughts), len(seen.answers)),
+        reasoning_tokens=seen.reasoning_tokens,
         # A server may first send what its template opened (a think block): more pieces than tokens begin with those.
         token_times_s=tuple(seen.times_s[max(0, len(seen.times_s) - completion_tokens) :]),
         prompt_tokens=prompt_tokens,
@@ -114,11 +127,17 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
         seen.model = model
     if isinstance(usage, dict):
         seen.usage = _counts(usage)
+        details = usage.get("completion_tokens_details")
+        told = details.get("reasoning_tokens") if isinstance(details, dict) else None
+        seen.reasoning_tokens = told if isinstance(told, int) and not isinstance(told, bool) and told >= 0 else None
     for choice in choices if isinstance(choices, list) else ():
         if not isinstance(choice, dict):
             raise StreamError(f"a choice is no JSON object but {type(choice).__name__}")
-        if text := _text_of(choice):
-            seen.texts.append(text)
+        thoughts, answer = _texts_of(choice)
+        seen.thoughts.extend(filter(None, [thoughts]))
+        seen.answers.extend(filter(None, [answer]))
+        if thoughts or answer:
+            seen.texts.append(thoughts + answer)
             seen.times_s.append(time_s)
         reason = choice.get("finish_reason")
         if reason is not None:
@@ -128,13 +147,14 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
             seen.finish_reason = _FINISHED[reason]
 
 
-def _text_of(choice: dict[str, object]) -> str:
-    """The text of a completion, or of a chat's thoughts and its answer, under the names that servers use."""
+def _texts_of(choice: dict[str, object]) -> tuple[str, str]:
+    """The thoughts and the answer in one piece, under the names that servers use; a completion's text is an answer."""
     delta = choice.get("delta")
-    fields = [choice.get("text")]
-    if isinstance(delta, dict):
-        fields = [delta.get("reasoning_content") or delta.get("reasoning"), delta.get("content")]
-    return "".join(text for text in fields if isinstance(text, str))
+    if not isinstance(delta, dict):
+        text = choice.get("text")
+        return "", text if isinstance(text, str) else ""
+    thoughts, answer = delta.get("reasoning_content") or delta.get("reasoning"), delta.get("content")
+    return (thoughts if isinstance(thoughts, str) else "", answer if isinstance(answer, str) else "")
 
 
 def _counts(usage: dict[str, object]) -> tuple[int, int]:

@@ -63,7 +63,7 @@ class ManagedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=environment_of_its_own(),
+                env=environment_of_its_own() | _fixed_date(self._spec),
             )
         except OSError as error:
             raise ModelLoadError(
@@ -128,6 +128,11 @@ class ManagedServer:
         if process.stdout is not None and (self._reader is None or not self._reader.is_alive()):
             process.stdout.close()
         log.info("server stopped: exit_code=%s", process.returncode)
+
+
+def _fixed_date(spec: RunSpec) -> dict[str, str]:
+    """What vLLM prints as today's date where it renders Harmony itself; no other server reads it."""
+    return {} if spec.prompt_date is None else {"VLLM_SYSTEM_START_DATE": spec.prompt_date.isoformat()}
 
 
 def _free_port() -> int:

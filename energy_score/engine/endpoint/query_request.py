@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from energy_score.contract.prompt_plan import PromptPlan
+from energy_score.engine.prompts import thinking_parts
 from energy_score.engine.query import TokenLimits
 
 _EFFORT = "reasoning_effort"
@@ -29,11 +30,12 @@ class QueryRequest:
 def chat_request(plan: PromptPlan, text: str, *, prefill: str = "") -> QueryRequest:
     """Messages for the server's own chat template; the plan's switches stand beside them, never in the user's text.
 
-    ``prefill`` begins the answer, where the template does not do so itself.
+    ``prefill`` begins the answer, where the template does not do so itself. Thoughts that a system prompt shows are
+    content parts of their own: as text they would not be the model's control tokens.
     """
-    messages = [{"role": "user", "content": f"{plan.user_prefix}{text}{plan.user_suffix}"}]
+    messages: list[dict[str, Any]] = [{"role": "user", "content": f"{plan.user_prefix}{text}{plan.user_suffix}"}]
     if plan.system_prompt is not None:
-        messages.insert(0, {"role": "system", "content": plan.system_prompt})
+        messages.insert(0, {"role": "system", "content": thinking_parts(plan.system_prompt)})
     content: dict[str, Any] = {"messages": messages}
     if prefill:
         messages.append({"role": "assistant", "content": prefill})
@@ -44,6 +46,8 @@ def chat_request(plan: PromptPlan, text: str, *, prefill: str = "") -> QueryRequ
     if _EFFORT in switches:
         # Servers that render Harmony themselves read the effort here alone, others in the template's variables.
         content[_EFFORT] = switches[_EFFORT]
+    if plan.thinking_token_budget is not None:
+        content["thinking_token_budget"] = plan.thinking_token_budget
     return QueryRequest("chat", content)
 
 

@@ -12,9 +12,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_command import served_name
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.engine.endpoint.query_request import PATHS, chat_request
-from energy_score.engine.prompts import another_value
-
-_PROBE_TEXT = "What is energy?"
+from energy_score.engine.prompts import PROBE_TEXT, another_value
 
 
 @dataclass(frozen=True)
@@ -67,25 +65,32 @@ class TemplateProbe:
         self._model = model
         self._root = server_root(client.address)
 
-    def refuse_switches_that_go_nowhere(self, plan: PromptPlan) -> bool:
-        """Whether it was seen that each switch changes the prompt; False where the server does not show prompts.
+    def find_ineffective_switches(self, plan: PromptPlan) -> tuple[str, ...] | None:
+        """Return the switches that change nothing in the prompt; None where the server does not show prompts.
 
         Templates accept unknown variables in silence, so each is compared with another value of itself.
-
-        Raises:
-            PromptRenderError: a switch changes nothing.
         """
         switches = plan.chat_template_kwargs
         as_planned = self._tokens(plan)
         if as_planned is None:
-            return False
-        for name, value in switches.items():
-            other = plan.model_copy(update={"chat_template_kwargs": {**switches, name: another_value(value)}})
-            if self._tokens(other) == as_planned:
-                raise PromptRenderError(
-                    f"the served model's chat template has no variable {name!r}, so {name}={value} would have no effect"
-                )
-        return True
+            return None
+
+        def changes_nothing(name: str) -> bool:
+            other = {**switches, name: another_value(switches[name])}
+            without = {known: value for known, value in switches.items() if known != name}
+            return all(
+                self._tokens(plan.model_copy(update={"chat_template_kwargs": kwargs})) == as_planned
+                for kwargs in (other, without)
+            )
+
+        return tuple(name for name in switches if changes_nothing(name))
+
+    def prompt_of(self, plan: PromptPlan) -> str | None:
+        """Return the prompt that the server makes of the fixed question; None where it does not show that."""
+        tokens = self._tokens(plan)
+        shown = None if tokens is None else self._asked(f"{self._root}/detokenize", {"tokens": tokens})
+        prompt = shown.get("prompt") if shown is not None else None
+        return prompt if isinstance(prompt, str) else None
 
     def prefill_of(self, plan: PromptPlan) -> str:
         """What the answer must be begun with: the plan's prefill, or nothing where the template writes it itself.
@@ -95,10 +100,8 @@ class TemplateProbe:
         """
         if not plan.assistant_prefill:
             return ""
-        tokens = self._tokens(plan)
-        shown = None if tokens is None else self._asked(f"{self._root}/detokenize", {"tokens": tokens})
-        prompt = shown.get("prompt") if shown is not None else None
-        if not isinstance(prompt, str):
+        prompt = self.prompt_of(plan)
+        if prompt is None:
             raise PromptRenderError(
                 f"the answer must begin with {plan.assistant_prefill.strip()!r}, and this server does not show whether "
                 "its chat template writes that itself; valid is a server with return_token_ids and /detokenize (vLLM)"
@@ -106,7 +109,7 @@ class TemplateProbe:
         return "" if prompt.rstrip().endswith(plan.assistant_prefill.strip()) else plan.assistant_prefill
 
     def _tokens(self, plan: PromptPlan) -> list[Any] | None:
-        request = chat_request(plan, _PROBE_TEXT)
+        request = chat_request(plan, PROBE_TEXT)
         question = {**request.content, "max_tokens": 1, "temperature": 0, "return_token_ids": True}
         answer = self._asked(f"{self._client.address}{PATHS[request.interface]}", question)
         tokens = answer.get("prompt_token_ids") if answer is not None else None

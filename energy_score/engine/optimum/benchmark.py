@@ -11,6 +11,7 @@ from typing import Any
 
 from energy_score.contract.errors import BenchmarkProcessError
 from energy_score.contract.optimum_use import OptimumEnergy, OptimumUse
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_report import LoadedModel, PhaseStatistics
@@ -96,6 +97,11 @@ class OptimumBenchmark:
         """Of what decides the figures, in its own environment, by name."""
         versions: dict[str, str] = self._environment["versions"]
         return versions
+
+    @property
+    def prompt_use(self) -> PromptUse | None:
+        """How the queries were asked; None where they are no prompts."""
+        return self._prepared.prompt_use
 
     def first_prompt(self) -> str:
         """The first query that was asked, as rendered."""

@@ -4,11 +4,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energy_score.contract.errors import PromptRenderError, QueryError
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.query import PreparedQuery, Row
+
+if TYPE_CHECKING:
+    from energy_score.engine.backends.pytorch.chat_prompts import ChatPrompts
 
 
 @dataclass
@@ -48,6 +52,7 @@ class PreparedModel:
     tokenizer: Any
     tokenizer_class: str | None
     queries: OptimumQueries
+    prompt_use: PromptUse | None = None
 
 
 def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
@@ -58,18 +63,20 @@ def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
         PromptRenderError: the plan cannot be carried by the template, or its prompts cannot be given as texts.
         QueryError: not one row can be asked.
     """
+    from energy_score.engine.backends.pytorch.chat_prompts import ChatPrompts  # noqa: PLC0415 - imports torch
     from energy_score.engine.backends.pytorch.loading import ModelSource  # noqa: PLC0415 - imports torch
     from energy_score.engine.backends.pytorch.memory import failing_load  # noqa: PLC0415 - as above
     from energy_score.engine.backends.pytorch.registry import way_of  # noqa: PLC0415 - as above
 
     with failing_load(spec.model_id):
         source = ModelSource.of(spec)
-        tokenizer = source.tokenizer()
-        named_class = _named_class(spec.processor or source.location, None if spec.processor else source.commit)
         way = way_of(spec.task)
+        prompts = ChatPrompts.open(source) if way == "text_gen" else None
+        tokenizer = source.tokenizer() if prompts is None else prompts.tokenizer
+        named_class = _named_class(spec.processor or source.location, None if spec.processor else source.commit)
         to_query = (
-            _text_generation(spec, source.config, tokenizer)
-            if way == "text_gen"
+            _text_generation(spec, source.config, prompts)
+            if prompts is not None
             else _forward(spec, way, source.config, tokenizer)
         )
     queries = OptimumQueries()
@@ -85,7 +92,8 @@ def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
             queries.columns.setdefault(name, []).append(cell)
     if not queries.prepared:
         raise QueryError(f"no query can be prepared; the first says: {queries.errors[0]}")
-    return PreparedModel(source.commit, str(source.config.model_type), tokenizer, named_class, queries)
+    use = None if prompts is None else prompts.use
+    return PreparedModel(source.commit, str(source.config.model_type), tokenizer, named_class, queries, use)
 
 
 def _named_class(location: str, commit: str | None) -> str | None:
@@ -99,11 +107,10 @@ def _named_class(location: str, commit: str | None) -> str | None:
 _ToQuery = Callable[[Row], tuple[PreparedQuery, dict[str, str], list[int]]]
 
 
-def _text_generation(spec: RunSpec, config: Any, tokenizer: Any) -> _ToQuery:  # noqa: ANN401 - untyped
+def _text_generation(spec: RunSpec, config: Any, prompts: "ChatPrompts") -> _ToQuery:  # noqa: ANN401 - untyped
     from energy_score.engine.backends.pytorch.text_input import fit  # noqa: PLC0415 - imports transformers
-    from energy_score.engine.prompts import PromptRenderer  # noqa: PLC0415 - as above
 
-    renderer = PromptRenderer(tokenizer=tokenizer, plan=spec.prompt_plan)
+    renderer, tokenizer = prompts.renderer, prompts.tokenizer
     context_length = getattr(config.get_text_config(), "max_position_embeddings", None)
     must_follow = spec.generation.min_new_tokens or 1
 

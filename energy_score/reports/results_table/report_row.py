@@ -21,6 +21,7 @@ from energy_score.contract.units import JOULES_PER_WH, watt_hours
 from energy_score.reports.results_table.gpu_figures import gpu_figures, quotient
 from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.results_table.witness_rules import reconcile, with_concurrency
+from energy_score.shared.chat_template.decision import decide_for_spec
 
 
 def row_of_report(
@@ -99,7 +100,7 @@ def row_of_report(
         dataset=spec.dataset.name or spec.dataset.path,
         protocol=spec.repeat_policy.protocol,
         max_new_tokens=None if tokens.completion is None else spec.generation.max_new_tokens,
-        notes="; ".join((*spec.notes, *report.model.notes)),
+        notes="; ".join(_notes(report)),
         run_id=report.run_id,
         idle_subtracted_wh=figures.idle_subtracted_wh,
         idle_power_w=figures.idle_power_w,
@@ -121,6 +122,10 @@ def row_of_report(
         optimum_difference_percent=_optimum_difference_percent(report.optimum),
         concurrent_runs=concurrent_runs,
         repairs=sum(repair.count for repair in report.repairs),
+        thinking_tokens=tokens.thinking,
+        answer_tokens=tokens.answer,
+        reasoning_switch=str(report.prompt.sent) if report.prompt else None,
+        prompt_date=report.prompt.day.isoformat() if report.prompt and report.prompt.day else None,
     )
 
 
@@ -131,6 +136,16 @@ def heard_verdict(report: RunReport, *, witness: HostWitness | None, owner: RunO
 
 def _concurrent_runs(report: RunReport, owner: RunOwner | None) -> int | None:
     return owner.concurrent_runs if owner is not None and owner.run_id == report.run_id else None
+
+
+def _notes(report: RunReport) -> tuple[str, ...]:
+    """What a reader must know of the run, each once; of the prompts what the engine saw, not what the host expected."""
+    told, used = report.spec.notes, report.prompt
+    if used is None:
+        return (*told, *report.model.notes)
+    expected = decide_for_spec(report.spec, None).notes
+    kept = (note for note in told if note in used.notes or note not in expected)
+    return tuple(dict.fromkeys((*kept, *used.notes, *report.model.notes)))
 
 
 def _duration_statistics(statistics: tuple[PhaseStatistics, ...]) -> PhaseStatistics | None:

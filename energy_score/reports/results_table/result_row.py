@@ -120,6 +120,10 @@ class ResultRow(Record):
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
     repairs: int | None = None
+    thinking_tokens: int | None = None
+    answer_tokens: int | None = None
+    reasoning_switch: str | None = None
+    prompt_date: str | None = None
 
     @field_validator("*")
     @classmethod

@@ -125,6 +125,7 @@ def derived_report(report: RunReport) -> RunReport:
                 conditions=report.conditions,
                 server=report.server,
                 repairs=report.repairs,
+                prompt=report.prompt,
             ),
         }
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import (
     GpuConditions,
@@ -14,7 +15,7 @@ from energy_score.contract.run_report import (
 )
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
-from energy_score.shared.analysis.rules import counter, energy, gpu, official
+from energy_score.shared.analysis.rules import counter, energy, gpu, official, reasoning
 from energy_score.shared.analysis.rules import model as model_rules
 from energy_score.shared.analysis.rules import queries as query_rules
 from energy_score.shared.analysis.rules import server as server_rules
@@ -47,6 +48,9 @@ RULES: tuple[Rule, ...] = (
     query_rules.some_queries_were_retried,
     query_rules.token_count_is_off_target,
     query_rules.queries_were_truncated,
+    reasoning.mode_is_not_expressed,
+    reasoning.mode_is_contradicted,
+    reasoning.prompt_was_raw,
     model_rules.weights_are_random,
     model_rules.model_is_offloaded,
     model_rules.model_is_not_on_the_gpu,
@@ -82,6 +86,7 @@ def judge(
     conditions: Sequence[GpuConditions] = (),
     server: ServerUse | None = None,
     repairs: Sequence[Repair] = (),
+    prompt: PromptUse | None = None,
 ) -> Verdict:
     """The verdict with every reason that spoke, in the order of the rules.
 
@@ -98,6 +103,7 @@ def judge(
         conditions=tuple(conditions),
         server=server,
         repairs=tuple(repairs),
+        prompt=prompt,
     )
     reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)
     severities = {reason.severity for reason in reasons}

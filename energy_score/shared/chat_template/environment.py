@@ -28,7 +28,10 @@ class _Generation(Extension):
 
 
 class ChatTemplate:
-    """A compiled chat template, with the variables that its tokenizer always gives it (``bos_token`` and others)."""
+    """A compiled chat template, with the variables that its tokenizer always gives it (``bos_token`` and others).
+
+    ``date_formats`` are those in which it has printed the date.
+    """
 
     def __init__(self, source: str, variables: Mapping[str, Any]) -> None:
         environment = ImmutableSandboxedEnvironment(
@@ -37,6 +40,7 @@ class ChatTemplate:
         environment.filters["tojson"] = _as_json
         environment.globals["raise_exception"] = _refuse
         self._variables = dict(variables)
+        self.date_formats: dict[str, None] = {}
         try:
             self.tree = environment.parse(source)
             self._template = environment.from_string(source)
@@ -49,7 +53,13 @@ class ChatTemplate:
         Raises:
             TemplateRefusal: The template raises an error.
         """
-        given = {"strftime_now": date_printer(day), **self._variables, **kwargs}
+        printed = date_printer(day)
+
+        def strftime_now(form: str) -> str:
+            self.date_formats[str(form)] = None
+            return printed(form)
+
+        given = {"strftime_now": strftime_now, **self._variables, **kwargs}
         try:
             return self._template.render(messages=messages, add_generation_prompt=True, **given)
         except MemoryError:

@@ -16,7 +16,8 @@ class TemplateFindings(Record):
     express; ``default`` is the mode that a prompt without any change is in, None where that is not shown.
     ``endings`` and ``digests`` are the last characters and the SHA-256 of each mode's rendering of one fixed question.
     ``in_parts``: contents must be lists of parts. ``handles_thoughts``: it treats thoughts of earlier answers, or the
-    prompt speaks of them. ``variables`` are the names that it reads.
+    prompt speaks of them. ``date_formats`` are those in which it prints today's date, in any of the renderings.
+    ``variables`` are the names that it reads.
     """
 
     fault: str | None = None
@@ -28,6 +29,7 @@ class TemplateFindings(Record):
     handles_thoughts: bool = False
     in_parts: bool = False
     prints_date: bool = False
+    date_formats: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     endings: dict[ReasoningMode, str] = Field(default_factory=dict)
     digests: dict[ReasoningMode, str] = Field(default_factory=dict)

@@ -113,6 +113,7 @@ class _Inspection:
             "handles_thoughts": found.kind in ("switch", "always") or self._handles_thoughts(),
             "in_parts": self._in_parts,
             "prints_date": self._render(_Ask(), day=_DAYS[1]) != base,
+            "date_formats": list(self._template.date_formats),
             "variables": list(self._words.constants),
             "endings": {mode: text[-_ENDING_CHARACTERS:] for mode, text in prompts.items()},
             "digests": {mode: hashlib.sha256(text.encode()).hexdigest() for mode, text in prompts.items()},

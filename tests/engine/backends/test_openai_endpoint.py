@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from energy_score.contract.errors import (
     QueryError,
     UsageError,
 )
+from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import GenerationSettings, RunSpec
@@ -149,21 +151,37 @@ def test_a_model_without_a_chat_template_gets_the_raw_prompt(
     assert caplog.text.count("queries are sent as raw prompts") == 1
 
 
-@pytest.mark.parametrize(
-    "plan", [THINKING, PromptPlan(system_prompt="/no_think"), PromptPlan(template_fallback="harmony")]
-)
-def test_a_raw_prompt_is_not_sent_where_the_state_needs_a_template(
+@pytest.mark.parametrize("plan", [THINKING, PromptPlan(system_prompt="/no_think")])
+def test_a_raw_prompt_does_not_express_a_mode_that_needs_a_template(
     serve: Serve, connect: Connect, plan: PromptPlan
 ) -> None:
+    server = serve(Script(has_template=False, shows_prompts=False))
+    use = connect(server.address, prompt_plan=plan, reasoning=ReasoningMode.ON, reasoning_state="On").prompt_use
+    assert use is not None
+    assert use.expressed is False
+    assert server.queries[-1]["prompt"] == "What is energy?"
+
+
+def test_a_raw_prompt_is_not_sent_in_place_of_harmony(serve: Serve, connect: Connect) -> None:
+    plan = PromptPlan(template_fallback="harmony")
     with pytest.raises(PromptRenderError, match=r"this row's reasoning state needs one: .* chat template"):
         connect(serve(Script(has_template=False, shows_prompts=False)).address, prompt_plan=plan)
 
 
-def test_a_switch_without_effect_is_refused_where_the_server_shows_its_prompts(serve: Serve, connect: Connect) -> None:
-    with pytest.raises(PromptRenderError, match="no variable 'enable_thinking', so enable_thinking=True would"):
-        connect(serve(Script(switches=())).address, prompt_plan=THINKING)
-    backend = connect(serve(Script(switches=(), shows_prompts=False)).address, prompt_plan=THINKING)
-    assert any("was not checked" in note for note in backend.server_use().notes)
+def test_a_switch_without_effect_is_seen_where_the_server_shows_its_prompts(serve: Serve, connect: Connect) -> None:
+    changes: dict[str, Any] = {"prompt_plan": THINKING, "reasoning": ReasoningMode.ON, "reasoning_state": "On"}
+    deaf = connect(serve(Script(switches=())).address, **changes)
+    assert deaf.prompt_use is not None
+    assert deaf.prompt_use.expressed is False
+    assert "enable_thinking=True: changes nothing in the server's prompt" in deaf.server_use().notes
+    hearing = connect(serve().address, **changes)
+    assert hearing.prompt_use is not None
+    assert hearing.prompt_use.expressed is True
+    assert hearing.prompt_use.probe_sha256 is not None
+    silent = connect(serve(Script(switches=(), shows_prompts=False)).address, **changes)
+    assert any("was not checked" in note for note in silent.server_use().notes)
+    assert silent.prompt_use is not None
+    assert (silent.prompt_use.expressed, silent.prompt_use.probe_sha256) == (None, None)
 
 
 def test_an_answer_is_begun_only_where_the_template_does_not_begin_it(serve: Serve, connect: Connect) -> None:

@@ -3,15 +3,16 @@
 import torch
 import transformers
 
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.memory import failing_load, failing_query
 from energy_score.engine.backends.pytorch.read_back import read_back
 from energy_score.engine.backends.pytorch.registry import load_function, way_of
-from energy_score.engine.backends.pytorch.task_model import TaskModel
+from energy_score.engine.backends.pytorch.task_model import AsksModel, TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
-from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.query import Completion, PreparedQuery, Row, Thoughts, TokenLimits, WorkPhase
 from energy_score.shared.tasks.registry import task_of
 
 
@@ -64,6 +65,17 @@ class PyTorchBackend:
     def decode(self, completion: Completion) -> str:
         """As the protocol says."""
         return self._loaded.decode(completion.output)
+
+    @property
+    def prompt_use(self) -> PromptUse | None:
+        """As the protocol says."""
+        return self._loaded.prompt_use if isinstance(self._loaded, AsksModel) else None
+
+    def find_thoughts(self, completion: Completion) -> Thoughts:
+        """As the protocol says."""
+        if not isinstance(self._loaded, AsksModel):
+            return Thoughts(thinks=False, thinking_tokens=None, answer_tokens=None)
+        return self._loaded.find_thoughts(completion.output)
 
     def synchronise(self) -> None:
         """As the protocol says."""

@@ -4,35 +4,45 @@ import copy
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 from energy_score.engine.backends.pytorch.loading import ModelSource
+from energy_score.engine.backends.pytorch.plain_generation import make_plain, notes_on_generation
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import FinishReason, TokenLimits
 
-# One greedy answer, token by token, until its limits and not a time limit: otherwise tokens would be miscounted.
-_PLAIN: dict[str, Any] = {
-    "do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None, "max_length": None,
-    "early_stopping": False, "length_penalty": None, "cache_implementation": None, "disable_compile": True,
-    "num_return_sequences": 1, "return_dict_in_generate": False, "max_time": None, "prompt_lookup_num_tokens": None,
-}  # fmt: skip
-
 
 class Generator:
-    """Generate with one model. ``room`` is the maximum number of new tokens in its decoder; None: no limit."""
+    """Generates with one model. ``room`` is how many new tokens its decoder can hold at most; None: any number.
 
-    def __init__(self, model: Any, source: ModelSource, *, room: int | None = None) -> None:  # noqa: ANN401 - untyped
+    ``tokenizer`` is needed where the model ends its answers at a text (``stop_strings``).
+    """
+
+    def __init__(
+        self,
+        model: Any,  # noqa: ANN401 - untyped
+        source: ModelSource,
+        *,
+        room: int | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+    ) -> None:
         self._model = model
         self._room = room
         self._configs: dict[tuple[int, int], GenerationConfig] = {}
-        cache = getattr(model.generation_config, "cache_implementation", None)
-        if cache is not None:
-            source.notes.append(
-                f"the model's generation config requests the {cache} cache; the dynamic one is used instead"
-            )
-        # On the model itself, because generate uses its own config's values if the given one has None.
-        model.generation_config.update(**_PLAIN)
+        own = model.generation_config
+        source.notes.extend(notes_on_generation(own))
+        self._stop_strings = getattr(own, "stop_strings", None) or None
+        self._tokenizer = tokenizer
+        generation = source.spec.generation
+        if self._stop_strings is not None and generation.min_new_tokens == generation.max_new_tokens:
+            source.notes.append("the model's stop_strings are off: every answer has the same number of tokens")
+        elif self._stop_strings is not None and tokenizer is None:
+            source.notes.append("the model's stop_strings are off: its task has no tokenizer to read answers with")
+        elif self._stop_strings is not None:
+            source.notes.append("answers end at the model's stop_strings too")
+        make_plain(own)
+        own.stop_strings = None
 
     def generate(
         self,
@@ -50,7 +60,8 @@ class Generator:
         assert limits is not None  # noqa: S101 - the work phase is full
         rooms = [room for room in (self._room, room, limits.max_new_tokens) if room is not None]
         config = self._config(TokenLimits(limits.min_new_tokens, min(rooms)))
-        output = self._model.generate(**inputs, generation_config=config, streamer=clock)
+        reading = {} if config.stop_strings is None else {"tokenizer": self._tokenizer}
+        output = self._model.generate(**inputs, generation_config=config, streamer=clock, **reading)
         count = len(clock.step_times_s)
         new_ids = output[0, max(0, output.shape[1] - count) :]
         return Output(
@@ -66,6 +77,8 @@ class Generator:
         if key not in self._configs:
             config = copy.deepcopy(self._model.generation_config)
             config.update(max_new_tokens=limits.max_new_tokens, min_new_tokens=limits.min_new_tokens)
+            if self._tokenizer is not None and limits.min_new_tokens < limits.max_new_tokens:
+                config.stop_strings = self._stop_strings
             if config.pad_token_id is None:
                 config.pad_token_id = (_end_tokens(config) or [0])[0]
             self._configs[key] = config

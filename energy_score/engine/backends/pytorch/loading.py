@@ -71,11 +71,12 @@ class ModelSource:
         tokenizer: PreTrainedTokenizerBase = self.processor(AutoTokenizer)
         return tokenizer
 
-    def processor(self, auto_class: Any) -> Any:  # noqa: ANN401 - the Auto classes are untyped
-        """What ``auto_class`` loads: from the model itself, or from the spec's ``processor``."""
+    def processor(self, auto_class: Any, **options: Any) -> Any:  # noqa: ANN401 - the Auto classes are untyped
+        """Return what ``auto_class`` loads: from the model itself, or from the spec's ``processor``."""
         if self.spec.processor is None:
-            return auto_class.from_pretrained(self.location, **self.origin)
-        return auto_class.from_pretrained(self.spec.processor, trust_remote_code=self.spec.trust_remote_code)
+            return auto_class.from_pretrained(self.location, **self.origin, **options)
+        trust = self.spec.trust_remote_code
+        return auto_class.from_pretrained(self.spec.processor, trust_remote_code=trust, **options)
 
     def model(self, auto_class: Any) -> Any:  # noqa: ANN401 - as above
         """The model by ``auto_class``, in inference mode on its devices."""

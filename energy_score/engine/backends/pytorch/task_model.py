@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
-from energy_score.engine.query import FinishReason, PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.query import FinishReason, PreparedQuery, Row, Thoughts, TokenLimits, WorkPhase
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,18 @@ class TaskModel(Protocol):
 
     def decode(self, value: Any) -> str:  # noqa: ANN401 - each task's own
         """The value of an output as text."""
+
+
+@runtime_checkable
+class AsksModel(Protocol):
+    """A task model whose queries are prompts."""
+
+    @property
+    def prompt_use(self) -> PromptUse:
+        """How they are asked."""
+
+    def find_thoughts(self, value: Any) -> Thoughts:  # noqa: ANN401 - token ids
+        """Return what of an answer's tokens was thought."""
 
 
 LoadTaskModel = Callable[[ModelSource], TaskModel]

@@ -1,5 +1,6 @@
 """Text written by a causal model that reads a rendered prompt: text generation, and summarization by such models."""
 
+from bisect import bisect_left
 from typing import Any
 
 import torch
@@ -9,13 +10,14 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
 )
 
+from energy_score.engine.backends.pytorch.chat_prompts import ChatPrompts
 from energy_score.engine.backends.pytorch.generation import Generator
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.text_input import fit
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
-from energy_score.engine.prompts import PromptRenderer
-from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
+from energy_score.engine.query import PreparedQuery, Row, Thoughts, TokenLimits, WorkPhase
+from energy_score.shared.chat_template.thought_marks import find_thoughts
 
 
 class CausalText:
@@ -25,10 +27,10 @@ class CausalText:
 
     def __init__(self, source: ModelSource) -> None:
         self._spec = source.spec
-        self._tokenizer = source.tokenizer()
-        self._renderer = PromptRenderer(tokenizer=self._tokenizer, plan=source.spec.prompt_plan)
+        prompts = ChatPrompts.open(source)
+        self._tokenizer, self._renderer, self.prompt_use = prompts.tokenizer, prompts.renderer, prompts.use
         self._model = source.model(_auto_class(source.config))
-        self._generator = Generator(self._model, source)
+        self._generator = Generator(self._model, source, tokenizer=self._tokenizer)
         # Not the tokenizer's: of a causal model it is often the length that the tokenizer was trained with.
         self.context_length: int | None = getattr(source.config.get_text_config(), "max_position_embeddings", None)
 
@@ -61,6 +63,17 @@ class CausalText:
     def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
         """As the protocol says; special tokens are kept, so that thinking blocks stay visible."""
         return str(self._tokenizer.decode(value, skip_special_tokens=False))
+
+    def find_thoughts(self, value: Any) -> Thoughts:  # noqa: ANN401 - token ids
+        """As the protocol says: tokens are told apart by where their text ends."""
+        found = find_thoughts(self.decode(value), opened=bool(self.prompt_use.opens_thoughts))
+
+        def tokens_until(position: int) -> int:
+            """How many tokens make the text's first ``position`` characters."""
+            return bisect_left(range(len(value)), position, key=lambda count: len(self.decode(value[:count])))
+
+        thinking = sum(tokens_until(end) - tokens_until(start) for start, end in found.spans)
+        return Thoughts(found.any, thinking_tokens=thinking, answer_tokens=len(value) - thinking)
 
 
 def _auto_class(config: PreTrainedConfig) -> Any:  # noqa: ANN401 - the Auto classes are untyped

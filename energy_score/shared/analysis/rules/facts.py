@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import (
     WORK_PHASES,
@@ -34,6 +35,7 @@ class Facts:
     conditions: tuple[GpuConditions, ...] = ()
     server: ServerUse | None = None
     repairs: tuple[Repair, ...] = ()
+    prompt: PromptUse | None = None
 
     @cached_property
     def counted(self) -> tuple[PhaseEnergy, ...]:

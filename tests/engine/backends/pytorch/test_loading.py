@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from energy_score.contract.errors import ModelLoadError
-from energy_score.contract.run_spec import GpuRequirement
+from energy_score.contract.run_spec import GenerationSettings, GpuRequirement
 from energy_score.engine.backends.pytorch.loading import context_length_of
 from energy_score.engine.backends.pytorch.read_back import quantization_of, read_back
 from energy_score.engine.query import TokenLimits
@@ -84,9 +84,8 @@ def test_a_static_cache_is_declined_and_told(load_task: Load, all_tasks: Path, t
     config = tmp_path / "generation_config.json"
     config.write_text(config.read_text().replace("{", '{"cache_implementation": "static",', 1))
     loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path))
-    assert loaded.facts.notes == (
-        "the model's generation config requests the static cache; the dynamic one is used instead",
-    )
+    (note,) = loaded.facts.notes
+    assert note.startswith("the model's generation config asks for cache_implementation=static: not used")
     used = loaded.inside._generator._config(TokenLimits(1, 1))
     assert (used.cache_implementation, used.disable_compile) == (None, True)
 
@@ -100,6 +99,11 @@ def test_a_static_cache_is_declined_and_told(load_task: Load, all_tasks: Path, t
         {"return_dict_in_generate": True},
         {"num_return_sequences": 2, "num_beams": 2},
         {"min_length": 50},
+        {"use_cache": False},
+        {"guidance_scale": 2.0},
+        {"penalty_alpha": 0.6, "top_k": 4},
+        {"dola_layers": "high"},
+        {"stop_strings": ["two", "e", "a", "<"]},
     ],
     ids=lambda own: next(iter(own)),
 )
@@ -136,3 +140,45 @@ def test_the_context_is_the_least_of_what_config_and_tokenizer_say(
     config: Any = SimpleNamespace(get_text_config=lambda: text)
     tokenizer: Any = SimpleNamespace(model_max_length=tokenizer_length)
     assert context_length_of(config, tokenizer) == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "note"),
+    [
+        ({"guidance_scale": 2.0}, "asks for guidance_scale=2.0: not used"),
+        ({"use_cache": False}, "asks for use_cache=False: not used"),
+        ({"penalty_alpha": 0.6}, "asks for penalty_alpha=0.6: not used"),
+        ({"max_time": 0.5}, "asks for max_time=0.5: not used"),
+        ({"repetition_penalty": 1.3}, "has repetition_penalty=1.3, which is in effect"),
+        ({"stop_strings": ["two"]}, "stop_strings are off: every answer has the same number of tokens"),
+    ],
+)
+def test_what_a_generation_config_would_change_is_told(
+    load_task: Load, all_tasks: Path, tmp_path: Path, own: dict[str, object], note: str
+) -> None:
+    for file in (all_tasks / "models" / "Qwen3-tiny").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    config = tmp_path / "generation_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | own))
+    exact = GenerationSettings(min_new_tokens=10, max_new_tokens=10, dtype="float32", seed=42)
+    loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path), generation=exact)
+    assert [known for known in loaded.facts.notes if note in known]
+
+
+def test_an_answer_of_natural_length_ends_at_the_models_stop_strings(
+    load_task: Load, all_tasks: Path, tmp_path: Path
+) -> None:
+    for file in (all_tasks / "models" / "Qwen3-tiny").iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    natural = GenerationSettings(min_new_tokens=1, max_new_tokens=20, dtype="float32", seed=42)
+    free = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path), generation=natural)
+    whole = free.ask(TokenLimits(1, 20), text="one two")[1]
+    read = [free.inside._tokenizer.decode([token]) for token in whole.output.tolist()]
+    words = next(word for word in read[2:] if word.isascii() and word.strip())
+    last = read.index(words) + 1
+    config = tmp_path / "generation_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"stop_strings": [words]}))
+    stopping = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path), generation=natural)
+    _, completion = stopping.ask(TokenLimits(1, 20), text="one two")
+    assert completion.completion_tokens == last < (whole.completion_tokens or 0)
+    assert completion.finish_reason == "stop"
