@@ -46,6 +46,7 @@ class RunResult:
     software: dict[str, str]
     conditions: tuple[GpuConditions, ...]
     repairs: tuple[Repair, ...] = ()
+    gpu_unmeasured: str | None = None
     server_use: ServerUse | None = None
     optimum: OptimumUse | None = None
 
@@ -77,6 +78,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
         server=result.server_use,
         optimum=result.optimum,
         repairs=result.repairs,
+        gpu_unmeasured=result.gpu_unmeasured,
         verdict=judge(
             spec=spec,
             windows=windows,
@@ -87,5 +89,6 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
             conditions=result.conditions,
             server=result.server_use,
             repairs=result.repairs,
+            gpu_unmeasured=result.gpu_unmeasured,
         ),
     )

@@ -121,6 +121,7 @@ def row_of_report(
         optimum_difference_percent=_optimum_difference_percent(report.optimum),
         concurrent_runs=concurrent_runs,
         repairs=sum(repair.count for repair in report.repairs),
+        gpu_unmeasured=report.gpu_unmeasured if gpu_energy_wh is None else None,
     )
 
 

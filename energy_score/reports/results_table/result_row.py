@@ -46,7 +46,8 @@ class ResultRow(Record):
     time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
     ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
     ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
-    ``repairs`` is how many readings and windows had to be repeated; the report says which and why.
+    ``repairs`` is how many readings and windows had to be repeated; the report says which and why. ``gpu_unmeasured``
+    is why no GPU was measured.
     """
 
     model_name: str
@@ -120,6 +121,7 @@ class ResultRow(Record):
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
     repairs: int | None = None
+    gpu_unmeasured: str | None = None
 
     @field_validator("*")
     @classmethod

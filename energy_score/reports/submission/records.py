@@ -124,6 +124,7 @@ def derived_report(report: RunReport) -> RunReport:
                 conditions=report.conditions,
                 server=report.server,
                 repairs=report.repairs,
+                gpu_unmeasured=report.gpu_unmeasured,
             ),
         }
     )

@@ -34,6 +34,7 @@ class Facts:
     conditions: tuple[GpuConditions, ...] = ()
     server: ServerUse | None = None
     repairs: tuple[Repair, ...] = ()
+    gpu_unmeasured: str | None = None
 
     @cached_property
     def counted(self) -> tuple[PhaseEnergy, ...]:
