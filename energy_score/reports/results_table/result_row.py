@@ -47,7 +47,9 @@ class ResultRow(Record):
     ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
     ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
     ``repairs`` is how many readings and windows had to be repeated; the report says which and why. ``gpu_unmeasured``
-    is why no GPU was measured.
+    is why no GPU was measured. ``effective_repeats`` is how many independent repeats would tell as much of the total.
+    ``gpu_ids`` are the first 16 digits of the SHA-256 of each GPU's UUID, joined by ``|``; runs of one
+    ``spec_identity`` did the same work.
     """
 
     model_name: str
@@ -122,6 +124,9 @@ class ResultRow(Record):
     concurrent_runs: int | None = None
     repairs: int | None = None
     gpu_unmeasured: str | None = None
+    effective_repeats: float | None = None
+    gpu_ids: str | None = None
+    spec_identity: str | None = None
 
     @field_validator("*")
     @classmethod
