@@ -1,11 +1,13 @@
 """Run in a child on the simulated NVML: whole official runs of a known load, one JSON object each.
 
 ``python -m tests.metrology.official_run '{"load": "classifier", "runs": 3, "seed": 1, ...}'``; time is the child's own
-(``own_time.py``), the measuring code is the engine's: benchmark, measurement, meter, sampler, statistics, verdict.
+(``own_time.py``), or with ``"clock": "machine"`` the machine's, and then the log goes to standard error. The measuring
+code is the engine's: benchmark, measurement, meter, sampler, statistics, verdict.
 """
 
 import ctypes
 import json
+import logging
 import math
 import random
 import sys
@@ -229,7 +231,10 @@ def _drawn_j(window: PhaseEnergy) -> float:
 
 def main() -> None:
     order = json.loads(sys.argv[1])
-    OwnTime(seed=order["seed"]).install(sampler, stalls_module, update_periods)
+    if order.get("clock") == "machine":
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    else:
+        OwnTime(seed=order["seed"]).install(sampler, stalls_module, update_periods)
     for number in range(order.get("runs", 1)):
         sys.stdout.write(json.dumps(run_once(order, seed=1000 * order["seed"] + number)) + "\n")
         sys.stdout.flush()
