@@ -99,6 +99,12 @@ def test_pauses_take_the_bias_of_a_part_time_sensor_away(laboratory: Laboratory)
     assert [run for run in dithered if invalid_codes(run)] == []
 
 
+def test_a_verifier_finds_every_window_of_a_run_with_pauses_and_repairs_in_its_trace(laboratory: Laboratory) -> None:
+    (run,) = laboratory.runs(1, {"load": "qa", "trace": True}, **FAULTS["another process on the GPU"][0])()
+    assert run["repairs"]
+    assert run["trace_findings"] == []
+
+
 def test_the_same_seed_gives_the_same_pauses_and_orders(laboratory: Laboratory) -> None:
     first, again = (laboratory.runs(1, {"load": "diffusion"})() for _ in range(2))
     assert first == again
