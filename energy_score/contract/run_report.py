@@ -233,11 +233,12 @@ class LoadedModel(Record):
 
 
 class Gpu(Record):
-    """One GPU that the run could use."""
+    """One GPU that the run could use; ``counter_scope`` is what its energy counter covers: on GH200 the module."""
 
     uuid: str
     name: str
     memory_mib: int
+    counter_scope: Literal["gpu", "module"] = "gpu"
 
 
 class Hardware(Record):

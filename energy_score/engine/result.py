@@ -47,6 +47,7 @@ class RunResult:
     software: dict[str, str]
     conditions: tuple[GpuConditions, ...]
     repairs: tuple[Repair, ...] = ()
+    gpu_unmeasured: str | None = None
     server_use: ServerUse | None = None
     optimum: OptimumUse | None = None
     prompt: PromptUse | None = None
@@ -80,6 +81,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
         server=result.server_use,
         optimum=result.optimum,
         repairs=result.repairs,
+        gpu_unmeasured=result.gpu_unmeasured,
         verdict=judge(
             spec=spec,
             windows=windows,
@@ -91,5 +93,6 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
             server=result.server_use,
             repairs=result.repairs,
             prompt=result.prompt,
+            gpu_unmeasured=result.gpu_unmeasured,
         ),
     )

@@ -68,6 +68,7 @@ class Run:
     events: EventStream = field(default_factory=EventStream)
     stop: StopRequest = field(default_factory=StopRequest)
     stage: Stage = "start"
+    _gpu_unmeasured: str | None = field(default=None, init=False)
 
     def execute(self) -> RunReport:
         """Return the report, after it and every file beside it are on the disk.
@@ -115,12 +116,22 @@ class Run:
 
     def _open_meters(self, server: Server | None) -> Sequence[Meter]:
         """Return the meters of whatever does the work: this process, a server, or optimum-benchmark's own."""
+        reasons: list[str] = []
+
+        def note(side: str, reason: str) -> None:
+            if side == "gpu":
+                reasons.append(reason)
+
         if self.spec.backend == "optimum":
             # The run's own GPUs; of the CPU side what sees another process than this one.
-            return open_meters(self.spec.meter, cpu_meters=("rapl",))
-        if server is None:
-            return open_meters(self.spec.meter)
-        return open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
+            meters = open_meters(self.spec.meter, cpu_meters=("rapl",), on_skipped=note)
+        elif server is None:
+            meters = open_meters(self.spec.meter, on_skipped=note)
+        else:
+            meters = open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters, on_skipped=note)
+        if not any(meter.domain == "gpu" for meter in meters):
+            self._gpu_unmeasured = "; ".join(dict.fromkeys(reasons)) or f"the meter {self.spec.meter!r} reads no GPU"
+        return meters
 
     def _open_measurement(self, opened: "_Opened", *, synchronise: Callable[[], None]) -> Measurement:
         return Measurement(
@@ -201,6 +212,7 @@ class Run:
             measurement=measurement,
             software=software,
             conditions=opened.watch.conditions(measurement),
+            gpu_unmeasured=self._gpu_unmeasured,
             repairs=(*opened.watch.repairs(), *measurement.repairs.all()),
             server_use=server_use,
             optimum=optimum,

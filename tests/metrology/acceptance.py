@@ -120,7 +120,7 @@ def aliasing(laboratory: Laboratory, count: int) -> Iterator[str]:
     """Steady loops on a counter fed by the part-time sensor, with pauses and without."""
     yield "| loop | pauses | bias ± 2 standard errors | coverage | mean half-width |"
     yield "|---|---|---|---|---|"
-    cases = [(load, policy) for load in ("classifier", "detector") for policy in ({}, NO_DITHER)]
+    cases = [(load, policy) for load in ("detector", "classifier") for policy in ({}, NO_DITHER)]
     waiting = [laboratory.runs(count, {"load": load, "policy": policy}, **PART_TIME) for load, policy in cases]
     for (load, policy), wait in zip(cases, waiting, strict=True):
         loop = "20.0 ms" if load == "classifier" else "50.0 ms"
@@ -129,17 +129,16 @@ def aliasing(laboratory: Laboratory, count: int) -> Iterator[str]:
 
 def healthy(laboratory: Laboratory, count: int) -> Iterator[str]:
     """Healthy GPUs that are declared invalid."""
-    yield "| load | counter | invalid | reasons | `drift` | bias ± 2 standard errors | coverage | half-width |"
-    yield "|---|---|---|---|---|---|---|---|"
-    loads = ("classifier", "detector", "encoder", "qa", "text", "diffusion")
-    cases = [(load, name, fed) for load in loads for name, fed in (("whole", {}), ("part-time", PART_TIME))]
-    waiting = [laboratory.runs(count, {"load": load}, **fed) for load, _, fed in cases]
-    for (load, name, _), wait in zip(cases, waiting, strict=True):
+    yield "| load | invalid | reasons | `drift` | bias ± 2 standard errors | coverage | half-width |"
+    yield "|---|---|---|---|---|---|---|"
+    loads = ("diffusion", "text", "detector", "qa", "classifier", "encoder")
+    waiting = [laboratory.runs(count, {"load": load}) for load in loads]
+    for load, wait in zip(loads, waiting, strict=True):
         runs = wait()
         codes = Counter(code for run in runs for code in invalid_codes(run))
         share = fmean(bool(invalid_codes(run)) for run in runs)
         drift = fmean("drift" in run["codes"] for run in runs)
-        yield f"| {load} | {name} | {share:.1%} | {dict(codes) or ''} | {drift:.1%} | {summary(runs)} |"
+        yield f"| {load} | {share:.1%} | {dict(codes) or ''} | {drift:.1%} | {summary(runs)} |"
 
 
 def faults(laboratory: Laboratory, count: int) -> Iterator[str]:

@@ -1,19 +1,23 @@
 """Run in a child on the simulated NVML: whole official runs of a known load, one JSON object each.
 
 ``python -m tests.metrology.official_run '{"load": "classifier", "runs": 3, "seed": 1, ...}'``; time is the child's own
-(``own_time.py``), the measuring code is the engine's: benchmark, measurement, meter, sampler, statistics, verdict.
+(``own_time.py``), or with ``"clock": "machine"`` the machine's, and then the log goes to standard error. The measuring
+code is the engine's: benchmark, measurement, meter, sampler, statistics, verdict.
 """
 
 import ctypes
 import json
+import logging
 import math
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from io import StringIO
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -25,14 +29,15 @@ from energy_score.engine.events import EventStream
 from energy_score.engine.gpu_watch import GpuWatch
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters import sampler, update_periods
-from energy_score.engine.meters.nvml import open_nvml_meter
+from energy_score.engine.meters.nvml import NvmlMeter, open_nvml_meter
 from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits, WorkPhase
 from energy_score.engine.stalls import StallWatch
 from energy_score.host.run_specs.repeat_order import OFFICIAL
+from energy_score.reports.submission.power_trace import check_power_trace
 from energy_score.shared.analysis.statistics import phase_statistics
 from energy_score.shared.analysis.verdict import judge
 from tests.nvml_simulator.own_time import OwnTime
-from tests.support.record_factory import make_spec
+from tests.support.record_factory import make_report, make_spec
 
 IDLE_W = 70.0
 PASS_S = 0.5  # of preparing all rows, on the CPU
@@ -195,6 +200,7 @@ def run_once(order: dict[str, Any], seed: int) -> dict[str, object]:
             repairs=measurement.repairs.all(),
         )
         repairs = (*watch.repairs(), *measurement.repairs.all())
+        findings = _trace_findings(watch, measurement, meter) if order.get("trace") else []
     statistics = {figure.phase: figure for figure in phase_statistics(measurement.windows)}
     work = statistics[backend.work_phase if backend.work_phase == "forward" else "total"]
     total = statistics["total"]
@@ -211,10 +217,24 @@ def run_once(order: dict[str, Any], seed: int) -> dict[str, object]:
         "uncertainties": [sum(w.uncertainty_j.values()) / (w.total_j or math.nan) for w in windows],
         "codes": {reason.code: reason.observed for reason in verdict.reasons},
         "invalid": [reason.code for reason in verdict.reasons if reason.severity == "invalid"],
+        "trace_findings": findings,
         "repairs": [(repair.kind, repair.subject, repair.cause, repair.count) for repair in repairs],
         "repeats": work.repeats,
         "lasted_s": time.monotonic() - started_s,
     }
+
+
+def _trace_findings(watch: GpuWatch, measurement: Measurement, meter: NvmlMeter) -> list[str]:
+    """What a verifier finds wrong with the run's power trace."""
+    report = make_report(
+        phases=tuple(measurement.windows),
+        conditions=watch.conditions(measurement),
+        hardware=Hardware(gpus=meter.gpus, cpu="", cpu_count=1, memory_mib=1),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder) / "power_trace.csv.gz"
+        watch.write_trace(trace)
+        return [str(found) for found in check_power_trace(trace.name, trace.read_bytes(), report)]
 
 
 def _drawn_j(window: PhaseEnergy) -> float:
@@ -229,7 +249,10 @@ def _drawn_j(window: PhaseEnergy) -> float:
 
 def main() -> None:
     order = json.loads(sys.argv[1])
-    OwnTime(seed=order["seed"]).install(sampler, stalls_module, update_periods)
+    if order.get("clock") == "machine":
+        logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    else:
+        OwnTime(seed=order["seed"]).install(sampler, stalls_module, update_periods)
     for number in range(order.get("runs", 1)):
         sys.stdout.write(json.dumps(run_once(order, seed=1000 * order["seed"] + number)) + "\n")
         sys.stdout.flush()

@@ -24,7 +24,7 @@ SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
     "thermal throttle": ({"throttle": "0x40", "throttle_after_s": DURING_S}, {"hardware_slowdown"}),
     "software power cap": ({"throttle": "0x4", "throttle_after_s": DURING_S}, {"software_power_cap"}),
     "MIG": ({"mig": 1}, {"mig_enabled"}),
-    "power limit": ({"power_limit_change_after_s": DURING_S}, {"power_limit_changed"}),
+    "power limit": ({"power_limit_change_after_s": DURING_S}, {"power_limit_changed", "reduced_power_limit"}),
 }
 
 

@@ -25,11 +25,10 @@ class OwnTime:
     def __init__(self, *, seed: int = 0) -> None:
         self._now_s = ctypes.c_double(START_S)
         self._random = random.Random(seed)
-        self._turns = threading.Condition()
+        self._turns = threading.Lock()
         self._going_on = 1
-        self._sleepers: list[tuple[float, int]] = []
+        self._sleepers: list[tuple[float, int, threading.Lock]] = []
         self._sleeps = 0
-        self._awake: set[int] = set()
 
     def install(self, *modules: ModuleType) -> None:
         """From now on this time is what ``time`` says and what the simulator sees; threads of ``modules`` take turns.
@@ -53,13 +52,18 @@ class OwnTime:
 
     def sleep(self, duration_s: float, /) -> None:
         """Let the others go on, and return when ``duration_s`` has passed, or a little later."""
+        asleep = threading.Lock()
         with self._turns:
             self._sleeps += 1
-            sleep = self._sleeps
-            heapq.heappush(self._sleepers, (self._now_s.value + duration_s + self._late_s(), sleep))
+            wakes_s = self._now_s.value + duration_s + self._late_s()
+            if self._going_on == 1 and (not self._sleepers or wakes_s < self._sleepers[0][0]):
+                self._now_s.value = wakes_s  # nobody else has a turn meanwhile
+                return
+            asleep.acquire()
+            heapq.heappush(self._sleepers, (wakes_s, self._sleeps, asleep))
             self._one_less()
-            self._turns.wait_for(lambda: sleep in self._awake)
-            self._awake.remove(sleep)
+        with asleep:
+            """Whoever gives this one its turn releases it."""
 
     def one_more(self) -> None:
         """A thread begins."""
@@ -74,11 +78,10 @@ class OwnTime:
     def _one_less(self) -> None:
         self._going_on -= 1
         if self._going_on == 0 and self._sleepers:
-            wakes_s, sleep = heapq.heappop(self._sleepers)
+            wakes_s, _, asleep = heapq.heappop(self._sleepers)
             self._now_s.value = max(self._now_s.value, wakes_s)
-            self._awake.add(sleep)
             self._going_on = 1
-            self._turns.notify_all()
+            asleep.release()
 
     def _late_s(self) -> float:
         held_up = self._random.random() < _HELD_UP_SHARE

@@ -5,6 +5,7 @@ Settings are those at the top of ``nvml_simulator.c``, in lower case and without
 
 import math
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -85,6 +86,24 @@ def append_power(control: Path, *, power_w: float, gpu: int = 0, time_s: float |
     with control.open("a", encoding="ascii") as file:
         file.write(f"{from_s:.9f} {gpu} {power_w}\n")
     return from_s
+
+
+def write_noisy_profile(
+    path: Path, power_w: float, *, blocks: int, block_s: float, deviation: float, correlation: float = 0.0,
+    creep: float = 0.0, creep_s: float = 30.0, seed: int = 0,
+) -> None:  # fmt: skip
+    """Write a profile for ``file:PATH``: ``power_w`` with a noise of its own in each block, since the epoch.
+
+    The noise of a block is AR(1) of ``correlation`` and of ``deviation``, as a part of the power. A ``creep`` lowers
+    the power at first, and wears off with ``creep_s``. The truth stays that of ``true_energy_j``.
+    """
+    draw, noise, lines = random.Random(seed), 0.0, []
+    for block in range(blocks):
+        own = draw.gauss(0, deviation)
+        noise = own if block == 0 else correlation * noise + math.sqrt(1 - correlation**2) * own
+        warming = creep * math.exp(-block * block_s / creep_s)
+        lines.append(f"{block * block_s:.9f} {power_w * (1 + noise - warming):.9f}\n")
+    path.write_text("".join(lines), encoding="ascii")
 
 
 def true_energy_j(first_s: float, last_s: float, settings: Mapping[str, object], *, gpu: int = 0) -> float:

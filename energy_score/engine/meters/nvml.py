@@ -216,7 +216,7 @@ def open_nvml_meter(shown: str | None = None) -> NvmlMeter:
     """A meter on the GPUs in CUDA_VISIBLE_DEVICES (or in ``shown``), each of which has the counter.
 
     Raises:
-        MeterError: no pynvml, no driver, no visible GPU, or a GPU without the counter; the message says which.
+        MeterError: no pynvml, no driver, no visible GPU, or a GPU without a counter of its own; the message says which.
     """
     devices = open_nvml_devices(shown=shown)
     try:
@@ -224,6 +224,13 @@ def open_nvml_meter(shown: str | None = None) -> NvmlMeter:
     except MeterError:
         devices.close()
         raise
+    modules = [f"{gpu.name} {gpu.uuid}" for gpu in devices.gpus if gpu.counter_scope == "module"]
+    if modules:
+        devices.close()
+        raise MeterError(
+            f"the energy counter of {', '.join(modules)} covers the whole module, CPU and memory included: it is not "
+            "GPU energy; use the meter 'nvml-power', which integrates the GPU's own power"
+        )
     if without:
         devices.close()
         raise MeterError(

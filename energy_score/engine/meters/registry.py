@@ -32,13 +32,18 @@ def known_choices() -> str:
 
 
 def open_meters(
-    choice: str, *, gpus: Sequence[str] | None = None, cpu_meters: Sequence[str] = _AUTO["cpu"]
+    choice: str,
+    *,
+    gpus: Sequence[str] | None = None,
+    cpu_meters: Sequence[str] = _AUTO["cpu"],
+    on_skipped: Callable[[str, str], None] = lambda *_: None,
 ) -> tuple[Meter, ...]:
     """The meters of ``choice``: at most one of the GPUs and one of the CPU side.
 
     A meter's name opens exactly that one, ``none`` opens none, and ``auto`` the best there is of each side, with an
     estimate for the CPU at worst; ``auto`` says in the log what it took and why not another. Where the work happens in
     another process, ``gpus`` are its GPUs (none, if they are not known) and ``cpu_meters`` those that can see its CPU.
+    ``on_skipped`` is told each meter that ``auto`` could not use, by its side (``gpu``, ``cpu``) and the reason.
 
     Raises:
         UsageError: the choice is not known.
@@ -59,7 +64,9 @@ def open_meters(
         return ()
     if choice == "auto":
         return tuple(
-            meter for side, names in _AUTO.items() if (meter := _first_usable(side, names, opened)) is not None
+            meter
+            for side, names in _AUTO.items()
+            if (meter := _first_usable(side, names, opened, on_skipped=on_skipped)) is not None
         )
     if name not in METERS:
         return (_open_added(choice, gpus=gpus),)
@@ -81,12 +88,15 @@ def _open_added(name: str, *, gpus: Sequence[str] | None) -> Meter:
     return meter
 
 
-def _first_usable(side: str, names: tuple[str, ...], opened: Callable[[str], Meter]) -> Meter | None:
+def _first_usable(
+    side: str, names: tuple[str, ...], opened: Callable[[str], Meter], *, on_skipped: Callable[[str, str], None]
+) -> Meter | None:
     for name in names:
         try:
             meter = opened(name)
         except MeterError as error:
-            log.info("meter passed over domain=%s meter=%s reason=%r", side, name, str(error))
+            log.info("meter skipped domain=%s meter=%s reason=%r", side, name, str(error))
+            on_skipped(side, str(error))
         else:
             log.info("meter picked domain=%s meter=%s source=%s", side, name, meter.source.value)
             return meter

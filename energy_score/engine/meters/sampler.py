@@ -48,6 +48,7 @@ class GpuSampler:
         self._limits_w: dict[str, list[tuple[float, float]]] = {uuid: [] for uuid in devices.uuids}
         self._sightings: dict[str, list[Sighting]] = {uuid: [] for uuid in devices.uuids}
         self._mig_enabled: dict[str, bool | None] = {}
+        self._default_limits_w: dict[str, float | None] = {}
         self._processes_due_s = 0.0
         self.cpu_s = 0.0
 
@@ -55,6 +56,7 @@ class GpuSampler:
         """Take the first sample and start the thread, which ends with the process if it is never stopped."""
         for uuid in self._devices.uuids:
             self._mig_enabled[uuid] = _or_none(self._devices.mig_enabled, uuid)
+            self._default_limits_w[uuid] = _or_none(self._devices.default_power_limit_w, uuid)
         self._sample()
         self._thread.start()
 
@@ -211,6 +213,7 @@ class GpuSampler:
                     "power_limits_w": tuple(dict.fromkeys(limits_w)),
                     "foreign_process_ids": tuple(sorted(foreign)),
                     "mig_enabled": self._mig_enabled.get(uuid),
+                    "default_power_limit_w": self._default_limits_w.get(uuid),
                 }
             )
         )

@@ -207,10 +207,11 @@ def energy_text(row: ResultRow) -> str:
         reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
         rated = "" if row.rateable else f", not rateable{reasons}"
         return f"{row.wh_per_1000_queries:.4g} Wh GPU per 1,000 queries ({row.energy_source}{rated})"
+    unmeasured = "GPU energy not measured" + (f": {row.gpu_unmeasured}" if row.gpu_unmeasured else "")
     if row.cpu_energy_wh is not None and row.successful_prompts:
         per_1000_wh = 1000 * row.cpu_energy_wh / row.successful_prompts
-        return f"GPU energy not measured; CPU {per_1000_wh:.4g} Wh per 1,000 queries ({row.cpu_energy_source})"
-    return "energy not measured"
+        return f"{unmeasured}; CPU {per_1000_wh:.4g} Wh per 1,000 queries ({row.cpu_energy_source})"
+    return unmeasured
 
 
 def _energy_so_far(event: Mapping[str, Any]) -> str:

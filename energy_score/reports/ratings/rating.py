@@ -11,6 +11,7 @@ from energy_score.contract.model_config import ModelClass
 from energy_score.contract.plain_text import counted
 from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
 from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
+from energy_score.reports.ratings.uncertainty import DEFAULT, GAIN_BOUND, GAIN_DEVIATION, RunToRun, run_to_run_by_spec
 from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.shared.tasks.registry import task_of
 
@@ -24,9 +25,11 @@ _CohortKey = tuple[str, str | None]
 class Rating:
     """The stars of one row, or why it has none.
 
-    ``against`` names the reference of the stars. ``half_width_wh`` is half of the 95 % interval of
-    ``wh_per_1000_queries``. ``chances`` are the probabilities of each star count from the repeats' scatter; empty if
-    unknown. ``notes`` are for readers of the stars.
+    ``against`` names what the stars are relative to. ``half_width_wh`` is that of the 95 % interval of
+    ``wh_per_1000_queries``, as its repeats tell it. ``run_to_run`` is the scatter of whole runs, which is no part of
+    it. ``chances`` are those of each star with both, and with the sensors' gain where figures of several GPUs are
+    compared (``between_gpus``); empty where the repeats' scatter is unknown.
+    ``notes`` are what a reader of the stars must know.
     """
 
     row: ResultRow
@@ -36,7 +39,14 @@ class Rating:
     bands: Bands | None = None
     half_width_wh: float | None = None
     chances: dict[Stars, float] = field(default_factory=dict)
+    run_to_run: RunToRun = DEFAULT
+    between_gpus: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def gain_bound(self) -> float | None:
+        """How far the sensors of the compared GPUs may each be off, as a part of a figure; None within one GPU."""
+        return GAIN_BOUND if self.between_gpus else None
 
     @property
     def other_chances(self) -> str:
@@ -60,13 +70,20 @@ class Rating:
 def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Rating]:
     """Return the stars that each row would have had in ``snapshot``, in the order of the rows."""
     rows = tuple(rows)
-    superseded = _superseded(rows)
+    superseded, scatter = _superseded(rows), run_to_run_by_spec(rows)
     bands: dict[_CohortKey, Bands | None] = {
         (cohort.task, cohort.model_class): bands_of(cohort.energies_wh) for cohort in snapshot.cohorts
     }
     sort = "" if snapshot.official else ", own runs"
     return [
-        _rating(row, bands, superseded=superseded, against=f"snapshot {snapshot.name} ({snapshot.issued}{sort})")
+        _rating(
+            row,
+            bands,
+            superseded=superseded,
+            against=f"snapshot {snapshot.name} ({snapshot.issued}{sort})",
+            run_to_run=scatter.get(row.spec_identity or "", DEFAULT),
+            between_gpus=snapshot.official,
+        )
         for row in rows
     ]
 
@@ -74,9 +91,20 @@ def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Ra
 def rate_among(rows: Iterable[ResultRow]) -> list[Rating]:
     """Return the stars of each row relative to the other ``rows``, in their order."""
     rows = tuple(rows)
-    superseded = _superseded(rows)
+    superseded, scatter = _superseded(rows), run_to_run_by_spec(rows)
     bands = {key: bands_of(cohort.energies_wh) for key, cohort in _own_cohorts(rows).items()}
-    return [_rating(row, bands, superseded=superseded, against="these runs only, no official cohort") for row in rows]
+    gpus: dict[_CohortKey, set[str | None]] = {}
+    for row in rows:
+        if unrated_because(row) is None:
+            gpus.setdefault(_cohort_key(row), set()).add(row.gpu_ids)
+    return [
+        _rating(
+            row, bands, superseded=superseded, against="these runs only, no official cohort",
+            run_to_run=scatter.get(row.spec_identity or "", DEFAULT),
+            between_gpus=len(gpus.get(_cohort_key(row), ())) > 1,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: str) -> CohortSnapshot:
@@ -159,7 +187,13 @@ def _superseded(rows: Sequence[ResultRow]) -> set[int]:
 
 
 def _rating(
-    row: ResultRow, bands_by_cohort: dict[_CohortKey, Bands | None], *, superseded: set[int], against: str
+    row: ResultRow,
+    bands_by_cohort: dict[_CohortKey, Bands | None],
+    *,
+    superseded: set[int],
+    against: str,
+    run_to_run: RunToRun,
+    between_gpus: bool,
 ) -> Rating:
     key = _cohort_key(row)
     cohort = f"{key[0]} class {key[1]}" if key[1] else key[0]
@@ -176,7 +210,12 @@ def _rating(
         return Rating(row, against, None, unrated_because=reason, half_width_wh=half_width_wh)
     energy_wh, chances = _wh(row), {}
     if half_width_wh is not None and row.repeats is not None and row.repeats > 1:
-        chances = bands.chances(energy_wh, half_width_wh=half_width_wh, repeats=row.repeats)
+        further_wh = [(run_to_run.deviation * energy_wh, run_to_run.freedom)]
+        if between_gpus:
+            further_wh.append((GAIN_DEVIATION * energy_wh, math.inf))
+        chances = bands.chances(
+            energy_wh, half_width_wh=half_width_wh, repeats=row.repeats, further_parts_wh=further_wh
+        )
     notes = []
     if bands.size < FEW_MEMBERS:
         notes.append(f"only {bands.size} models in cohort {cohort}: one more could change every star")
@@ -184,7 +223,7 @@ def _rating(
         notes.append(f"outside the range of cohort {cohort}; a model like this one would have widened it")
     return Rating(
         row, against, bands.stars(energy_wh), bands=bands, half_width_wh=half_width_wh, chances=chances,
-        notes=tuple(notes),
+        run_to_run=run_to_run, between_gpus=between_gpus, notes=tuple(notes),
     )  # fmt: skip
 
 

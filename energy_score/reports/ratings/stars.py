@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from energy_score.reports.ratings.cohort_snapshot import Stars
+from energy_score.reports.ratings.uncertainty import joint_deviation
 
 # Lowest band first. Source: the rule that reproduces every published star of February 2025 (METHOD.md, "Stars").
 _STARS_BY_BAND: tuple[Stars, ...] = (5, 4, 3, 2, 1)
@@ -15,6 +16,8 @@ _STARS_BY_BAND: tuple[Stars, ...] = (5, 4, 3, 2, 1)
 FEW_MEMBERS = 5
 # A range below this share of its energies is only rounding: the edges would not reliably differ.
 _LEAST_RANGE = 1e-12
+# Degrees of freedom with which Student's t is the normal distribution.
+_MANY = 1e9
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,23 @@ class Bands:
         """Return whether that energy is lower or higher than every member's."""
         return not self.edges_wh[0] < wh_per_1000_queries <= self.edges_wh[-1]
 
-    def chances(self, wh_per_1000_queries: float, *, half_width_wh: float, repeats: int) -> dict[Stars, float]:
-        """Return the probability of each star count, from the mean of ``repeats`` repeats and half its 95 % t-interval.
+    def chances(
+        self,
+        wh_per_1000_queries: float,
+        *,
+        half_width_wh: float,
+        repeats: int,
+        further_parts_wh: Sequence[tuple[float, float]] = (),
+    ) -> dict[Stars, float]:
+        """The chance of each star, given the mean of ``repeats`` repeats and the half-width of its 95 % interval.
 
-        The mean of further repeats is assumed to follow Student's t with ``repeats`` - 1 degrees of freedom around this
-        one. The edges are fixed; the sensor's gain error, which repeats do not show, is not included.
+        The figure is taken to follow Student's t around this mean, with the standard deviation of the repeats' mean and
+        those of ``further_parts_wh``, each with its degrees of freedom (run-to-run noise, the sensor's gain). The edges
+        are taken as they are.
         """
-        freedom = repeats - 1
-        scale_wh = half_width_wh / float(stdtrit(freedom, 0.975))
+        own_wh = half_width_wh / float(stdtrit(repeats - 1, 0.975))
+        scale_wh, freedom = joint_deviation([(own_wh, repeats - 1), *further_parts_wh])
+        freedom = min(freedom, _MANY)
         if scale_wh == 0:
             return {self.stars(wh_per_1000_queries): 1.0}
         below = [0.0, *(float(stdtr(freedom, (edge - wh_per_1000_queries) / scale_wh)) for edge in self.edges_wh[1:-1])]

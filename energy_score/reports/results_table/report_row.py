@@ -1,6 +1,7 @@
 """The row of a finished run: all columns of the table, derived from its report."""
 
 from collections import Counter
+from hashlib import sha256
 
 from energy_score.contract.errors import UsageError
 from energy_score.contract.grid import GridFactor, grid_factor
@@ -10,6 +11,7 @@ from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import (
     Domain,
     EnergySource,
+    Gpu,
     Hardware,
     PhaseStatistics,
     QueryStatistics,
@@ -126,6 +128,10 @@ def row_of_report(
         answer_tokens=tokens.answer,
         reasoning_switch=str(report.prompt.sent) if report.prompt else None,
         prompt_date=report.prompt.day.isoformat() if report.prompt and report.prompt.day else None,
+        effective_repeats=gpu_total.effective_repeats if gpu_total else None,
+        gpu_ids="|".join(sorted(_gpu_id(gpu) for gpu in report.hardware.gpus)) or None,
+        spec_identity=report.spec_identity,
+        gpu_unmeasured=report.gpu_unmeasured if gpu_energy_wh is None else None,
     )
 
 
@@ -204,6 +210,10 @@ def _optimum_difference_percent(optimum: OptimumUse | None) -> float | None:
         [entry for entry in optimum.differences if (entry.phase, entry.domain) == ("total", "gpu")] if optimum else []
     )
     return of_total[0].difference_percent if of_total else None
+
+
+def _gpu_id(gpu: Gpu) -> str:
+    return sha256(gpu.uuid.encode()).hexdigest()[:16]
 
 
 def _hardware_name(hardware: Hardware) -> str:

@@ -46,7 +46,10 @@ class ResultRow(Record):
     time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
     ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
     ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
-    ``repairs`` is how many readings and windows had to be repeated; the report says which and why.
+    ``repairs`` is how many readings and windows had to be repeated; the report says which and why. ``gpu_unmeasured``
+    is why no GPU was measured. ``effective_repeats`` is how many independent repeats would tell as much of the total.
+    ``gpu_ids`` are the first 16 digits of the SHA-256 of each GPU's UUID, joined by ``|``; runs of one
+    ``spec_identity`` did the same work.
     """
 
     model_name: str
@@ -124,6 +127,10 @@ class ResultRow(Record):
     answer_tokens: int | None = None
     reasoning_switch: str | None = None
     prompt_date: str | None = None
+    gpu_unmeasured: str | None = None
+    effective_repeats: float | None = None
+    gpu_ids: str | None = None
+    spec_identity: str | None = None
 
     @field_validator("*")
     @classmethod

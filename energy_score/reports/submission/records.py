@@ -126,6 +126,7 @@ def derived_report(report: RunReport) -> RunReport:
                 server=report.server,
                 repairs=report.repairs,
                 prompt=report.prompt,
+                gpu_unmeasured=report.gpu_unmeasured,
             ),
         }
     )

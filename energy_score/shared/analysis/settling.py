@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 
 from energy_score.contract.run_report import PhaseEnergy
 from energy_score.contract.run_spec import RepeatPolicy
+from energy_score.shared.analysis.drift import course_of
 from energy_score.shared.analysis.passes import phases_of
 from energy_score.shared.analysis.student_t import t_cdf
 
@@ -34,13 +35,14 @@ def unsettled_repeats(windows: Sequence[PhaseEnergy], policy: RepeatPolicy) -> t
 def leading_outliers(values: Sequence[float], *, most: int) -> int:
     """Return how many of the first ``values``, ``most`` at most, are not like those after them.
 
-    The last one that is outside decides; those before it are then off to the same side, as while a GPU warms up.
+    The last one that is outside decides; those before it are then off to the same side, as while a GPU warms up, and
+    those after it follow no course: a GPU that drifts all the time never settles.
     """
     for count in range(min(most, len(values) - _LEAST_OTHERS), 0, -1):
         later = values[count:]
         mean = fmean(later)
         sides = {value > mean for value in values[:count]}
-        if len(sides) == 1 and _is_outside(values[count - 1], later):
+        if len(sides) == 1 and _is_outside(values[count - 1], later) and not _drifts(later):
             return count
     return 0
 
@@ -52,6 +54,11 @@ def _is_outside(value: float, others: Sequence[float]) -> bool:
         return False
     scale = spread * math.sqrt(1 + 1 / len(others))
     return scale == 0 or 2 * (1 - t_cdf(off / scale, len(others) - 1)) < _LEVEL
+
+
+def _drifts(values: Sequence[float]) -> bool:
+    course = course_of(values)
+    return course is not None and course.drifts
 
 
 def _totals_j(windows: Sequence[PhaseEnergy]) -> list[tuple[int, float]]:

@@ -16,6 +16,7 @@ from energy_score.contract.run_report import (
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
 from energy_score.shared.analysis.rules import counter, energy, gpu, official, reasoning
+from energy_score.shared.analysis.rules import hardware as hardware_rules
 from energy_score.shared.analysis.rules import model as model_rules
 from energy_score.shared.analysis.rules import queries as query_rules
 from energy_score.shared.analysis.rules import server as server_rules
@@ -68,7 +69,12 @@ RULES: tuple[Rule, ...] = (
     official.protocol_is_quick,
     official.repeats_are_too_few,
     official.queries_are_too_few,
-    official.hardware_is_not_official,
+    hardware_rules.hardware_is_not_official,
+    hardware_rules.gpu_is_virtual,
+    hardware_rules.gpu_is_a_mig_slice,
+    hardware_rules.gpu_is_on_a_module,
+    hardware_rules.power_limit_is_reduced,
+    hardware_rules.card_is_another_h100,
     official.dataset_is_not_official,
     official.token_limits_are_not_official,
     official.precision_is_not_official,
@@ -87,6 +93,7 @@ def judge(
     server: ServerUse | None = None,
     repairs: Sequence[Repair] = (),
     prompt: PromptUse | None = None,
+    gpu_unmeasured: str | None = None,
 ) -> Verdict:
     """The verdict with every reason that spoke, in the order of the rules.
 
@@ -104,6 +111,7 @@ def judge(
         server=server,
         repairs=tuple(repairs),
         prompt=prompt,
+        gpu_unmeasured=gpu_unmeasured,
     )
     reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)
     severities = {reason.severity for reason in reasons}

@@ -11,6 +11,7 @@ from types import ModuleType, TracebackType
 from typing import Literal, Self, TypeVar
 
 from energy_score.contract.errors import MeterError
+from energy_score.contract.official_gpu import is_on_a_module
 from energy_score.contract.repair import Repair, RepairLog
 from energy_score.contract.run_report import Gpu
 from energy_score.shared.gpu.nvml_library import initialised_nvml, is_simulated
@@ -27,7 +28,12 @@ _CUDA = "CUDA_VISIBLE_DEVICES"
 # Source: METHOD.md, "Transient faults, sensors, intervals".
 _RETRIES = 3
 _RETRY_AFTER_S = 0.05
-_DEVICE_SCOPE = 0  # of a field value: the GPU without its module (GH200) or its memory
+# Of a field value: the GPU without its module, or the module (GH200). Source: nvml.h, NVML_POWER_SCOPE_GPU and _MODULE.
+_DEVICE_SCOPE = 0
+_MODULE_SCOPE = 1
+# A module's power is that of its CPU more, also when that is idle; two readings of one GPU differ by less.
+_MODULE_MARGIN_W = 10.0
+_SCOPE_LOOKS = 3
 
 
 class NvmlDevices:
@@ -42,12 +48,14 @@ class NvmlDevices:
     def __init__(
         self, *, nvml: ModuleType, gpus: Sequence[Gpu], handles: Mapping[str, object], simulated: bool
     ) -> None:
-        self.gpus = tuple(gpus)
         self.simulated = simulated
         self._nvml = nvml
         self._handles = dict(handles)
         self._failing: set[tuple[str, str]] = set()
         self.repairs = RepairLog()
+        self.gpus = tuple(
+            gpu.model_copy(update={"counter_scope": "module"}) if self._covers_module(gpu) else gpu for gpu in gpus
+        )
         self._power_fields = {uuid: self._find_power_field(uuid) for uuid in self._handles}
 
     @property
@@ -111,6 +119,11 @@ class NvmlDevices:
         limit_mw = self._ask(uuid, "the power limit", self._nvml.nvmlDeviceGetEnforcedPowerLimit)
         return None if limit_mw is None else limit_mw / _MW_PER_W
 
+    def default_power_limit_w(self, uuid: str) -> float | None:
+        """The power limit that the GPU comes with, in W."""
+        limit_mw = self._ask(uuid, "the default power limit", self._nvml.nvmlDeviceGetPowerManagementDefaultLimit)
+        return None if limit_mw is None else limit_mw / _MW_PER_W
+
     def mig_enabled(self, uuid: str) -> bool | None:
         """Whether the GPU is partitioned (MIG); its counter then counts all slices. None: it cannot be."""
         modes = self._ask(uuid, "the MIG mode", self._nvml.nvmlDeviceGetMigMode)
@@ -121,13 +134,26 @@ class NvmlDevices:
         processes = self._ask(uuid, "the process list", self._nvml.nvmlDeviceGetComputeRunningProcesses_v3)
         return None if processes is None else frozenset(int(process.pid) for process in processes)
 
+    def _covers_module(self, gpu: Gpu) -> bool:
+        """Whether the counter covers a module of GPU and CPU: by the name, or because the module draws more power."""
+        if is_on_a_module(gpu.name):
+            return True
+        try:
+            for _ in range(_SCOPE_LOOKS):
+                own_w, module_w = self._instant_power_w(gpu.uuid), self._instant_power_w(gpu.uuid, _MODULE_SCOPE)
+                if own_w is None or module_w is None or module_w < own_w + _MODULE_MARGIN_W:
+                    return False
+        except MeterError:
+            return False
+        return True
+
     def _find_power_field(self, uuid: str) -> PowerField | None:
         if self._instant_power_w(uuid) is not None:
             return "instant"
         return None if self._average_power_w(uuid) is None else "average"
 
-    def _instant_power_w(self, uuid: str) -> float | None:
-        field = [(self._nvml.NVML_FI_DEV_POWER_INSTANT, _DEVICE_SCOPE)]
+    def _instant_power_w(self, uuid: str, scope: int = _DEVICE_SCOPE) -> float | None:
+        field = [(self._nvml.NVML_FI_DEV_POWER_INSTANT, scope)]
         values = self._ask(uuid, "the power", lambda handle: self._nvml.nvmlDeviceGetFieldValues(handle, field))
         # The call succeeds where the field does not: each value carries a return code of its own.
         if values is None or values[0].nvmlReturn != self._nvml.NVML_SUCCESS:

@@ -49,10 +49,10 @@ def test_auto_takes_the_estimate_where_nothing_measures_and_says_why(
         (meter,) = open_meters("auto")
     assert meter.source is EnergySource.ESTIMATE
     assert [record.getMessage() for record in caplog.records] == [
-        "meter passed over domain=gpu meter=nvml reason='no nvml here'",
-        "meter passed over domain=gpu meter=nvml-power reason='no nvml-power here'",
+        "meter skipped domain=gpu meter=nvml reason='no nvml here'",
+        "meter skipped domain=gpu meter=nvml-power reason='no nvml-power here'",
         "no meter domain=gpu",
-        "meter passed over domain=cpu meter=rapl reason='no rapl here'",
+        "meter skipped domain=cpu meter=rapl reason='no rapl here'",
         "meter picked domain=cpu meter=estimate source=estimate",
     ]
 

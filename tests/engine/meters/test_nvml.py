@@ -76,7 +76,8 @@ def test_figures_of_a_simulated_driver_are_labelled_simulated(nvml_simulator: Nv
     measured = measure(nvml_simulator)
     assert measured["source"] == "simulated"
     assert measured["domain"] == "gpu"
-    assert measured["gpus"] == [{"uuid": UUIDS[0], "name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559}]
+    gpu = {"uuid": UUIDS[0], "name": "NVIDIA H100 80GB HBM3", "memory_mib": 81559, "counter_scope": "gpu"}
+    assert measured["gpus"] == [gpu]
 
 
 @pytest.mark.parametrize("shown", ["1", UUIDS[1], UUIDS[1][:12]])
@@ -165,3 +166,33 @@ def test_a_real_gpu_counts_energy_between_two_readings() -> None:
     measured = json.loads(done.stdout)
     assert measured["source"] == "nvml-counter"
     assert all(energy_j > 0 for energy_j in measured["energy_j"].values())
+
+
+MODULE = """
+import json
+from energy_score.contract.errors import MeterError
+from energy_score.engine.meters.nvml import open_nvml_meter
+from energy_score.engine.meters.registry import open_meters
+
+try:
+    open_nvml_meter()
+    refused = None
+except MeterError as error:
+    refused = str(error)
+skipped = []
+meters = open_meters("auto", on_skipped=lambda side, reason: skipped.append((side, reason)))
+print(json.dumps({"refused": refused, "skipped": skipped, "scope": meters[0].gpus[0].counter_scope,
+                  "field": type(meters[0]).__name__}))
+"""
+
+
+@pytest.mark.parametrize("settings", [{"names": "NVIDIA GH200 480GB"}, {"module_w": 80}])
+def test_a_counter_of_a_whole_module_is_not_taken_for_the_gpus(
+    nvml_simulator: NvmlSimulator, settings: dict[str, object]
+) -> None:
+    done = nvml_simulator.run(MODULE, **settings)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert "covers the whole module" in found["refused"]
+    assert (found["scope"], found["field"]) == ("module", "NvmlPowerMeter")
+    assert found["skipped"][0] == ["gpu", found["refused"]]

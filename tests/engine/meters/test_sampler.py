@@ -84,7 +84,7 @@ def test_conditions_hold_what_was_seen_of_the_gpu(nvml_simulator: NvmlSimulator,
     assert gpu["sample_count"] >= 5
     assert gpu | {"sample_count": 0, "foreign_process_ids": []} == {
         "uuid": UUIDS[0], "counter_period_s": None, "counter_period_under_load_s": None, "power_period_s": None,
-        "power_field": "instant", "default_power_limit_w": None,
+        "power_field": "instant", "default_power_limit_w": 700,
         "sample_count": 0, "mean_power_w": 300, "peak_power_w": 300, "idle_power_w": None, "temperature_max_c": 45,
         "sm_clock_min_mhz": 1980, "sm_clock_max_mhz": 1980, "memory_peak_mib": 4096,
         "throttle_reasons": ["sw_power_cap", "hw_thermal_slowdown"], "power_limits_w": [700, 400],

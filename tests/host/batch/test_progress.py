@@ -25,7 +25,9 @@ def test_energy_is_told_with_its_source_and_what_it_is_worth() -> None:
     assert energy_text(explained).endswith("(nvml-counter, not rateable: phase_too_short; mig_enabled)")
     estimated = row(cpu_energy_wh=0.5, cpu_energy_source="estimate", successful_prompts=1000)
     assert energy_text(estimated) == "GPU energy not measured; CPU 0.5 Wh per 1,000 queries (estimate)"
-    assert energy_text(row()) == "energy not measured"
+    assert energy_text(row()) == "GPU energy not measured"
+    explained = row(gpu_unmeasured="no NVIDIA driver found on this machine")
+    assert energy_text(explained) == "GPU energy not measured: no NVIDIA driver found on this machine"
 
 
 def test_plain_progress_numbers_the_runs() -> None:

@@ -151,3 +151,41 @@ def test_an_id_that_no_process_could_have_is_none_of_the_run() -> None:
     witness = GpuWitness("run", gpu_count=1)
     witness.is_of_run = lambda process_id: os.getsid(process_id) == 1
     assert not witness._is_own(2**32 - 1)
+
+
+TRANSIENT = """
+import sys, time
+from pathlib import Path
+from energy_score.host.executors import witness as module
+module._WATCH_PERIOD_S = 0.05
+module.ids_are_comparable = lambda: True
+with module.GpuWitness("run", gpu_count=1) as witness:
+    start_s = time.monotonic()
+    time.sleep(1.0)
+witness.write(Path({path!r}))
+print(start_s)
+"""
+
+
+def test_a_reading_of_the_host_that_fails_is_repeated_and_noted(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
+    path = tmp_path / "host_witness.json"
+    done = nvml_simulator.run(TRANSIENT.format(path=str(path)), own_process=0, fail="energy@0*2")
+    assert done.returncode == 0, done.stderr
+    witness = HostWitness.read(path)
+    assert witness.faults == {}
+    assert witness.energy_j[UUIDS[0]] > 0
+    (repair,) = witness.repairs
+    assert (repair.kind, repair.subject) == ("reading", f"the total-energy counter of {UUIDS[0]}")
+
+
+def test_the_host_says_from_when_to_when_it_saw_another_process(nvml_simulator: NvmlSimulator, tmp_path: Path) -> None:
+    path = tmp_path / "host_witness.json"
+    done = nvml_simulator.run(
+        TRANSIENT.format(path=str(path)), own_process=0, foreign_pid=1, foreign_after_s=0.3, foreign_until_s=0.6
+    )
+    assert done.returncode == 0, done.stderr
+    witness = HostWitness.read(path)
+    assert witness.foreign_process_ids == (1,)
+    (sighting,) = witness.foreign_sightings
+    assert sighting.process_id == 1
+    assert float(done.stdout) < sighting.first_s < sighting.last_s < float(done.stdout) + 1.0

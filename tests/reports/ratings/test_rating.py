@@ -40,8 +40,39 @@ def test_a_run_near_an_edge_says_the_chance_of_the_other_star() -> None:
         [make_row("my/model", 12.2, gpu_energy_ci95_half_width_wh=0.1548)], open_snapshot("2025-02")
     )
     assert rating.stars == 4
-    assert rating.chances[3] == pytest.approx(0.1245, abs=0.001)
-    assert rating.stars_in_words == "4 stars (12% chance of 3)"
+    # 0.0845 Wh to the edge. Sigma: repeats 0.0684 (0.1548 / 2.262), runs 0.5 % and gain 5 % / sqrt(3) of 12.2 Wh.
+    assert rating.chances[3] == pytest.approx(0.408, abs=0.001)
+    assert rating.stars_in_words == "4 stars (41% chance of 3)"
+
+
+def test_runs_on_one_gpu_are_compared_without_the_gain_of_sensors() -> None:
+    rows = [
+        make_row("m/low", 10.0, gpu_ids="a"),
+        make_row("m/mid", 11.9, gpu_ids="a"),
+        make_row("m/high", 20.0, gpu_ids="a"),
+    ]
+    one_gpu = rate_among(rows)[1]
+    assert (one_gpu.between_gpus, one_gpu.gain_bound) == (False, None)
+    two_gpus = rate_among([*rows[:2], rows[2].model_copy(update={"gpu_ids": "b"})])[1]
+    assert (two_gpus.between_gpus, two_gpus.gain_bound) == (True, 0.05)
+    assert two_gpus.chances[4] > 2 * one_gpu.chances[4] > 0
+
+
+def test_three_runs_of_one_spec_tell_their_own_scatter() -> None:
+    runs = [
+        make_row(
+            "my/model",
+            energy_wh,
+            spec_identity="s",
+            run_id=str(number),
+            timestamp=datetime(2026, 11, number, tzinfo=UTC),
+        )
+        for number, energy_wh in ((1, 10.0), (2, 10.2), (3, 9.8))
+    ]
+    ratings = rate_among([*runs, make_row("other/model", 30.0)])
+    assert [rating.run_to_run.runs for rating in ratings if rating.stars is not None] == [3, 0]
+    assert ratings[2].run_to_run.deviation == pytest.approx(0.02)
+    assert ratings[3].run_to_run.deviation == 0.005
 
 
 def test_a_class_is_a_cohort_of_its_own_and_few_members_are_noted() -> None:

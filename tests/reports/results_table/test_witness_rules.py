@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from energy_score.contract.host_witness import ForeignSighting
 from energy_score.contract.run_report import EnergySource, GpuConditions, RunReport, Verdict, VerdictReason
 from energy_score.reports.results_table.witness_rules import reconcile
 from tests.support.record_factory import H100, RUN_ID, make_overhead, make_phases, make_report, make_witness
@@ -150,3 +151,32 @@ def test_the_hosts_reasons_follow_those_of_the_engine() -> None:
     verdict = reconcile(make_report(verdict=engines), make_witness(run_id=RUN_ID, foreign_process_ids=(7,)))
     assert [seen.code for seen in verdict.reasons] == ["quick_protocol", "witness_foreign_process"]
     assert (verdict.status, verdict.rateable, verdict.comparable) == ("measured", False, False)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "last_s", "code", "severity"),
+    [
+        (150.0, 160.0, "witness_foreign_process", "invalid"),  # within a counted window
+        (90.0, 100.5, "witness_foreign_process", "invalid"),  # at its beginning
+        (10.0, 20.0, "witness_foreign_process_outside", "warning"),  # in a discarded one
+        (210.0, 290.0, "witness_foreign_process_outside", "warning"),  # where a window was measured again
+    ],
+)
+def test_another_process_matters_to_the_counted_windows_alone(
+    first_s: float, last_s: float, code: str, severity: str
+) -> None:
+    phases = tuple(
+        window.model_copy(update={"start_s": 100.0 * window.repeat, "end_s": 100.0 * window.repeat + 100})
+        for window in make_phases()
+        if window.repeat != 2
+    )
+    assert any(window.start_s == 0.0 and not window.counted for window in phases)
+    seen = ForeignSighting(process_id=7, first_s=first_s, last_s=last_s)
+    witness = make_witness(foreign_process_ids=(7,), foreign_sightings=(seen,))
+    reasons = {one.code: one.severity for one in reconcile(make_report(phases=phases), witness).reasons}
+    assert reasons.get(code) == severity
+    assert len({"witness_foreign_process", "witness_foreign_process_outside"} & set(reasons)) == 1
+
+
+def test_a_process_of_which_nobody_says_when_it_was_there_is_invalid() -> None:
+    assert reason(reconcile(make_report(), make_witness(foreign_process_ids=(7,)))).code == "witness_foreign_process"

@@ -1,5 +1,6 @@
 """``rate``, ``snapshot`` and ``drift``: stars, what they are relative to, and how they change."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -46,6 +47,8 @@ def rate(context: click.Context, results: Path, against: str, form: str) -> None
     rated = [rating for rating in ratings if rating.stars is not None]
     relative_to = ratings[0].against if ratings else "nothing"
     click.echo(f"{len(rated)} of {len(ratings)} runs have stars, relative to {relative_to}", err=True)
+    if rated:
+        click.echo(_components_in_words(rated), err=True)
     context.exit(ExitCode.OK if rated else ExitCode.NOTHING_MATCHED)
 
 
@@ -105,6 +108,17 @@ def drift(before: str, after: str, form: str) -> None:
     )
 
 
+def _components_in_words(ratings: Sequence["Rating"]) -> str:
+    """What the chances of stars include beside the interval of each run's repeats."""
+    scatters = {(rating.run_to_run.deviation, rating.run_to_run.runs) for rating in ratings}
+    noises = ", ".join(
+        f"{deviation:.2%} ({f'from {runs} runs' if runs else 'default'})" for deviation, runs in sorted(scatters)
+    )
+    gain = next((rating.gain_bound for rating in ratings if rating.gain_bound is not None), None)
+    between = "" if gain is None else f", and the sensors' gain between GPUs of up to {gain:.0%}"
+    return f"Chances of other stars include run-to-run noise of {noises}{between}."
+
+
 def _as_cells(rating: "Rating") -> tuple[str, ...]:
     row, energy = rating.row, ""
     if row.wh_per_1000_queries is not None:
@@ -125,6 +139,9 @@ def _as_object(rating: "Rating") -> dict[str, Any]:
         "run_id": row.run_id,
         "wh_per_1000_queries": row.wh_per_1000_queries,
         "ci95_half_width_wh": rating.half_width_wh,
+        "run_to_run_percent": 100 * rating.run_to_run.deviation,
+        "run_to_run_runs": rating.run_to_run.runs,
+        "gain_percent": None if rating.gain_bound is None else 100 * rating.gain_bound,
         "stars": rating.stars,
         "unrated_because": rating.unrated_because,
         "chances": {str(stars): chance for stars, chance in rating.chances.items()},

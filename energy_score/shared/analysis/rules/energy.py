@@ -14,7 +14,7 @@ def gpu_energy_is_unmeasured(facts: Facts) -> VerdictReason | None:
         return None
     return invalid(
         "gpu_energy_unmeasured",
-        "no GPU energy was measured, so there is nothing to rate",
+        f"GPU energy not measured: {facts.gpu_unmeasured or 'no counted window has a figure'}",
         observed="0 windows with GPU energy",
         threshold="1 window with GPU energy",
     )

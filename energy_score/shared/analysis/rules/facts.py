@@ -36,6 +36,7 @@ class Facts:
     server: ServerUse | None = None
     repairs: tuple[Repair, ...] = ()
     prompt: PromptUse | None = None
+    gpu_unmeasured: str | None = None
 
     @cached_property
     def counted(self) -> tuple[PhaseEnergy, ...]:

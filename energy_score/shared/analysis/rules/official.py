@@ -3,7 +3,6 @@
 from typing import get_args
 
 from energy_score.contract.choices import Dtype
-from energy_score.contract.official_gpu import OFFICIAL_MEMORY_MIB, is_official_gpu
 from energy_score.contract.reasons import invalid, not_comparable
 from energy_score.contract.run_report import VerdictReason
 from energy_score.shared.analysis.rules.facts import Facts
@@ -43,21 +42,6 @@ def queries_are_too_few(facts: Facts) -> VerdictReason | None:
         "official scores are over the whole data set",
         observed=f"{facts.queries.asked} queries",
         threshold=f">= {OFFICIAL_QUERIES} queries",
-    )
-
-
-def hardware_is_not_official(facts: Facts) -> VerdictReason | None:
-    """Not comparable: published scores are from NVIDIA H100 80 GB."""
-    low_mib, high_mib = OFFICIAL_MEMORY_MIB
-    gpus = facts.hardware.gpus
-    others = [gpu for gpu in gpus if not is_official_gpu(gpu.name, gpu.memory_mib)]
-    if gpus and not others:
-        return None
-    return not_comparable(
-        "not_official_hardware",
-        "official scores are from NVIDIA H100 80 GB GPUs",
-        observed=", ".join(f"{gpu.name}, {gpu.memory_mib} MiB" for gpu in others) or "no GPU",
-        threshold=f"NVIDIA H100, {low_mib} to {high_mib} MiB",
     )
 
 
