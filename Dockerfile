@@ -16,8 +16,9 @@ RUN python3 -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'r
 print('\n'.join([*project['dependencies'], *project['optional-dependencies']['pytorch'], \
 *project['optional-dependencies']['endpoint']]))" > requirements.txt \
     && /opt/energy-score/bin/python -m pip install --no-cache-dir --constraint constraints.txt --requirement requirements.txt
-COPY README.md LICENSE *.py ./
+COPY README.md LICENSE models.csv *.py ./
 COPY energy_score energy_score
+COPY stubs stubs
 RUN /opt/energy-score/bin/python -m pip install --no-cache-dir --no-deps .
 
 # optimum-benchmark needs older packages: an environment of its own, on the same torch of the base.

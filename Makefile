@@ -7,7 +7,7 @@ OPTIMUM_PACKAGES = optimum-benchmark codecarbon pillow
 # Tiny models run slower on many threads than on one.
 DEMO = OMP_NUM_THREADS=1 $(PYTHON)
 
-.PHONY: demo test test-slow check lint types schemas reference image optimum-env benchmarks benchmarks-meters benchmarks-loops \
+.PHONY: demo test test-slow check lint types schemas reference stubs image optimum-env benchmarks benchmarks-meters benchmarks-loops \
     benchmarks-containers benchmarks-clusters clean
 
 demo: $(VENV)/.installed-pytorch
@@ -47,6 +47,10 @@ schemas: $(VENV)/.installed-dev
 # docs/commands.md, from the program itself.
 reference: $(VENV)/.installed-dev
 	$(PYTHON) -m energy_score.host.cli.reference
+
+# The type stubs of the top-level modules, which an installed package needs.
+stubs: $(VENV)/.installed-dev
+	$(PYTHON) -m tests.support.stub_files
 
 # The environment of --backend optimum, which needs older packages than ours. Two to three minutes.
 optimum-env: .venv-optimum/.installed

@@ -6,19 +6,23 @@ import energy_score.host.cli.this_python  # noqa: F401 - first: it ends the prog
 import importlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, cast
 
 import click
 
 from energy_score import __version__
 from energy_score.contract.errors import EnergyScoreError, ExitCode
+from energy_score.contract.installation import install_command
+from energy_score.host.cli.help_page import LAST_SECTION, PROGRAM, HelpPage, SectionOption
 from energy_score.host.cli.options import (
     batch_executor_options,
     batch_options,
     dry_run_option,
+    events_option,
     run_options,
     selection_options,
 )
@@ -52,54 +56,49 @@ _EXTRA_OF = {
 # What a call without a command does, imported when it is called.
 _BATCH = "energy_score.host.cli.run_batch:run_or_show_batch"
 _COMMANDS = "energy_score.host.cli.commands"
-# The commands in the order of the help: the module and its command, imported when called, and what it does in one line.
-COMMANDS = {
-    "run": ("run_one:command", "One model by key=value arguments, its files directly in ./results."),
-    "list": ("list_runs:command", "What would run, resolved; nothing is run."),
-    "validate": ("validate:command", "Check a spreadsheet; every fault at once."),
-    "preflight": (
-        "preflight:command",
-        "What can be known of models before any GPU time is spent, without their weights.",
-    ),
-    "modes": ("modes:command", "How a model's reasoning is switched, and the sheet rows that ask for it."),
-    "status": ("status:status", "What a batch is doing, or did last."),
-    "watch": ("status:watch", "The same, live, until the batch ends."),
-    "aggregate": ("aggregate:command", "Rebuild master_results.csv from the run directories."),
-    "sweep": ("sweep:command", "One model in every reasoning mode, with natural and with fixed length."),
-    "compare": ("compare:command", "Modes of a model, two models, or two results, side by side."),
-    "rate": ("rate:rate", "Stars, relative to a published snapshot or to these runs alone."),
-    "snapshot": ("rate:snapshot", "Keep the rateable runs as a dated cohort that never changes."),
-    "drift": ("rate:drift", "Whose stars changed between two snapshots, and why."),
-    "refresh": ("refresh:command", "Nightly: run what is new, rate, and bring the site up to date."),
-    "leaderboard": (
-        "leaderboard:command",
-        "The results as a static site with stars, search and a page for each model.",
-    ),
-    "label": ("label:command", "Labels and badges of rated models, SVG and PNG."),
-    "impact": ("impact:command", "Estimates for a year of queries: energy, CO2e, water, resources."),
-    "bundle": ("bundle:command", "Completed runs as one file to hand in, with what is attested of them."),
-    "verify": ("verify:command", "Check such a file: every figure derived again, every change named."),
-    "collect": ("cluster_batches:collect", "Take in what a batch on a cluster has done, after its program ended."),
-    "cancel": ("cluster_batches:cancel", "End a batch on a cluster."),
-    "doctor": ("doctor:doctor", "What this machine can do, and what to do about the rest."),
+# Each group of the help, and its commands: the module and its attribute, imported when called, and one line of help.
+_GROUPS = {
+    "Run": {
+        "run": ("run_one:command", "Run one model."),
+        "sweep": ("sweep:command", "Run one model in every reasoning mode."),
+        "refresh": ("refresh:command", "Nightly: run what is new, rate, and publish the site."),
+        "collect": ("cluster_batches:collect", "Collect the results of a batch on a cluster."),
+        "cancel": ("cluster_batches:cancel", "Cancel a batch on a cluster."),
+    },
+    "Inspect": {
+        "list": ("list_runs:command", "Show what would run; nothing is run."),
+        "validate": ("validate:command", "Check a spreadsheet and report all faults at once."),
+        "preflight": ("preflight:command", "Check whether models can run, before using a GPU."),
+        "modes": ("modes:command", "Show a model's reasoning switches, and sheet rows to paste."),
+        "doctor": ("doctor:doctor", "Check what this machine can do."),
+        "status": ("status:status", "Show what a batch is doing, or did last."),
+        "watch": ("status:watch", "Show the same, live, until the batch ends."),
+    },
+    "Report": {
+        "rate": ("rate:rate", "Give stars to measured runs."),
+        "compare": ("compare:command", "Compare modes, models or results side by side."),
+        "leaderboard": ("leaderboard:command", "Build a static website of the results."),
+        "label": ("label:command", "Write labels and badges of rated models."),
+        "impact": ("impact:command", "Estimate a year: energy, CO2e, water, resources."),
+        "snapshot": ("rate:snapshot", "Keep today's results to rate others against."),
+        "drift": ("rate:drift", "Show whose stars changed between two snapshots."),
+        "aggregate": ("aggregate:command", "Rebuild master_results.csv from the run directories."),
+    },
+    "Submit": {
+        "bundle": ("bundle:command", "Pack completed runs into one file to submit."),
+        "verify": ("verify:command", "Check such a file, every figure of it."),
+    },
 }
+COMMANDS = {name: command for group in _GROUPS.values() for name, command in group.items()}
 
 
-def _load(path: str) -> Any:  # noqa: ANN401 - whatever the module has under that name
+def _load(path: str) -> Any:
     """Import the module of ``module:attribute`` and return the attribute."""
     module, _, attribute = path.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
-def _unknown_command(name: str) -> str:
-    """Return the message for a command that does not exist, with the one that was probably meant."""
-    close = get_close_matches(name.lower(), COMMANDS, n=1, cutoff=0.5)
-    if close:
-        return f"No such command {name!r}. Did you mean {close[0]!r}?"
-    return f"No such command {name!r}. The commands are {', '.join(sorted(COMMANDS))}."
-
-
-class _CommandGroup(ReadableGroup):
+class _CommandGroup(HelpPage, ReadableGroup):
     """Runs a batch without a subcommand; further commands are imported when called. Faults end in exit codes."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -115,65 +114,98 @@ class _CommandGroup(ReadableGroup):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does; a Hydra-style argument is answered with what selects a row, a wrong command with the right."""
-        key, equals, value = args[0].partition("=")
-        if equals and "." in key:
-            model = value if key.endswith("backend.model") else "S"
-            raise click.UsageError(
-                f"{args[0]}: key=value arguments describe one model, and a batch selects rows of a spreadsheet; valid "
-                f"is --model-name {shlex.quote(model)}, or for one model: batch_runner.py run {shlex.join(args)}"
-            )
+        """Resolve as click does; answer what cannot be a command with what was probably meant."""
         if args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(_unknown_command(args[0]), ctx)
+            raise click.UsageError(_no_such_command(args), ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands by name and one line each, without importing them."""
-        del ctx
-        with formatter.section("Further commands (--help on each)"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write examples, the commands by group without importing them, and the options last."""
+        self.format_examples(ctx, formatter)
+        with formatter.section(f"Commands ({PROGRAM} COMMAND --help for each)"):
+            for group, commands in _GROUPS.items():
+                with formatter.section(group):
+                    formatter.write_dl([(name, line) for name, (_, line) in commands.items()])
+        self.format_sections(ctx, formatter)
 
 
-@click.group(cls=_CommandGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+def _no_such_command(words: Sequence[str]) -> str:
+    """Return the message for a first word that is no command: what to type instead."""
+    word = words[0]
+    key, equals, value = word.partition("=")
+    if equals and "." in key:
+        model = shlex.quote(value) if key.endswith("backend.model") else "TEXT"
+        return (
+            f"{word}: key=value arguments describe one model, and a batch selects rows of a spreadsheet. "
+            f"Use --model-name {model}, or for one model: {PROGRAM} run {shlex.join(words)}"
+        )
+    if Path(word).suffix.lower() in (".csv", ".tsv", ".xlsx"):
+        return f"No such command {word!r}. To run a spreadsheet: {PROGRAM} --csv {shlex.quote(word)}"
+    if word == "help":
+        return f"No such command 'help'. Use {PROGRAM} --help, or {PROGRAM} COMMAND --help."
+    close = get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.5)
+    if close:
+        return f"No such command {word!r}. Did you mean {close[0]!r}?"
+    if "/" in word:
+        return f"No such command {word!r}. To run one model: {PROGRAM} run {shlex.quote(word)}"
+    return f"No such command {word!r}. The commands are {', '.join(sorted(COMMANDS))}."
+
+
+def _refuse_options_before(command: str, options: Sequence[click.Parameter], known: Iterable[str | None]) -> None:
+    """Raise for ``options`` that were typed before ``command`` and that it does not take.
+
+    Raises:
+        click.UsageError: There are some; they are named as they are typed.
+    """
+    foreign = sorted(max(option.opts, key=len) for option in options if option.name not in set(known))
+    if foreign:
+        raise click.UsageError(f"{command!r} does not take {', '.join(foreign)}. Its options: {command} --help")
+
+
+@click.group(
+    cls=_CommandGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    examples=[
+        ("--class A", "run all class A models"),
+        ("--model-name gpt-oss --dry-run", "show what would run"),
+        ("refresh --site ./board", "nightly: run, rate, publish"),
+    ],
+)
 @selection_options
 @run_options
 @batch_executor_options
 @batch_options
 @dry_run_option
-@click.option("--json", "as_json", is_flag=True, help="Events and results as JSON lines on standard output.")
-@click.version_option(__version__, prog_name="energy-score")
+@events_option
+@click.version_option(__version__, prog_name="energy-score", cls=SectionOption, section=LAST_SECTION)
 @click.pass_context
-def cli(context: click.Context, /, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
-    """Rate AI models by the GPU energy of inference: run the rows of a spreadsheet, one isolated run per row.
+def cli(context: click.Context, /, **parameters: Any) -> None:
+    """Run the models in a spreadsheet and measure the GPU energy of each.
 
-    Without a command, runs a batch. Filters combine with AND. Runs that are done are not repeated.
+    Without a command, runs a batch: one isolated run per row. Filters combine with AND. Runs that are done are not
+    repeated; an interrupted batch continues with the same command.
 
-    Exit codes: 0 all ok, 1 some runs failed, 2 usage or configuration, 3 environment, 4 nothing matched,
-    130 interrupted.
+    Exit codes: 0 ok, 1 some runs failed, 2 usage or configuration, 3 environment, 4 nothing matches, 130 interrupted.
     """
-    if context.invoked_subcommand is not None:
-        given = {
-            name: value
-            for name, value in parameters.items()
-            if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-        }
-        command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
-        known = {parameter.name for parameter in command.params} if command else set()
-        # As they are typed: the longest name of each, which is what the help shows.
-        foreign = [
-            max(option.opts, key=len) for option in context.command.params if option.name in given.keys() - known
-        ]
-        if foreign:
-            raise click.UsageError(f"'{context.invoked_subcommand}' does not take {', '.join(sorted(foreign))}.")
-        context.default_map = {context.invoked_subcommand: given}
-        return
-    context.exit(_load(_BATCH)(parameters))
+    if context.invoked_subcommand is None:
+        context.exit(_load(_BATCH)(parameters))
+    typed = [
+        option
+        for option in context.command.params
+        if option.name and context.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
+    known = [parameter.name for parameter in command.params] if command else []
+    _refuse_options_before(context.invoked_subcommand, typed, known)
+    given = {option.name: parameters[option.name] for option in typed if option.name}
+    context.default_map = {context.invoked_subcommand: given}
 
 
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:
-    """Run the command line; every foreseen fault ends as one message and its documented exit code.
+    """Run the command line; every expected fault ends in one message and its documented exit code.
 
-    ``arguments`` are the process's own by default; ``defaults`` is for the command that knows its type.
+    ``arguments`` are those of the process by default; ``defaults`` is for the command that knows its type.
     """
     have_streams()
     code = ExitCode.OK
@@ -188,7 +220,7 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
         extra = _EXTRA_OF.get((error.name or "").partition(".")[0])
         if extra is None:  # a fault of ours
             raise
-        say(f"error: this needs the package {error.name}: pip install -c constraints.txt -e '.[{extra}]'")
+        say(f"error: the package {error.name} is missing. Install it with: {install_command(extra)}")
         code = ExitCode.ENVIRONMENT
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED

@@ -1,4 +1,4 @@
-"""Console and per-run log set-up: one line per event, ``[YYYY-MM-DD HH:MM:SS] LEVEL: message``."""
+"""Set up console and run logs: one line per event, ``[YYYY-MM-DD HH:MM:SS] LEVEL: message``."""
 
 import logging
 import os
@@ -13,15 +13,15 @@ from energy_score.contract.log_line import LineFormatter, log_line
 
 # Enough for a Python traceback with its context.
 _TAIL_LINES = 40
-# A file name has 255 bytes, ".log" included.
+# A file name can have 255 bytes, including ".log".
 _NAME_MAX_BYTES = 240
-# A file that holds no more than the note about its predecessor is not turned over again, however small the limit.
+# Do not rotate a file that contains only the note about its predecessor, however small the limit.
 _ROTATION_NOTE_BYTES = 400
 _CONSOLE_HANDLER = "energy_score.console"
 
 
 def configure_console(level: int | str = logging.INFO, *, stream: TextIO | None = None) -> logging.Handler:
-    """The handler that writes the log to ``stream`` (standard error); an earlier one of ours is gone."""
+    """Set up and return the handler that logs to ``stream`` (standard error); it replaces an earlier one."""
     root = logging.getLogger()
     for handler in list(root.handlers):
         if handler.get_name() == _CONSOLE_HANDLER:
@@ -35,15 +35,16 @@ def configure_console(level: int | str = logging.INFO, *, stream: TextIO | None 
 
 
 class RunLog:
-    """The log of one run, ``logs/{run_id}.log`` under the output directory, open for appending.
+    """The log of one run, ``logs/{run_id}.log`` in the output directory, open for appending.
 
-    It may be used from several threads. A disk that cannot be written costs lines, counted in ``lost_line_count``,
-    and never the run. ``tail`` holds the last 40 lines, written or lost. A file that has ``max_bytes`` becomes
-    ``{run_id}.log.1``, in place of an earlier one; the new file's first line says so, and how much is gone with it.
+    It can be used from several threads. If the disk cannot be written, lines are lost and counted in
+    ``lost_line_count``, but the run continues. ``tail`` has the last 40 lines, written or lost. When a file reaches
+    ``max_bytes``, it becomes ``{run_id}.log.1``, replacing an earlier one; the new file's first line says so, and how
+    many bytes were dropped.
     """
 
     def __init__(self, output_directory: Path, run_id: str, *, max_bytes: int = 20_000_000) -> None:
-        # The run id is made from the model's name: no separator in it may lead out of the directory.
+        # The run id comes from the model's name: separators in it must not lead out of the directory.
         name = re.sub(r"[^\w.+=@,-]", "_", run_id, flags=re.ASCII).lstrip(".")[:_NAME_MAX_BYTES]
         self.path = output_directory / "logs" / f"{name}.log"
         self.lost_line_count = 0
@@ -58,25 +59,25 @@ class RunLog:
 
     @property
     def tail(self) -> tuple[str, ...]:
-        """The last lines, oldest first."""
+        """Return the last lines, oldest first."""
         with self._lock:
             return tuple(self._tail)
 
     def line(self, text: str, *, level: str = "INFO") -> None:
-        """Append ``text`` as one line; a line that has the log's format already keeps its time and level."""
+        """Append ``text`` as one line; a line in the log's format keeps its time and level."""
         line = log_line(text, level=level)
         with self._lock:
             self._tail.append(line)
             gap = self._lost_in_a_row
             if gap:
-                note = log_line(f"{gap} lines of this log are lost: it could not be written", level="WARNING")
+                note = log_line(f"{gap} lines of this log were lost because it could not be written", level="WARNING")
                 self._lost_in_a_row = 0 if self._write(note) else gap
             if not self._write(line):
                 self.lost_line_count += 1
                 self._lost_in_a_row += 1
 
     def close(self) -> None:
-        """Close the file; later lines only reach the tail, and count as lost."""
+        """Close the file; later lines are only added to the tail, and count as lost."""
         with self._lock:
             self._is_closed = True
             if self._descriptor is not None:
@@ -90,10 +91,10 @@ class RunLog:
         self.close()
 
     def _write(self, line: str) -> bool:
-        """Whether the whole line is in the file now."""
+        """Write the line, and return whether all of it is in the file."""
         if self._is_closed:
             return False
-        # What a full disk cut off stays a line of its own.
+        # If a full disk cut the last line off, start a new one.
         data = (("\n" if self._is_inside_line else "") + line + "\n").encode()
         try:
             descriptor = self._open()
@@ -114,15 +115,15 @@ class RunLog:
         return self._descriptor
 
     def _rotated(self) -> int:
-        """The descriptor of a fresh file that says what became of the lines before it."""
+        """Start a new file with a note about the earlier lines, and return its descriptor."""
         earlier = self.path.with_name(f"{self.path.name}.1")
         gone_bytes = earlier.stat().st_size if earlier.exists() else 0
         self.path.replace(earlier)
         os.close(self._open())
         self._descriptor = None
         self._is_inside_line = False
-        gone = f"; {gone_bytes} bytes before those are gone" if gone_bytes else ""
-        note = log_line(f"this log goes on from {earlier.name}{gone}", level="WARNING")
+        gone = f"; {gone_bytes} earlier bytes were dropped" if gone_bytes else ""
+        note = log_line(f"this log continues {earlier.name}{gone}", level="WARNING")
         descriptor = self._open()
         self._size_bytes = os.write(descriptor, f"{note}\n".encode())
         return descriptor

@@ -1,4 +1,4 @@
-"""Reads the models spreadsheet: every row a typed config, or every fault of the file at once."""
+"""Parse the sheet: every row becomes a typed config, or all errors of the file are reported at once."""
 
 if __name__ == "__main__":
     import energy_score.host.cli.this_python  # noqa: F401 - first: it ends the program where nothing else can be imported
@@ -26,6 +26,7 @@ from energy_score.host.sheet.cells import (
     yes_of,
 )
 from energy_score.host.sheet.chat_template_cell import chat_template_of
+from energy_score.host.sheet.shipped import SHIPPED_SHEET
 from energy_score.shared.tasks.registry import task_of
 
 MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
@@ -40,23 +41,26 @@ Value = TypeVar("Value")
 
 
 class ModelConfigParser:
-    """The parser of one spreadsheet."""
+    """The parser of one sheet."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     def parse(self) -> list[ModelConfig]:
-        """The rows in the order of the sheet; blank rows are left out, unknown columns are ignored.
+        """Return the rows in the order of the sheet; blank rows and unknown columns are ignored.
 
         Raises:
-            ModelsCsvError: the sheet has faults; all of them are named.
-            UsageError: the file cannot be read.
+            ModelsCsvError: The sheet has errors; the message lists all of them.
+            UsageError: The file cannot be read.
         """
         try:
             data = self.path.read_bytes()
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "this is no path"
-            raise UsageError(f"{self.path}: cannot be read: {reason}; valid is a models spreadsheet (CSV)") from error
+            reason = error.strerror if isinstance(error, OSError) else "not a valid path"
+            raise UsageError(
+                f"{self.path}: cannot be read: {reason}. Name a models spreadsheet (CSV), or start from the one that "
+                f"ships with this program: {SHIPPED_SHEET}"
+            ) from error
         return _Reading(self.path.name).read(data)
 
     @staticmethod
@@ -69,10 +73,10 @@ class ModelConfigParser:
         reasoning_state: str | None = None,
         exact: bool = False,
     ) -> list[ModelConfig]:
-        """The configs that pass every filter given; case never matters, nor do the blanks in a reasoning state.
+        """Return the configs that pass all given filters; case and blanks in a reasoning state are ignored.
 
-        The class is compared exactly, the others as substrings unless ``exact``. ``High`` and ``On`` both find
-        ``On (High)``. A task is also found by an alias written in full.
+        The class must match exactly, the others as substrings unless ``exact``. ``High`` and ``On`` both match
+        ``On (High)``. A task also matches its full alias.
         """
 
         def found(wanted: str | None, value: str) -> bool:
@@ -96,7 +100,7 @@ class ModelConfigParser:
 
 
 class _Reading:
-    """One pass over a sheet, gathering configs and faults."""
+    """One pass over a sheet that collects configs and errors."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -107,7 +111,7 @@ class _Reading:
 
     def read(self, data: bytes) -> list[ModelConfig]:
         if data.startswith(_UTF16_MARKS):
-            self._fault(1, "file", 'is UTF-16; valid is UTF-8 (in a spreadsheet program: "CSV UTF-8")')
+            self._fault(1, "file", 'the file is UTF-16. Save it as UTF-8 (in a spreadsheet program: "CSV UTF-8").')
             data = b""
         configs: list[ModelConfig] = []
         records = self._records(self._decoded(data))
@@ -116,7 +120,11 @@ class _Reading:
             self._read_header(*header)
             configs = [config for line, cells in records if (config := self._row(line, cells))]
         if not configs and not self._faults:
-            self._fault(1, "file", f"has no rows; valid is a header ({', '.join(REQUIRED_COLUMNS)}) and a row per run")
+            self._fault(
+                1,
+                "file",
+                f"the file has no rows (expected a header with {', '.join(REQUIRED_COLUMNS)}, and one row per run)",
+            )
         if self._faults:
             self._faults.sort(key=lambda fault: fault[0])
             raise ModelsCsvError([text for _, text in self._faults])
@@ -126,7 +134,7 @@ class _Reading:
         self._faults.append((line, f"{self._name}:{line}: {column}: {what}"))
 
     def _decoded(self, data: bytes) -> str:
-        """The text, after a fault for every line that is not UTF-8."""
+        """Return the text; record an error for every line that is not UTF-8."""
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:
@@ -134,11 +142,11 @@ class _Reading:
                 try:
                     line.decode()
                 except UnicodeDecodeError as error:
-                    self._fault(number, "file", f"byte 0x{line[error.start]:02X} is not UTF-8; valid is UTF-8 text")
+                    self._fault(number, "file", f"byte 0x{line[error.start]:02X} is not UTF-8. Save the file as UTF-8.")
             return data.decode("utf-8-sig", errors="replace")
 
     def _records(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """Each record that is not blank, with the physical line on which it starts."""
+        """Yield each record that is not blank, with the physical line on which it starts."""
         lines = io.StringIO(text, newline="").readlines()
         reader = csv.reader(lines)
         while True:
@@ -146,11 +154,13 @@ class _Reading:
             try:
                 cells = next(reader)
                 if reader.line_num == len(lines) and _is_unclosed(lines[start - 1 :]):
-                    self._fault(start, "file", 'a quoted cell never ends; valid is a closing " before the next cell')
+                    self._fault(start, "file", 'a quoted cell has no end. Add the closing ".')
             except StopIteration:
                 return
             except csv.Error as error:
-                self._fault(start, "file", f"is no CSV: {error}; valid are cells in double quotes, one row per line")
+                self._fault(
+                    start, "file", f"not valid CSV: {error} (expected one row per line, special cells in double quotes)"
+                )
                 continue
             if "".join(cells).strip():
                 yield start, cells
@@ -160,21 +170,23 @@ class _Reading:
         for index, cell in enumerate(cells):
             column = known.get(" ".join(cell.split()).lower())
             if column in self._columns:
-                self._fault(line, column, "stands twice in the header; valid is once")
+                self._fault(line, column, "the header has this column twice. Remove one.")
             elif column:
                 self._columns[column] = index
         for column in REQUIRED_COLUMNS:
             if column not in self._columns:
-                self._fault(
-                    line, column, f"the column is missing; valid is a header with {', '.join(REQUIRED_COLUMNS)}"
-                )
+                self._fault(line, column, f"missing column (expected a header with {', '.join(REQUIRED_COLUMNS)})")
         self._width = len(cells)
 
     def _row(self, line: int, cells: list[str]) -> ModelConfig | None:
-        """The config of one record, or None after a fault for each of its cells that is wrong."""
+        """Return the config of one record, or None after recording an error for each wrong cell."""
         before = len(self._faults)
         if len(cells) > self._width and any(cell.strip() for cell in cells[self._width :]):
-            self._fault(line, "row", f'has {len(cells)} cells; valid are {self._width}, a comma inside one in "quotes"')
+            self._fault(
+                line,
+                "row",
+                f'expected {self._width} cells, found {len(cells)}. Put a cell that contains a comma in "quotes".',
+            )
         row = {column: cells[index] for column, index in self._columns.items() if index < len(cells)}
 
         model = self._meaning(line, MODEL, row, model_of)
@@ -187,9 +199,13 @@ class _Reading:
         template = self._meaning(line, TEMPLATE, row, chat_template_of)
         if model and revision:
             if model[1] and model[1] != revision:
-                self._fault(line, REVISION, f"{revision!r} is not the address's {model[1]!r}; valid is one of them")
+                self._fault(
+                    line, REVISION, f"{revision!r} contradicts {model[1]!r} in the model's URL. Remove one of them."
+                )
             elif is_local_model(model[0]):
-                self._fault(line, REVISION, f"{revision!r} for a local folder, which has none; valid is nothing")
+                self._fault(
+                    line, REVISION, f"a local folder has no revisions, found {revision!r}. Leave this cell empty."
+                )
         if model is None or task is None or mode is None or template is None or len(self._faults) > before:
             return None
 
@@ -199,8 +215,8 @@ class _Reading:
             self._fault(
                 line,
                 MODEL,
-                f"{model_id} with the same task, reasoning state and revision stands in line {first} already; valid is "
-                "one row of each",
+                f"duplicate row: line {first} has {model_id} with the same task, reasoning state and revision. "
+                "Remove one of them.",
             )
             return None
         family = find_family(model_id)
@@ -224,7 +240,7 @@ class _Reading:
         )
 
     def _meaning(self, line: int, column: str, row: dict[str, str], meaning: Callable[[str], Value]) -> Value | None:
-        """The meaning of the cell; None where the sheet lacks the column, or after a fault."""
+        """Parse the cell; return None if the sheet lacks the column, or after recording an error."""
         if column not in self._columns:
             return None
         try:
@@ -235,7 +251,7 @@ class _Reading:
 
 
 def _is_unclosed(lines: list[str]) -> bool:
-    """Whether the one record in ``lines`` would go on in a further line: its last quoted cell has no end."""
+    """Return whether the record in ``lines`` continues on another line, because its last quoted cell has no end."""
     return sum(1 for _ in csv.reader([*lines, "next"])) == 1
 
 

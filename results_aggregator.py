@@ -1,4 +1,4 @@
-"""The results table: every run directory becomes one row of ``master_results.csv``, and nothing else goes into it."""
+"""Build the results table: every run directory becomes one row of ``master_results.csv``. There is no other input."""
 
 import os
 from collections.abc import Iterator
@@ -17,17 +17,17 @@ from energy_score.reports.results_table.result_row import ResultRow
 if TYPE_CHECKING:
     import pandas as pd
 
-_INTERRUPTED = "interrupted: the run was started and left no result; run the batch again"
+_INTERRUPTED = "interrupted: the run was started but has no result. Run the batch again."
 _WITHOUT_RESULT = {
     RunState.EMPTY: _INTERRUPTED,
-    RunState.PLANNED: "planned: the run has not begun",
-    RunState.RUNNING: "running: the run is under way",
+    RunState.PLANNED: "planned: the run has not started",
+    RunState.RUNNING: "running: the run is in progress",
     RunState.LOST: _INTERRUPTED,
 }
 
 
 class ResultsAggregator:
-    """Reads the run directories under ``output_directory``; they are the truth, the table is made from them."""
+    """Read the run directories in ``output_directory``; the table is made only from them."""
 
     def __init__(self, output_directory: Path) -> None:
         self.output_directory = Path(output_directory)
@@ -35,10 +35,10 @@ class ResultsAggregator:
         self.master_csv = self.output_directory / "master_results.csv"
 
     def rows(self, region: str | None = None) -> Iterator[ResultRow]:
-        """One row per run directory, by directory name; CO2 is that of ``region``, or of each run's own region.
+        """Yield one row per run directory, sorted by name; CO2 is for ``region``, or for each run's own region.
 
         Raises:
-            UsageError: ``region`` is not known.
+            UsageError: ``region`` is unknown.
         """
         if region is not None:
             grid_factor(region)
@@ -46,24 +46,24 @@ class ResultsAggregator:
             yield self.row_of(directory.path, region)
 
     def directories(self) -> list[RunDirectory]:
-        """The run directories, by name."""
+        """Return the run directories, sorted by name."""
         return [RunDirectory(self.runs_directory / name) for name in self._run_names()]
 
     def write_master_csv(self, region: str | None = None) -> Path:
-        """Write the table anew, whole or not at all; equal run directories give equal bytes.
+        """Write the table again, atomically; equal run directories give equal bytes.
 
         Raises:
-            UsageError: ``region`` is not known.
-            OSError: the table cannot be written; an earlier one is untouched.
+            UsageError: ``region`` is unknown.
+            OSError: The table cannot be written; an existing one is unchanged.
         """
         write_atomically(self.master_csv, csv_text(self.rows(region)))
         return self.master_csv
 
     def row_of(self, run_directory: Path, region: str | None = None) -> ResultRow:
-        """The row of one run: its result, why it failed, or which of its files cannot be read.
+        """Return the row of one run: its result, why it failed, or which of its files cannot be read.
 
         Raises:
-            UsageError: ``region`` is not known.
+            UsageError: ``region`` is unknown.
         """
         directory = RunDirectory(Path(run_directory))
         try:
@@ -88,7 +88,7 @@ class ResultsAggregator:
             return _identified(directory).model_copy(update={"error_message": fault})
 
     def to_dataframe(self, region: str | None = None) -> "pd.DataFrame":
-        """The rows as a data frame, one column per field, for notebooks; needs pandas (extra ``reports``)."""
+        """Return the rows as a data frame with one column per field, for notebooks; needs the extra ``reports``."""
         import pandas as pd  # noqa: PLC0415 - only notebooks need it
 
         return pd.DataFrame([row.model_dump() for row in self.rows(region)], columns=list(ResultRow.model_fields))
@@ -102,7 +102,7 @@ class ResultsAggregator:
 
 
 def _owner(directory: RunDirectory) -> RunOwner | None:
-    """Who carried the run out; None where that is not known, which takes nothing from its result."""
+    """Return the owner of the run, or None if it is unknown, which does not affect the result."""
     try:
         return directory.owner()
     except RecordError:
@@ -110,7 +110,7 @@ def _owner(directory: RunDirectory) -> RunOwner | None:
 
 
 def _identified(directory: RunDirectory) -> ResultRow:
-    """A row that only says which run it is; by the directory's name where the spreadsheet row cannot be read."""
+    """Return a row that only identifies the run, by the directory's name if its row of the sheet cannot be read."""
     try:
         config = directory.config()
     except RecordError:

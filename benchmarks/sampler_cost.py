@@ -77,7 +77,7 @@ def sampler_cpu_s(devices: NvmlDevices, period_s: float, watch_s: float) -> floa
     start_s = time.monotonic()  # the first sample is the caller's, not the thread's
     time.sleep(watch_s)
     sampler.stop()
-    conditions = sampler.conditions((), start_s, time.monotonic())
+    conditions = sampler.conditions((), [(start_s, time.monotonic())])
     return sampler.cpu_s / conditions[0].sample_count
 
 

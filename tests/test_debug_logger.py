@@ -146,7 +146,7 @@ def test_a_full_disk_costs_lines_and_is_told_when_there_is_room_again(
         run_log.line("lost 2")
     run_log.line("after")
     texts = [line.split(": ", 1)[1] for line in run_log.path.read_text().splitlines()]
-    assert texts == ["before", "2 lines of this log are lost: it could not be written", "after"]
+    assert texts == ["before", "2 lines of this log were lost because it could not be written", "after"]
     assert run_log.lost_line_count == 2
     assert [line.split(": ", 1)[1] for line in run_log.tail] == ["before", "lost 1", "lost 2", "after"]
 
@@ -159,7 +159,7 @@ def test_a_line_cut_by_a_full_disk_does_not_run_into_the_next(run_log: RunLog, m
     lines = run_log.path.read_text().splitlines()
     assert len(lines[0]) == 30
     assert [line.split(": ", 1)[1] for line in lines[1:]] == [
-        "1 lines of this log are lost: it could not be written",
+        "1 lines of this log were lost because it could not be written",
         "after",
     ]
 
@@ -202,8 +202,8 @@ def test_a_log_that_is_full_goes_on_in_a_new_file_and_says_what_is_gone(tmp_path
             run_log.line(f"line {number:03d} {'x' * 60}")
     first, *rest = run_log.path.read_text().splitlines()
     earlier = run_log.path.with_name("run.log.1")
-    assert "WARNING: this log goes on from run.log.1; 19" in first
-    assert first.endswith("bytes before those are gone")
+    assert "WARNING: this log continues run.log.1; 19" in first
+    assert first.endswith("earlier bytes were dropped")
     numbers = [int(line.split("line ")[1][:3]) for line in (*earlier.read_text().splitlines()[1:], *rest)]
     assert numbers == list(range(numbers[0], 100))
     assert run_log.lost_line_count == 0

@@ -166,7 +166,8 @@ def test_a_documented_python_block_runs(document: str, block: str, checkout: Pat
 
 def test_the_readme_names_every_option_of_the_program() -> None:
     shown = "".join(program(*command, "--help").stdout for command in ([], ["run"]))
-    options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
+    options = set(re.findall(r"^  (?:-\w, )?(?:--[a-z-]+, )*(--[a-z][a-z-]+)", shown, re.MULTILINE))
+    options -= {"--help", "--version"}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {option for option in options if f"`{option}" not in readme} == set()
 

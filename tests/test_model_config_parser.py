@@ -167,7 +167,7 @@ def test_a_repeated_row_names_the_first(tmp_path: Path) -> None:
         "https://huggingface.co/org/one/,2,B,text-generation,N/A,",
     )
     assert len(found) == 1
-    assert found[0].startswith("models.csv:5: Models to Add: org/one with the same task, reasoning state and revision")
+    assert found[0].startswith("models.csv:5: Models to Add: duplicate row: line 2 has org/one with the same task")
     assert "line 2" in found[0]
 
 
@@ -246,28 +246,28 @@ def test_a_reasoning_state_is_read_in_any_case(tmp_path: Path, state: str, mode:
 
 def test_too_many_cells_are_a_fault_unless_they_are_blank(tmp_path: Path) -> None:
     (fault,) = row_faults(tmp_path, "org/one,1,A,text_gen,On,reasoning: True, enable_thinking=True")
-    assert fault == 'models.csv:2: row: has 7 cells; valid are 6, a comma inside one in "quotes"'
+    assert fault == 'models.csv:2: row: expected 6 cells, found 7. Put a cell that contains a comma in "quotes".'
     assert len(rows(tmp_path, "org/one,1,A,text_gen,On,,,")) == 1
 
 
 def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path: Path) -> None:
     data = f"{HEADER}\norg/one,1,A,text_gen,On,caf".encode() + b"\xe9\norg/two,9x,A,text_gen,On,\n"
     assert faults(tmp_path, data) == (
-        "models.csv:2: file: byte 0xE9 is not UTF-8; valid is UTF-8 text",
+        "models.csv:2: file: byte 0xE9 is not UTF-8. Save the file as UTF-8.",
         "models.csv:3: Priority (1=hi): '9x' is no priority; valid is a whole number from 1, or nothing",
     )
 
 
 def test_a_sheet_in_utf_16_is_named_so(tmp_path: Path) -> None:
     (fault,) = faults(tmp_path, f"{HEADER}\norg/one,1,A,text_gen,On,\n".encode("utf-16"))
-    assert "is UTF-16; valid is UTF-8" in fault
+    assert "the file is UTF-16. Save it as UTF-8" in fault
 
 
 def test_a_quoted_cell_without_an_end_swallows_no_rows_silently(tmp_path: Path) -> None:
     (fault,) = row_faults(
         tmp_path, "org/one,1,A,text_gen,On,", 'org/two,1,A,text_gen,On,"', "org/three,1,A,text_gen,On,"
     )
-    assert fault.startswith("models.csv:3: file: a quoted cell never ends")
+    assert fault.startswith("models.csv:3: file: a quoted cell has no end")
 
 
 def test_a_cell_beyond_the_limit_of_csv_is_a_fault(tmp_path: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_cell_beyond_the_limit_of_csv_is_a_fault(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "\n\n", "\ufeff", HEADER, f"{HEADER}\n,,,,,\n"])
 def test_a_sheet_without_rows_is_a_fault(tmp_path: Path, text: str) -> None:
     (fault,) = faults(tmp_path, text)
-    assert fault.startswith("models.csv:1: file: has no rows; valid is a header (Models to Add, ")
+    assert fault.startswith("models.csv:1: file: the file has no rows (expected a header with Models to Add, ")
 
 
 @pytest.mark.parametrize("path", ["absent.csv", ".", "a\0b"])
@@ -326,7 +326,7 @@ def test_the_command_line_lists_the_rows_and_names_faults(tmp_path: Path) -> Non
     (tmp_path / "bad.csv").write_text("x\n1\n")
     bad = subprocess.run([*command, str(tmp_path / "bad.csv")], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (bad.returncode, bad.stdout) == (2, "")
-    assert "bad.csv:1: Models to Add: the column is missing" in bad.stderr
+    assert "bad.csv:1: Models to Add: missing column" in bad.stderr
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 2
 
 

@@ -72,7 +72,7 @@ def test_the_help_lists_exactly_the_names_of_the_registry(option: str, names: tu
 
 def test_the_help_lists_every_command() -> None:
     shown = program("--help").stdout
-    assert [name for name in batch_runner.COMMANDS if f"\n  {name} " not in shown] == []
+    assert [name for name in batch_runner.COMMANDS if f"\n    {name} " not in shown] == []
     assert set(batch_runner.cli.list_commands(click.Context(batch_runner.cli))) == set(batch_runner.COMMANDS)
 
 

@@ -100,7 +100,9 @@ def test_a_region_asked_for_replaces_the_recorded_one(tmp_path: Path) -> None:
 
 
 def test_an_unknown_region_is_refused_even_without_runs(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="'mars' is not one of world, usa, france, china, gas_turbine"):
+    with pytest.raises(
+        UsageError, match=r"unknown region 'mars' \(expected one of: world, usa, france, china, gas_turbine"
+    ):
         ResultsAggregator(tmp_path).write_master_csv("mars")
 
 
@@ -192,9 +194,9 @@ def test_a_failed_run_says_why_and_measures_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("owner", "message"),
     [
-        (None, "planned: the run has not begun"),
-        (make_owner(finished_at=None), "running: the run is under way"),
-        (make_owner(), "interrupted: the run was started and left no result; run the batch again"),
+        (None, "planned: the run has not started"),
+        (make_owner(finished_at=None), "running: the run is in progress"),
+        (make_owner(), "interrupted: the run was started but has no result. Run the batch again."),
     ],
     ids=["planned", "running", "lost"],
 )
@@ -208,7 +210,7 @@ def test_a_run_without_a_result_says_how_far_it_is(tmp_path: Path, owner: RunOwn
 def test_a_run_that_left_no_order_is_interrupted(tmp_path: Path) -> None:
     make_run(tmp_path).spec_file.unlink()
     (row,) = cells(tmp_path)
-    assert row["error_message"] == "interrupted: the run was started and left no result; run the batch again"
+    assert row["error_message"] == "interrupted: the run was started but has no result. Run the batch again."
     assert {value for name, value in row.items() if name not in IDENTITY} == {""}
 
 

@@ -1,1 +1,1 @@
-"""The shared types between host and engine; standard library and pydantic only."""
+"""Types shared by host and engine. Uses only the standard library and pydantic."""

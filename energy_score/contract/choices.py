@@ -1,7 +1,7 @@
-"""The words that specs, options and registries share. Imports nothing heavy: it is on the way to ``--help``.
+"""Names used by specs, options and registries. Imports nothing slow, because ``--help`` needs it.
 
-The registries hold one entry for each name here, and a test compares: backends and meters in the engine, executors in
-the host. Installed packages may add to all of them (``extensions``).
+The registries have one entry for each name here, and a test compares them: backends and meters in the engine, executors
+in the host. Installed packages can add more (``extensions``).
 """
 
 from typing import Literal, get_args
@@ -16,7 +16,7 @@ CLUSTER_ENGINES: tuple[str, ...] = get_args(ClusterEngine)
 
 BACKENDS = ("pytorch", "vllm", "optimum")
 METERS = ("nvml", "nvml-power", "rapl", "estimate", "replay")
-# The meter that is named with a file: replay:FILE.
+# The prefix of the meter that takes a file: replay:FILE.
 METER_WITH_FILE = "replay"
-# What a user may ask for: the best meter of this machine, none, or one by name.
+# Values for --meter: the best meter of this machine, none, or a meter by name.
 METER_CHOICES = ("auto", "none", *METERS)

@@ -1,4 +1,4 @@
-"""Tables as CSV text that opens the same everywhere: no cell is run as a formula, no cell breaks its line."""
+"""CSV text that is safe to open: no cell runs as a formula, and no cell contains a line break."""
 
 import csv
 import functools
@@ -10,13 +10,13 @@ from datetime import datetime
 from energy_score.contract.plain_text import one_line, without_secrets
 from energy_score.contract.record import with_offset
 
-# What makes a spreadsheet run a cell (OWASP, "CSV Injection"), the full-width forms included.
-# Tab and carriage return count among them too, but begin no cell once it is one line.
+# What makes a spreadsheet program run a cell (OWASP, "CSV Injection"), including full-width forms.
+# Tab and carriage return are on that list too, but no cell starts with one after line breaks are replaced.
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def table_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
-    r"""The table as such text: each row's values become cells, lines are ended by ``\n``."""
+    r"""Return the table as CSV text, with lines ended by ``\n``."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
@@ -26,9 +26,9 @@ def table_text(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
 
 
 def cell(value: object) -> str:
-    """``value`` as a cell: None and what is no number are empty; times are ISO 8601 with seconds and UTC offset.
+    """Return ``value`` as a cell: empty for None and NaN; times as ISO 8601 with seconds and UTC offset.
 
-    Text that a spreadsheet would run gets a leading ``'``; line breaks and control characters become spaces.
+    Text that a spreadsheet program would run gets a leading ``'``; line breaks and control characters become spaces.
     """
     match value:
         case None:
@@ -45,7 +45,7 @@ def cell(value: object) -> str:
             return str(value)
 
 
-@functools.lru_cache(maxsize=4096)  # most text of a table (task, data set, hardware) is the same in every row
+@functools.lru_cache(maxsize=4096)  # most texts of a table (task, dataset, hardware) are the same in every row
 def _text_cell(text: str) -> str:
     line = without_secrets(one_line(text))
     return f"'{line}" if line.startswith(FORMULA_STARTS) else line

@@ -1,45 +1,45 @@
-"""The address of an OpenAI-compatible server: what is valid, and whether it is this machine's."""
+"""The URL of an OpenAI-compatible server: validation, and whether it is on this machine."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
 from energy_score.contract.errors import UsageError
 
-_VALID = "valid is http://HOST:PORT/v1, or https"
+_EXPECTED = "expected http://HOST:PORT/v1 or https://HOST:PORT/v1"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def endpoint_address(url: str) -> str:
-    """``url`` without a trailing slash, its path as given; an address without any path is given ``/v1``.
+    """Return ``url`` without a trailing slash; ``/v1`` is added if it has no path.
 
     Raises:
-        UsageError: no address of a web server, a path that does not end in /v1, or a part that does not belong in a
-            record (a user, a password, a query).
+        UsageError: The URL is not a web address, its path does not end in /v1, or it has a part that must not be stored
+            in a record (a user, a password, a query).
     """
     text = url.strip().rstrip("/")
     try:
         parts, _ = urlsplit(text), port_of(text)
     except ValueError as error:
-        raise UsageError(f"--endpoint {url}: {error}; {_VALID}") from error
+        raise UsageError(f"--endpoint {url}: {error} ({_EXPECTED})") from error
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise UsageError(f"--endpoint: {parts.hostname}: an address of host, port and path alone; {_VALID}")
+        raise UsageError(f"--endpoint: {parts.hostname}: only host, port and path are allowed ({_EXPECTED})")
     if not parts.path:
         return f"{text}/v1"
     if not parts.path.endswith("/v1"):
-        raise UsageError(f"--endpoint {url}: its path does not end in /v1; {_VALID}")
+        raise UsageError(f"--endpoint {url}: the path does not end in /v1 ({_EXPECTED})")
     return text
 
 
 def server_root(endpoint: str) -> str:
-    """The address below which a server has what is not of the OpenAI interface (``/version``, ``/metrics``)."""
+    """Return the server's root URL, for what is not part of the OpenAI interface (``/version``, ``/metrics``)."""
     return endpoint.removesuffix("/v1")
 
 
 def port_of(url: str) -> int:
-    """The port that ``url`` reaches, the scheme's own where none is named.
+    """Return the port of ``url``; the scheme's default if it has none.
 
     Raises:
-        ValueError: it is no address of a web server.
+        ValueError: The URL is not a web address.
     """
     parts = urlsplit(url)
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
@@ -48,10 +48,10 @@ def port_of(url: str) -> int:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether ``url`` names this machine by its loopback address.
+    """Return whether ``url`` is a loopback address of this machine.
 
     Raises:
-        ValueError: it is no address of a web server.
+        ValueError: The URL is not a web address.
     """
     port_of(url)
     host = urlsplit(url).hostname or ""

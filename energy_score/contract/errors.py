@@ -1,4 +1,4 @@
-"""Every error a user can meet, each with the exit code it ends the program with."""
+"""All errors that users can see, each with the exit code of the program."""
 
 from collections.abc import Sequence
 from enum import IntEnum
@@ -17,19 +17,19 @@ class ExitCode(IntEnum):
 
 
 class EnergyScoreError(Exception):
-    """Base of all errors whose message is written for the user."""
+    """Base class of all errors whose message is written for the user."""
 
     exit_code: ClassVar[ExitCode] = ExitCode.SOME_RUNS_FAILED
 
 
 class UsageError(EnergyScoreError):
-    """The command line, the spreadsheet or a configuration is wrong."""
+    """The command line, the sheet or a configuration is wrong."""
 
     exit_code = ExitCode.USAGE
 
 
 class ModelsCsvError(UsageError):
-    """The spreadsheet has faults; ``faults`` holds every one as ``FILE:LINE: column: what``."""
+    """The sheet has errors; ``faults`` lists each as ``FILE:LINE: column: problem``."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
@@ -37,18 +37,18 @@ class ModelsCsvError(UsageError):
 
 
 class RowRefusedError(UsageError):
-    """One row asks for what cannot be run; the other rows are unaffected."""
+    """A row cannot be run as written; other rows are not affected."""
 
 
-# Said where such a run is planned, and again by the executor, which may be handed an order from anywhere.
+# Used when a run is planned, and again by the executor, which can get a run spec from anywhere.
 CODE_NEEDS_A_CONTAINER = (
-    "code from the model's repository runs only in a container; valid is --executor docker (on a cluster "
-    "--node-executor docker), or no in that column"
+    "code from the model's repository runs only in a container. Use --executor docker (on a cluster "
+    "--node-executor docker), or set that column to no."
 )
 
 
 class EnvironmentNotReadyError(EnergyScoreError):
-    """Something outside the program is missing: GPU, container engine, endpoint, network, disk."""
+    """Something outside the program is missing: GPU, container engine, endpoint, network, disk space."""
 
     exit_code = ExitCode.ENVIRONMENT
 
@@ -58,34 +58,34 @@ class DatasetError(EnvironmentNotReadyError):
 
 
 class MeterError(EnvironmentNotReadyError):
-    """An energy meter that was asked for cannot be used, or stopped giving readings."""
+    """A requested energy meter cannot be used, or stopped giving readings."""
 
 
 class ModelLoadError(EnergyScoreError):
-    """The model or its tokenizer cannot be loaded as the spec says."""
+    """The model or its tokenizer cannot be loaded as specified."""
 
 
 class PromptRenderError(EnergyScoreError):
-    """The prompt plan cannot be carried by the loaded model's chat template."""
+    """The loaded model's chat template cannot apply the prompt plan."""
 
 
 class BenchmarkProcessError(EnergyScoreError):
-    """Another benchmark's process, which carries out a whole run, gave no result."""
+    """The process of another benchmark program ended without a result."""
 
 
 class QueryError(EnergyScoreError):
-    """One query failed; the run goes on."""
+    """One query failed; the run continues."""
 
 
 class RecordError(EnergyScoreError):
-    """A record file is unreadable, or of a schema version this program does not know."""
+    """A record file cannot be read, or has an unknown schema version."""
 
 
 class BundleRefusedError(UsageError):
-    """A file is no bundle that this program reads; the message names the member and the rule."""
+    """A file is not a bundle that this program can read; the message names the member and the rule."""
 
 
 class NothingMatchedError(EnergyScoreError):
-    """No row of the spreadsheet matches the filters."""
+    """No row of the sheet matches the filters."""
 
     exit_code = ExitCode.NOTHING_MATCHED

@@ -1,14 +1,14 @@
-"""JSON that others wrote: a server, a model's code, a file from anywhere."""
+"""Parse JSON from outside: from a server, a model's code, or a file."""
 
 import json
 from typing import Any
 
 
 def parsed(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
-    """What ``text`` holds.
+    """Return the content of ``text``.
 
     Raises:
-        ValueError: it is no JSON, or nested deeper than this program reads.
+        ValueError: It is not JSON, or nested too deeply.
     """
     try:
         return json.loads(text)

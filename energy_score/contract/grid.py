@@ -1,4 +1,4 @@
-"""The CO2 that a kWh stands for, by region: averages of a grid, so every figure made with them is an estimate."""
+"""CO2 per kWh by region. These are grid averages, so all figures made with them are estimates."""
 
 from typing import NamedTuple
 
@@ -6,14 +6,14 @@ from energy_score.contract.errors import UsageError
 
 
 class GridFactor(NamedTuple):
-    """Grams of CO2e per kWh of electricity in ``region``, and where the figure comes from."""
+    """Grams of CO2e per kWh of electricity in ``region``, with the source."""
 
     region: str
     g_per_kwh: float
     source: str
 
 
-# Source of the figures and their year: the method's page on further impacts.
+# Source of the figures and years: the method's page on further impacts.
 GRID_FACTORS = {
     factor.region: factor
     for factor in (
@@ -27,12 +27,12 @@ GRID_FACTORS = {
 
 
 def grid_factor(region: str) -> GridFactor:
-    """The factor of ``region``, in any case of letters.
+    """Return the factor of ``region`` (case-insensitive).
 
     Raises:
-        UsageError: the region is not known; the message names the known ones.
+        UsageError: The region is unknown; the message lists the known ones.
     """
     try:
         return GRID_FACTORS[region.strip().lower()]
     except KeyError:
-        raise UsageError(f"region {region!r} is not one of {', '.join(GRID_FACTORS)}") from None
+        raise UsageError(f"unknown region {region!r} (expected one of: {', '.join(GRID_FACTORS)})") from None

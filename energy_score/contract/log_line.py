@@ -1,4 +1,4 @@
-"""The format of every log line, ``[YYYY-MM-DD HH:MM:SS] LEVEL: message``; the engine and the host write the same."""
+"""The format of all log lines, ``[YYYY-MM-DD HH:MM:SS] LEVEL: message``, used by engine and host."""
 
 import logging
 import os
@@ -10,34 +10,34 @@ from energy_score.contract.plain_text import one_line, without_secrets
 
 _TIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 _IN_FORMAT = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] (?:DEBUG|INFO|WARNING|ERROR|CRITICAL): ")
-# A progress bar that never breaks its line must not fill the disk.
+# A progress bar without line breaks must not fill the disk.
 _LINE_MAX_CHARACTERS = 8000
 _SECRET_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "VLLM_API_KEY")
 
 
 class LineFormatter(logging.Formatter):
-    """Formats a record as one line; the lines of a traceback follow indented, so that none can pass for a record."""
+    """Format a record as one line. Traceback lines are indented, so that they cannot look like a record."""
 
     def __init__(self) -> None:
         super().__init__("[%(asctime)s] %(levelname)s: %(message)s", _TIME_FORMAT)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line and its traceback, without control characters and secrets."""
+        """Return the record's line and traceback, without control characters and secrets."""
         record.message = record.getMessage()
         record.asctime = self.formatTime(record, self.datefmt)
-        # Not the cached text of the record: that is how another handler's formatter wrote it.
+        # Do not use the record's cached text: another handler's formatter may have written it.
         traceback = self.formatException(record.exc_info) if record.exc_info else ""
         return "\n".join([safe_line(self.formatMessage(record)), *map(_indented, traceback.splitlines())])
 
 
 def log_line(text: str, *, level: str = "INFO") -> str:
-    """``text`` as one line of a log: as it is where it has the format, else with the time of now and ``level``."""
+    """Return ``text`` as a log line: unchanged if it has the format, otherwise with the current time and ``level``."""
     line = safe_line(text)
     return line if _IN_FORMAT.match(line) else f"[{datetime.now().astimezone():{_TIME_FORMAT}}] {level}: {line}"
 
 
 def safe_line(text: str) -> str:
-    """``text`` on one line, without terminal escapes and access tokens, cut where it is longer than any message."""
+    """Return ``text`` on one line, without terminal escapes and access tokens, and cut to a maximum length."""
     line = without_secrets(one_line(text), _secrets())
     if len(line) <= _LINE_MAX_CHARACTERS:
         return line
@@ -45,7 +45,7 @@ def safe_line(text: str) -> str:
 
 
 def holds_secret(text: str) -> bool:
-    """Whether ``text`` holds an access token, or the value of one of the environment's keys."""
+    """Return whether ``text`` contains an access token, or the value of one of the environment's keys."""
     return without_secrets(text, _secrets()) != text
 
 

@@ -1,4 +1,4 @@
-"""One row of the spreadsheet as a typed value."""
+"""One row of the sheet as a typed value."""
 
 from enum import StrEnum
 from typing import Literal
@@ -12,7 +12,7 @@ ParameterValue = bool | int | float | str
 
 
 class ReasoningMode(StrEnum):
-    """The reasoning mode that a result is filed under."""
+    """The reasoning mode that a result is recorded for."""
 
     NOT_APPLICABLE = "not_applicable"
     OFF = "off"
@@ -23,11 +23,11 @@ class ReasoningMode(StrEnum):
 
     @property
     def thinks(self) -> bool:
-        """Whether the mode asks the model to reason before it answers."""
+        """Return whether the mode asks the model to reason before it answers."""
         return self not in (ReasoningMode.NOT_APPLICABLE, ReasoningMode.OFF)
 
 
-# Every spelling of the sheet's "Reasoning State", in the sheet's own case. Source: the October 2025 sheet.
+# All spellings of "Reasoning State", as written in the sheet. Source: the October 2025 sheet.
 SHEET_STATES: dict[str, ReasoningMode] = {
     "On": ReasoningMode.ON,
     "On (Low)": ReasoningMode.LOW,
@@ -41,12 +41,12 @@ SHEET_STATES: dict[str, ReasoningMode] = {
 
 
 def is_local_model(model_id: str) -> bool:
-    """Whether ``model_id`` is written as a folder (``./``, ``../``, ``/`` or ``~``) and not as a Hub id."""
+    """Return whether ``model_id`` is a folder (starts with ``./``, ``../``, ``/`` or ``~``) and not a Hub id."""
     return model_id.startswith((".", "/", "~"))
 
 
 class ModelConfig(Record):
-    """A row of the spreadsheet.
+    """A row of the sheet.
 
     ``model_id`` is a Hub id (``org/name``) or a local folder, written with a leading ``./``, ``../``, ``/`` or ``~``
     and relative to the spreadsheet. ``reasoning_state`` and ``chat_template`` are the cells as written;
@@ -75,5 +75,5 @@ class ModelConfig(Record):
 
     @property
     def is_local(self) -> bool:
-        """Whether the model is a folder on this machine and not a Hub id."""
+        """Return whether the model is a folder on this machine and not a Hub id."""
         return is_local_model(self.model_id)

@@ -1,24 +1,24 @@
-"""Where optimum-benchmark's own environment is: host and engine look in the same place."""
+"""The location of optimum-benchmark's environment, shared by host and engine."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 VARIABLE = "ENERGY_SCORE_OPTIMUM_PYTHON"
-# Beside the package in a clone; an installed program has no such folder and names its Python by the variable.
+# Next to the package in a clone. An installed program has no such folder and uses the variable.
 _MANAGED = Path(__file__).resolve().parents[2] / ".venv-optimum" / "bin" / "python"
 
 
 def optimum_python(environment: Mapping[str, str]) -> Path:
-    """The Python of that environment as ``environment`` names it, else the one that ``make optimum-env`` makes.
+    """Return that environment's Python: from ``environment``, or else the one that ``make optimum-env`` creates.
 
-    Not resolved: a virtual environment is found by the path of its own link.
+    The path is not resolved, because a virtual environment is found by the path of its own link.
     """
     named = environment.get(VARIABLE, "").strip()
     return Path(named).expanduser().absolute() if named else _MANAGED
 
 
 def how_to_have_it(environment: Mapping[str, str]) -> str:
-    """What to do where the Python is not there."""
+    """Return instructions for the case that the Python does not exist."""
     named = environment.get(VARIABLE, "").strip()
     ways = "make optimum-env (it installs constraints-optimum.txt into .venv-optimum)"
-    return f"{VARIABLE}={named} names none; run {ways}" if named else f"run {ways}, or name one with {VARIABLE}"
+    return f"{VARIABLE}={named} does not exist; run {ways}" if named else f"run {ways}, or set {VARIABLE}"

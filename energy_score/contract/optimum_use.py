@@ -1,4 +1,4 @@
-"""What optimum-benchmark says of a run that it carried out: its own energies, never rated, beside our meter's."""
+"""What optimum-benchmark reports about its own run: its energies, stored beside our meter's and never rated."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -7,15 +7,15 @@ from pydantic import Field
 
 from energy_score.contract.record import Record
 
-# Its phases that are work; load_dataset and load_model are in its report too, and not counted.
+# The phases that are work. Its report also has load_dataset and load_model, which are not counted.
 OptimumPhase = Literal["preprocess", "prefill", "decode", "forward"]
 CodecarbonDomain = Literal["gpu", "cpu", "ram"]
 
 
 class OptimumEnergy(Record):
-    """One phase of one of its runs over the data set; energies in J by what codecarbon looked at.
+    """One phase of one of its runs over the dataset, with the energies by codecarbon domain in J.
 
-    A domain that it did not measure is absent: codecarbon writes 0 for a GPU that is not there. ``decode`` is its own
+    A domain that it did not measure is absent: codecarbon writes 0 for a missing GPU. ``decode`` is its own
     difference of two passes.
     """
 
@@ -27,9 +27,9 @@ class OptimumEnergy(Record):
 
 
 class OptimumDifference(Record):
-    """The same phase by both, each the mean of the counted runs; the difference is optimum-benchmark's less ours.
+    """The same phase by both meters, as means of the counted runs; the difference is optimum-benchmark's minus ours.
 
-    ``difference_percent`` is of our meter's energy, None where that is 0. ``our_source`` is our meter's.
+    ``difference_percent`` is relative to our meter's energy, None if that is 0. ``our_source`` is our meter's source.
     """
 
     phase: str
@@ -42,10 +42,10 @@ class OptimumDifference(Record):
 
 
 class OptimumUse(Record):
-    """The runs of optimum-benchmark behind a report.
+    """The runs of optimum-benchmark that a report is based on.
 
-    ``settings`` is the configuration that it was given, as JSON. ``reports`` are its own reports as they came, in the
-    run directory, one a run; those and its logs hold what is not read here.
+    ``settings`` is the configuration passed to it, as JSON. ``reports`` are its own reports, unchanged, in the
+    run directory, one per run. They and the logs contain what is not read here.
     """
 
     versions: dict[str, str]
@@ -55,9 +55,9 @@ class OptimumUse(Record):
     differences: tuple[OptimumDifference, ...] = Field(default=())
 
     def mean_j(self, domain: CodecarbonDomain, phase: OptimumPhase | None = None) -> float | None:
-        """The energy of ``phase`` (of all phases for None) in J, mean of the counted runs.
+        """Return the energy of ``phase`` (None: all phases) in J, as the mean of the counted runs.
 
-        None where a run does not have it.
+        Return None if a run does not have it.
         """
         counted = [energy for energy in self.energies if energy.counted and phase in (None, energy.phase)]
         totals = [_sum(energy for energy in counted if energy.repeat == repeat) for repeat in _repeats(counted)]
@@ -70,7 +70,7 @@ def _repeats(energies: Iterable[OptimumEnergy]) -> tuple[int, ...]:
 
 
 def _sum(energies: Iterable[OptimumEnergy]) -> dict[CodecarbonDomain, float]:
-    """The sum by domain, of the domains that every one of ``energies`` has."""
+    """Return the sum for each domain that all ``energies`` have."""
     parts = [energy.energy_j for energy in energies]
     domains = set.intersection(*(set(part) for part in parts)) if parts else set()
     return {domain: sum(part[domain] for part in parts) for domain in domains}

@@ -1,4 +1,4 @@
-"""Text from outside (model names, library messages, log lines) made safe to stand on one line of a log or a table."""
+"""Make text from outside (model names, library messages, log lines) safe for one line of a log or table."""
 
 import base64
 import functools
@@ -10,23 +10,24 @@ from urllib.parse import quote
 
 # CSI and OSC sequences with their arguments, then any other two-character escape.
 _TERMINAL_ESCAPE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]")
-# Controls, invisible marks (those that reverse the reading direction among them), lone surrogates, which no file can
-# hold, and the ends of lines and paragraphs; two that no XML can hold. The joiners stay: languages and emoji need them.
+# Control and invisible characters (including those that reverse the reading direction), lone surrogates, which cannot
+# be written to a file, line and paragraph separators, and two that XML forbids. Joiners stay: languages and emoji need
+# them.
 _NOT_ON_A_LINE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _NEVER, _ALWAYS = frozenset("\ufffe\uffff"), frozenset("\u200c\u200d")
-# A Hub token is hf_ and 34 letters and digits; names such as hf_hub_download have no such run.
+# A Hub token is hf_ and 34 letters and digits; names such as hf_hub_download do not match.
 _HUB_TOKEN = re.compile(r"hf_[A-Za-z0-9]{16,}")
 _NAMED_TOKEN = re.compile(r"\b(HF_TOKEN|HUGGING_FACE_HUB_TOKEN|VLLM_API_KEY)(\s*[=:]\s*)\S+")
-# What a client shows to a server, and the user and password of an address, as a proxy's may have.
+# Credentials sent to a server, and user and password in a URL, such as a proxy's.
 _SHOWN_KEY = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{16,}")
 _IN_ADDRESS = re.compile(r"(://)[^/\s:@]*:[^/\s@]+@")
 _HIDDEN = "***"
-# A shorter "secret" would blank out half of a log.
+# Shorter "secrets" would blank out half of a log.
 _SECRET_MIN_LENGTH = 6
 
 
 def one_line(text: str) -> str:
-    """``text`` without terminal escapes, every control character and line break a space, the ends stripped."""
+    """Return ``text`` without terminal escapes; control characters and line breaks become spaces; ends are stripped."""
     if text.isascii() and text.isprintable():
         return text.strip()
     return "".join(map(_seen, _TERMINAL_ESCAPE.sub("", text))).strip()
@@ -39,32 +40,32 @@ def _seen(character: str) -> str:
 
 
 def shortened(text: str, most: int) -> str:
-    """``text`` as by ``one_line``, and cut where it has more than ``most`` characters."""
+    """Return ``text`` as by ``one_line``, cut to ``most`` characters."""
     line = one_line(text)
     return line if len(line) <= most else f"{line[:most]}…"
 
 
 def printed_json(content: object, *, indent: int | None = None) -> str:
-    """``content`` as JSON that a terminal shows and does nothing by: ASCII, and without the one control JSON leaves."""
+    """Return ``content`` as JSON that is safe to print: ASCII, without the one control character that JSON allows."""
     return json.dumps(content, indent=indent).replace("\x7f", "\\u007f")
 
 
 def counted(count: int, noun: str) -> str:
-    """So many of them: ``1 row``, ``2 rows``."""
+    """Return the count with its noun: ``1 row``, ``2 rows``."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-@functools.lru_cache(maxsize=16)  # every line of a log is looked through for the same few
+@functools.lru_cache(maxsize=16)  # every log line is searched for the same few secrets
 def _forms_of(secret: str) -> tuple[str, ...]:
     in_base64 = base64.b64encode(secret.encode(errors="replace")).decode()
     return secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), in_base64
 
 
 def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """``text`` with ``***`` in place of every access token in it, and of each of ``secrets``.
+    """Return ``text`` with ``***`` in place of every access token and of each of ``secrets``.
 
-    Tokens are those of the Hub, the values of token variables, what a client showed to a server, and the user and
-    password of an address. A secret is also known in JSON, as part of an address, and in Base64.
+    Tokens are Hub tokens, the values of token variables, credentials sent to a server, and user and password in a
+    URL. A secret is also recognized in JSON, in a URL, and in Base64.
     """
     for secret in secrets:
         if len(secret) >= _SECRET_MIN_LENGTH:

@@ -1,4 +1,4 @@
-"""The base of every record, and the one way a record reaches the disk."""
+"""The base class of all records, and atomic writing of files."""
 
 import hashlib
 import json
@@ -16,36 +16,36 @@ from energy_score.contract.log_line import safe_line
 
 
 def with_offset(moment: datetime) -> datetime:
-    """``moment`` as it is; without an offset it was written in UTC."""
+    """Return ``moment`` unchanged, or in UTC if it has no offset."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-# A time that can be compared with every other one.
+# A time that can be compared with any other.
 Moment = Annotated[datetime, AfterValidator(with_offset)]
-# Text that a server, a model's code, a library or another machine said. Made safe when the record is made, and again
-# when it is read: a record may come from anywhere.
+# Text from a server, a model's code, a library or another machine. Sanitized when the record is created and again
+# when it is read, because a record can come from anywhere.
 SafeLine = Annotated[str, AfterValidator(safe_line)]
 
 
 class Record(BaseModel):
-    """A frozen value; unknown fields are refused."""
+    """A frozen value; unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
 
     def as_text(self) -> str:
-        """The record as JSON, as its file holds it."""
+        """Return the record as JSON, as stored in its file."""
         return self.model_dump_json(indent=1) + "\n"
 
     def write(self, path: Path) -> None:
-        """Write the record as JSON, whole or not at all."""
+        """Write the record as JSON, atomically."""
         write_atomically(path, self.as_text())
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The record at ``path``.
+        """Read the record at ``path``.
 
         Raises:
-            RecordError: the file is missing, damaged, or of another schema version.
+            RecordError: The file is missing, damaged, or has another schema version.
         """
         try:
             content = path.read_bytes()
@@ -55,10 +55,10 @@ class Record(BaseModel):
 
     @classmethod
     def of_bytes(cls, content: bytes, *, name: str) -> Self:
-        """The record that ``content`` holds; ``name`` is the file's, for the message.
+        """Parse the record in ``content``; ``name`` is the file's name for messages.
 
         Raises:
-            RecordError: it is damaged, or of another schema version.
+            RecordError: It is damaged, or has another schema version.
         """
         try:
             return cls.model_validate_json(content)
@@ -70,26 +70,26 @@ class Record(BaseModel):
             ) from error
 
     def digest(self, *, without: AbstractSet[str], exclude_defaults: bool = False) -> str:
-        """SHA-256 (hex) of the record's content but the fields ``without`` and, if asked, those at their default."""
+        """Return the record's SHA-256 (hex), without the fields ``without`` and, if asked, those at their default."""
         values = self.model_dump(mode="json", exclude=set(without), exclude_defaults=exclude_defaults)
         content = json.dumps(values, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
 
 def write_atomically(path: Path, text: str, *, durable: bool = True) -> None:
-    """Replace ``path`` by ``text`` (UTF-8), so that a reader sees the old file or the new one, never a part.
+    """Replace ``path`` with ``text`` (UTF-8) atomically: readers see the old or the new file, never a part.
 
-    What is not ``durable`` may be gone after a power cut, and costs the disk nothing now.
+    If not ``durable``, the content may be lost in a power failure, but writing is faster.
     """
     write_bytes_atomically(path, text.encode(), durable=durable)
 
 
 def write_bytes_atomically(path: Path, content: bytes, *, durable: bool = True) -> None:
-    """As ``write_atomically``, for bytes."""
+    """Replace ``path`` with ``content``, as in ``write_atomically``."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".tmp")
     except OSError as error:
-        error.filename = str(path)  # which the caller knows, and not the temporary one
+        error.filename = str(path)  # the caller knows this path, not the temporary one
         raise
     temporary = Path(name)
     try:

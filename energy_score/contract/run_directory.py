@@ -1,4 +1,4 @@
-"""The layout of one run's directory, and what its files say about the run's state."""
+"""The layout of a run directory, and the state of the run according to its files."""
 
 import re
 from dataclasses import dataclass
@@ -16,50 +16,50 @@ from energy_score.contract.run_spec import RunSpec
 
 
 class RunState(StrEnum):
-    """What the files of a run directory say."""
+    """The state of a run according to its files."""
 
     EMPTY = "empty"
-    PLANNED = "planned"  # the order is there, and nobody has begun
-    RUNNING = "running"  # it has an owner who is not known to be dead
-    LOST = "lost"  # its owner is gone and left neither a result nor a failure
+    PLANNED = "planned"  # there is a run spec, but no owner yet
+    RUNNING = "running"  # its owner may still be alive
+    LOST = "lost"  # its owner is dead and left neither a result nor a failure
     FAILED = "failed"
     DONE = "done"
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The files of one run. The truth of a run is what lies here, never what a process returned."""
+    """The files of one run. Only these files define its state, never what a process returned."""
 
     path: Path
 
     @property
     def config_file(self) -> Path:
-        """The spreadsheet row, as parsed."""
+        """The parsed row of the sheet."""
         return self.path / "model_config.json"
 
     @property
     def spec_file(self) -> Path:
-        """The order: written before the run."""
+        """The run spec; written before the run."""
         return self.path / "run_spec.json"
 
     @property
     def owner_file(self) -> Path:
-        """Who carries the order out: written before the engine starts."""
+        """Who runs it; written before the engine starts."""
         return self.path / "run_owner.json"
 
     @property
     def report_file(self) -> Path:
-        """The result: written last, by the engine."""
+        """The result; written last, by the engine."""
         return self.path / "benchmark_report.json"
 
     @property
     def failure_file(self) -> Path:
-        """Why there is no result."""
+        """The reason why there is no result."""
         return self.path / "run_failure.json"
 
     @property
     def witness_file(self) -> Path:
-        """What the host saw of the GPUs; absent where it could see none."""
+        """The host check; absent if the host could not see the GPUs."""
         return self.path / "host_witness.json"
 
     @property
@@ -69,12 +69,12 @@ class RunDirectory:
 
     @property
     def texts_file(self) -> Path:
-        """Prompts and completions, with ``--save-text`` only."""
+        """Prompts and completions; only with ``--save-text``."""
         return self.path / "texts.jsonl"
 
     @property
     def energy_file(self) -> Path:
-        """GPU energy in Wh, one number; absent where it was not measured."""
+        """GPU energy in Wh as one number; absent if it was not measured."""
         return self.path / "GPU_ENERGY_WH.txt"
 
     @property
@@ -84,27 +84,27 @@ class RunDirectory:
 
     @property
     def trace_file(self) -> Path:
-        """What was sampled of the GPUs: power, clocks, temperature, memory, clock events."""
+        """Samples of the GPUs: power, clocks, temperature, memory, clock events."""
         return self.path / "power_trace.csv.gz"
 
     @property
     def emissions_file(self) -> Path:
-        """The CO2 estimate with its factor."""
+        """The CO2 estimate and its factor."""
         return self.path / "emissions" / "emissions.csv"
 
     @property
     def optimum_folder(self) -> Path:
-        """The reports, configurations and logs of optimum-benchmark as they came, with the backend optimum only."""
+        """The reports, configurations and logs of optimum-benchmark, unchanged; only with the backend optimum."""
         return self.path / "optimum_benchmark"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that a run may leave here: all that a name ending in ``_file`` stands for."""
+        """Return all files that a run can write here: all properties whose name ends in ``_file``."""
         names = (name for name in vars(type(self)) if name.endswith("_file"))
         return tuple(getattr(self, name) for name in names)
 
     def state(self) -> RunState:
-        """How far the run is; an owner whose record cannot be read is one that nobody can know to be dead."""
+        """Return the state of the run. An unreadable owner record counts as running: never start a second copy."""
         if self.report_file.exists():
             return RunState.DONE
         if self.failure_file.exists():
@@ -120,46 +120,46 @@ class RunDirectory:
         return RunState.LOST if owner.has_left() else RunState.RUNNING
 
     def config(self) -> ModelConfig:
-        """The spreadsheet row of the run; raises RecordError."""
+        """Read the run's row of the sheet; raise RecordError if it cannot be read."""
         return ModelConfig.read(self.config_file)
 
     def spec(self) -> RunSpec:
-        """The order of the run; raises RecordError."""
+        """Read the run spec; raise RecordError if it cannot be read."""
         return RunSpec.read(self.spec_file)
 
     def owner(self) -> RunOwner | None:
-        """Who carries the run out, or did; None where nobody has begun; raises RecordError."""
+        """Read who runs or ran it, or return None if it was not started; raise RecordError if it cannot be read."""
         return RunOwner.read(self.owner_file) if self.owner_file.exists() else None
 
     def report(self) -> RunReport:
-        """Return the result of the run; raises RecordError.
+        """Read the result of the run; raise RecordError if it cannot be read.
 
-        Reports are frozen and written whole, under a new inode each time: one that was read lately is not parsed again.
+        Reports are written as a whole, each time under a new inode, so one that was read recently is not parsed again.
         """
         try:
             found = self.report_file.stat()
         except OSError:
-            return RunReport.read(self.report_file)  # whose error says what is wrong
+            return RunReport.read(self.report_file)  # its error says what is wrong
         return _read_report(self.report_file, (found.st_ino, found.st_mtime_ns, found.st_size))
 
     def witness(self) -> HostWitness | None:
-        """What the host saw of the run's GPUs, None where it left no record; raises RecordError."""
+        """Read the host check, or return None if there is none; raise RecordError if it cannot be read."""
         return HostWitness.read(self.witness_file) if self.witness_file.exists() else None
 
     def failure(self) -> RunFailure:
-        """Why the run gave no result; raises RecordError."""
+        """Read why the run has no result; raise RecordError if it cannot be read."""
         return RunFailure.read(self.failure_file)
 
 
-@lru_cache(maxsize=16)  # the runs that a batch looks at between one end and the next
+@lru_cache(maxsize=16)  # the runs that a batch reads between the ends of two runs
 def _read_report(file: Path, _version: tuple[int, int, int]) -> RunReport:
     return RunReport.read(file)
 
 
 def run_name(model_id: str, reasoning_state: str) -> str:
-    """The documented directory name: ``/`` and space become ``_``, parentheses go.
+    """Return the documented directory name: ``/`` and space become ``_``, parentheses are removed.
 
-    Whatever else a file name must not hold becomes ``_`` as well; a leading ``./`` of a local folder is dropped.
+    Other characters that a file name must not contain become ``_`` too; a leading ``./`` of a local folder is dropped.
     """
     model = model_id.strip().lstrip("./~")
     name = f"{model}_{reasoning_state.strip()}" if reasoning_state.strip() else model

@@ -1,4 +1,4 @@
-"""Who works on a run: a process, told from every other one, living or dead; and the record of it beside the run."""
+"""The process that works on a run: its unique identity, and the record of it in the run directory."""
 
 import os
 import socket
@@ -14,9 +14,9 @@ _PROC = Path("/proc")
 
 
 class Owner(Record):
-    """A process, named so that no other one is ever taken for it: a number alone is used again after its end.
+    """A process, identified beyond its number, because numbers are reused after a process has ended.
 
-    ``started`` is its start in clock ticks after boot; ``pid_namespace`` says where ``pid`` counts.
+    ``started`` is its start in clock ticks after boot; ``pid_namespace`` is the namespace of ``pid``.
     """
 
     host: SafeLine
@@ -27,7 +27,7 @@ class Owner(Record):
 
     @classmethod
     def current(cls) -> Self:
-        """This process."""
+        """Return this process as an owner."""
         return cls(
             host=socket.gethostname(),
             boot_id=(_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
@@ -38,18 +38,18 @@ class Owner(Record):
 
     @classmethod
     def of_labels(cls, labels: Mapping[str, str]) -> Self | None:
-        """The owner that a container's ``labels`` name; None where they name none."""
+        """Return the owner in a container's ``labels``, or None if they have none."""
         try:
             return cls(**{name: labels[LABEL_PREFIX + name] for name in cls.model_fields})
         except KeyError:
             return None
 
     def labels(self) -> dict[str, str]:
-        """The owner as labels of a container."""
+        """Return the owner as labels for a container."""
         return {LABEL_PREFIX + name: value for name, value in self.model_dump().items()}
 
     def is_dead(self, *, seen_by: "Owner") -> bool:
-        """Whether ``seen_by`` can tell for certain that this process is gone; another host's can be told by nobody."""
+        """Return whether ``seen_by`` is certain that this process is dead; it cannot know that for other hosts."""
         if self.host != seen_by.host:
             return False
         if self.boot_id != seen_by.boot_id:
@@ -57,20 +57,20 @@ class Owner(Record):
         return self.pid_namespace == seen_by.pid_namespace and _start_of(self.pid) != self.started
 
     def __str__(self) -> str:
-        """The process as a message names it."""
+        """Return the process as shown in messages."""
         return f"process {self.pid} on {self.host}"
 
 
 class RunOwner(Record):
-    """Who carries out a run: ``run_owner.json``, written before the engine starts and again at the run's end.
+    """Who runs a row: ``run_owner.json``, written before the engine starts and again when the run ends.
 
-    ``executor`` is the executor's name and ``cluster_job`` the job that it happens in, such as ``slurm:123_4``; None
-    outside of a cluster. ``gpu_uuids`` are the GPUs that were leased for the run; None where nobody leased any and the
-    executor took the visible ones. ``attempt`` counts the executions of the same order from 1.
+    ``executor`` is the executor's name and ``cluster_job`` the job of the run, such as ``slurm:123_4``, or None
+    outside of a cluster. ``gpu_uuids`` are the leased GPUs, or None if none were leased and the executor used the
+    visible ones. ``attempt`` counts the attempts at the same run spec from 1.
 
-    ``finished_at`` and ``concurrent_runs`` (how many runs of ours were under way on the machine at most, this one
-    among them) are None until the run has ended, and stay None where its owner died before it could say. The file is
-    kept: it says who worked, the report or the failure says what came of it.
+    ``finished_at`` and ``concurrent_runs`` (the highest number of our runs on the machine at the same time, including
+    this one) are None until the run has ended, and stay None if its owner died before. The file is
+    kept: it says who worked; the report or failure says with what result.
     """
 
     schema_version: Literal[1] = 1
@@ -94,7 +94,7 @@ class RunOwner(Record):
         gpu_uuids: tuple[str, ...] | None = None,
         attempt: int = 1,
     ) -> Self:
-        """This process as the owner of a run, from now on."""
+        """Return this process as the owner of a run, from now on."""
         return cls(
             run_id=run_id,
             process=Owner.current(),
@@ -106,17 +106,17 @@ class RunOwner(Record):
         )
 
     def has_left(self) -> bool:
-        """Whether nobody works on the run any more, as far as this process can tell for certain."""
+        """Return whether the run's owner is certainly gone, as far as this process can tell."""
         return self.finished_at is not None or self.process.is_dead(seen_by=Owner.current())
 
 
 def _start_of(pid: str) -> str | None:
-    """When the process started, in clock ticks after boot; None where there is none."""
+    """Return the start of the process in clock ticks after boot, or None if it does not exist."""
     if not pid.isdecimal():
         return None
     try:
         status = (_PROC / pid / "stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    # Fields after the name, which may hold spaces and parentheses; the 22nd of all is the start (proc(5)).
+    # Fields after the name, which can contain spaces and parentheses; the start is field 22 in total (proc(5)).
     return status.rpartition(")")[2].split()[19]

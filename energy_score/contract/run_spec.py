@@ -1,4 +1,4 @@
-"""The resolved order for one run: everything the engine needs, and nothing it has to guess."""
+"""The run spec: everything that the engine needs for one run, fully resolved."""
 
 from datetime import date
 from pathlib import Path
@@ -32,18 +32,18 @@ class GenerationSettings(Record):
     def _limits_are_ordered(self) -> Self:
         if self.min_new_tokens is None or self.max_new_tokens is None:
             if self.min_new_tokens != self.max_new_tokens:
-                raise ValueError("min_new_tokens and max_new_tokens go together")
+                raise ValueError("min_new_tokens and max_new_tokens must be set together")
         elif self.min_new_tokens > self.max_new_tokens:
             raise ValueError(f"min_new_tokens {self.min_new_tokens} exceeds max_new_tokens {self.max_new_tokens}")
         return self
 
 
 class DatasetRef(Record):
-    """Where the queries come from: a Hub data set (``name``), or a local file or folder of media (``path``).
+    """The source of the queries: a Hub dataset (``name``), or a local file or folder of media (``path``).
 
-    ``sha256`` is that of the file's bytes, or of the file and the media that it names; these lie in ``media_folders``.
-    ``columns`` are the task's own; ``text_column`` names another one for a task that has only one, and is then the only
-    one looked for.
+    ``sha256`` covers the file's bytes, or the file and the media that it names, which are in ``media_folders``.
+    ``columns`` are the task's own; ``text_column`` replaces the column of a task that has only one, and is then the
+    only one looked for.
     """
 
     name: str | None = None
@@ -58,15 +58,18 @@ class DatasetRef(Record):
     @model_validator(mode="after")
     def _has_one_source(self) -> Self:
         if (self.name is None) == (self.path is None):
-            raise ValueError("a data set has either a Hub name or a local path")
+            raise ValueError("a dataset has either a Hub name or a local path")
         return self
 
 
 class RepeatPolicy(Record):
     """How often and how long each phase is measured.
 
-    ``repeats`` are counted; ``discarded_repeats`` run before them as warm-up. A phase loops over the data set until it
+    ``repeats`` are counted; ``discarded_repeats`` run before them as warm-up. A phase repeats the dataset until it
     has lasted ``min_phase_s``. ``idle_baseline_s`` is measured before and after the repeats (0: not measured).
+    Up to ``max_discarded_repeats`` are discarded until the GPU has settled (None: no more than ``discarded_repeats``).
+    ``dither_s`` is the longest random pause between a tick and the work, and between chunks of the work;
+    ``shuffle_queries`` asks them in another order in each repeat. ``generation.seed`` decides both.
     With ``ci_target`` (0.01 is 1 %) the repeats go on past ``repeats``, the least number, until the half-width of the
     total's 95 % interval is at most that part of its mean, and no further than ``max_repeats``.
     """
@@ -76,22 +79,31 @@ class RepeatPolicy(Record):
     discarded_repeats: int = Field(ge=0)
     min_phase_s: float = Field(ge=0)
     idle_baseline_s: float = Field(ge=0)
+    max_discarded_repeats: int | None = Field(default=None, ge=0)
+    dither_s: float = Field(default=0.0, ge=0, le=1)
+    shuffle_queries: bool = False
     ci_target: float | None = Field(default=None, gt=0, lt=1)
     max_repeats: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _a_target_has_an_end(self) -> Self:
         if (self.ci_target is None) != (self.max_repeats is None):
-            raise ValueError("ci_target and max_repeats go together")
+            raise ValueError("ci_target and max_repeats must be set together")
         if self.max_repeats is not None and self.max_repeats < self.repeats:
             raise ValueError(f"max_repeats {self.max_repeats} is less than repeats {self.repeats}")
         return self
 
+    @model_validator(mode="after")
+    def _pauses_have_a_known_power(self) -> Self:
+        if self.dither_s > 0 and self.idle_baseline_s == 0:
+            raise ValueError("dither_s needs an idle baseline: pauses are taken off at idle power")
+        return self
+
 
 class GpuRequirement(Record):
-    """GPUs the run may use: ``count`` of them, or as many as are visible (None). 0 where no GPU is used.
+    """GPUs the run may use: ``count`` of them, or all visible ones (None); 0 if no GPU is used.
 
-    ``device_map`` "auto" spreads the model over them as accelerate decides; None puts all of it on one GPU.
+    ``device_map`` "auto" lets accelerate spread the model over them; None puts all of it on one GPU.
     """
 
     count: int | None = Field(default=None, ge=0)
@@ -99,7 +111,7 @@ class GpuRequirement(Record):
 
 
 class RunSpec(Record):
-    """One run, completely described. Written to ``run_spec.json`` before anything else happens.
+    """The complete description of one run. Written to ``run_spec.json`` before anything else happens.
 
     ``prompt_plan`` is how the host would ask, by the template with ``template_sha256`` if it has that. With a ``cell``
     (what the row says) the engine decides it again by the model's own chat template, from ``reasoning``, the cell and
@@ -110,10 +122,10 @@ class RunSpec(Record):
     ``processor`` is where the tokenizer or processor comes from, a Hub id or an absolute folder; None is the model
     itself. ``truncation`` cuts an input that is longer than the model's context, which otherwise fails its query.
 
-    The vllm backend sends its queries to ``endpoint``, or starts a server of its own by ``server_command``: one of the
-    two is there. ``concurrency`` queries are under way at a time, and a server that says nothing for
-    ``request_timeout_s`` fails its query. ``meter_gpus`` (UUIDs, or NVML's indices) are measured in place of those that
-    the server's processes hold.
+    The vllm backend sends its queries to ``endpoint``, or starts a server with ``server_command``; exactly one of the
+    two is set. ``concurrency`` is the number of parallel queries. A query fails after ``request_timeout_s`` without
+    data from the server. ``meter_gpus`` (UUIDs or NVML indices) are measured instead of the GPUs that the server's
+    processes use.
     """
 
     schema_version: Literal[1] = 1
@@ -156,11 +168,11 @@ class RunSpec(Record):
 
     @property
     def runs_foreign_code(self) -> bool:
-        """Whether the run executes code from the model's repository. A server that is there already does as it does."""
+        """Return whether the run executes code from the model's repository. A server at an endpoint is not checked."""
         return self.trust_remote_code and self.endpoint is None
 
     def local_paths(self) -> tuple[Path, ...]:
-        """The files and folders of this machine that the run reads; a container must see each at this same path."""
+        """Return the files and folders of this machine that the run reads; a container mounts each at the same path."""
         named = (self.model_path, self.dataset.path, *self.dataset.media_folders, self.processor)
         name, _, recording = self.meter.partition(":")
         paths = [Path(path) for path in named if path is not None and Path(path).is_absolute()]
@@ -184,5 +196,5 @@ class RunSpec(Record):
         return self._digest_without(_NOT_IDENTITY | _FILING | {"cell"})
 
     def _digest_without(self, fields: set[str]) -> str:
-        # A field that joins later has a default that means its absence, so earlier runs keep their identity.
+        # Fields added later have a default that means their absence, so earlier runs keep their identity.
         return self.digest(without=fields, exclude_defaults=True)

@@ -1,4 +1,4 @@
-"""The command that starts a server for one run: a template with the run's model, port and settings left open."""
+"""The command that starts a server for one run: a template with placeholders for the model, port and settings."""
 
 import re
 import shlex
@@ -11,7 +11,7 @@ from energy_score.contract.run_spec import RunSpec
 _KEY_OPTION = re.compile(r"(?<!\S)--(?:api[-_]?key|hf[-_]token)\b", re.IGNORECASE)
 PLACEHOLDERS = ("model", "name", "revision", "port", "dtype", "seed", "gpu_count")
 
-# Source: vLLM 0.32.0, ``vllm serve --help``. Without prefix caching each pass reads every prompt anew, as
+# Source: vLLM 0.32.0, ``vllm serve --help``. Without prefix caching, each pass reads every prompt again, as
 # the method's prefill does.
 DEFAULT_SERVER_COMMAND = (
     "vllm serve {model} --host 127.0.0.1 --port {port} --served-model-name {name} --dtype {dtype} --seed {seed} "
@@ -20,35 +20,35 @@ DEFAULT_SERVER_COMMAND = (
 
 
 def checked_server_command(template: str) -> str:
-    """``template`` as it is.
+    """Return ``template`` unchanged if it is valid.
 
     Raises:
-        UsageError: it cannot be split into words, names no port, has a placeholder that is not known, or holds a key.
+        UsageError: It cannot be split into words, has no port, has an unknown placeholder, or contains a key.
     """
     if holds_secret(template) or _KEY_OPTION.search(template):
         raise UsageError(
-            "--server-command: holds a key, which would stand in every spec, log and process list; valid is a command "
-            "without it: the server reads VLLM_API_KEY and HF_TOKEN from the environment"
+            "--server-command: contains a key, which would show up in every spec, log and process list. Remove it: "
+            "the server reads VLLM_API_KEY and HF_TOKEN from the environment."
         )
     try:
         fields = [field for word in shlex.split(template) for field in Formatter().parse(word) if field[1] is not None]
     except ValueError as error:
-        raise UsageError(f"--server-command {template!r}: {error}; {_valid()}") from error
+        raise UsageError(f"--server-command {template!r}: {error}. {_remedy()}") from error
     if any(form or conversion for _, _, form, conversion in fields):
-        raise UsageError(f"--server-command {template!r}: a placeholder is a name alone; {_valid()}")
+        raise UsageError(f"--server-command {template!r}: a placeholder must be a plain name. {_remedy()}")
     names = {str(name) for _, name, _, _ in fields}
     unknown = sorted(names - set(PLACEHOLDERS))
     if unknown:
-        raise UsageError(f"--server-command: {{{unknown[0]}}} is not known; {_valid()}")
+        raise UsageError(f"--server-command: unknown placeholder {{{unknown[0]}}}. {_remedy()}")
     if "port" not in names:
-        raise UsageError(f"--server-command {template!r}: without {{port}} the server is not found; {_valid()}")
+        raise UsageError(f"--server-command {template!r}: {{port}} is missing. {_remedy()}")
     return template
 
 
 def filled_in(spec: RunSpec, *, port: int, visible_gpus: str | None) -> list[str]:
-    """The words of ``spec.server_command`` for this run; a value with spaces stays one word.
+    """Return the words of ``spec.server_command`` for this run; a value with spaces stays one word.
 
-    ``visible_gpus`` is CUDA_VISIBLE_DEVICES, which counts the GPUs of a run that may use all that it is shown.
+    ``visible_gpus`` is CUDA_VISIBLE_DEVICES; it gives the number of GPUs for a run that can use all visible ones.
     """
     gpu_count = spec.gpu_requirement.count
     if gpu_count is None:
@@ -66,12 +66,12 @@ def filled_in(spec: RunSpec, *, port: int, visible_gpus: str | None) -> list[str
 
 
 def served_name(spec: RunSpec) -> str:
-    """What a server calls the run's model: its Hub id, or the sheet's name of a folder without the leading dots.
+    """Return the model name used with a server: its Hub id, or the sheet's name of a folder without leading dots.
 
-    Nor does it begin with a dash: no folder's name is an option of the server's.
+    It also never starts with a dash, so that a folder's name cannot be an option of the server.
     """
     return spec.model_id if spec.model_path is None else spec.model_id.lstrip("./~-")
 
 
-def _valid() -> str:
-    return f"valid is a command with {{port}} and any of {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}"
+def _remedy() -> str:
+    return f"Use a command with {{port}} and any of {', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}."

@@ -1,4 +1,4 @@
-"""What a run knows of the server that answered its queries."""
+"""What a run knows about the server that answered its queries."""
 
 from typing import Literal
 
@@ -6,20 +6,20 @@ from energy_score.contract.record import Record, SafeLine
 
 
 class ServerTokens(Record):
-    """Tokens of all requests from the first measured pass to the last one, retries included."""
+    """Tokens of all requests from the first to the last measured pass, including retries."""
 
     prompt: int
     completion: int
 
 
 class ServerUse(Record):
-    """The server behind an endpoint, as far as it tells; what it does not tell is None.
+    """The server behind an endpoint, as far as it reports; None for what it does not report.
 
-    ``managed``: this run started and stopped it. ``interface`` is what the queries went to: chats, rendered by the
-    server's chat template, or completions with the raw prompt; ``interface_guessed`` says that the server refused
-    a chat without saying why. ``exact_length``: it takes a least number of tokens. ``counted`` is what the server's own
-    counters gained, ``received`` the sum of what its answers said. ``processes_known``: its processes were found, so
-    that others on its GPUs can be told from them. ``gpu_unseen`` says why no GPU could be named for the meter.
+    ``managed``: this run started and stopped it. ``interface`` is where the queries were sent: chats, rendered by the
+    server's chat template, or completions with the raw prompt; ``interface_guessed`` means that the server refused
+    a chat without a reason. ``exact_length``: it accepts a minimum number of tokens. ``counted`` is the increase of the
+    server's own counters, ``received`` the sum over its answers. ``processes_known``: its processes were found, so
+    others on its GPUs can be told from them. ``gpu_unseen`` says why no GPU was found for the meter.
     """
 
     address: str

@@ -10,5 +10,5 @@ def watt_hours(energy_j: float) -> float: ...
 @overload
 def watt_hours(energy_j: None) -> None: ...
 def watt_hours(energy_j: float | None) -> float | None:
-    """The energy in Wh of ``energy_j`` joules; unknown (None) stays unknown."""
+    """Return the energy in Wh for ``energy_j`` joules; None (unknown) stays None."""
     return None if energy_j is None else energy_j / JOULES_PER_WH

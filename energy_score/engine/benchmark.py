@@ -2,9 +2,11 @@
 
 import gc
 import logging
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import count
 
@@ -15,14 +17,18 @@ from energy_score.engine.events import EventStream
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimits
 from energy_score.engine.query_log import QueryLog
+from energy_score.engine.query_trial import QueryTrial
 from energy_score.engine.stopping import StopRequest
 from energy_score.engine.unquoted import unquoted
+from energy_score.shared.analysis.settling import unsettled_repeats
 from energy_score.shared.analysis.statistics import should_stop
 
 log = logging.getLogger(__name__)
 
 # Warm-up fills caches and starts kernels; it needs no long answers.
 _WARMUP_NEW_TOKENS = 32
+# Ten updates of a counter at 100 ms, the slowest known (METHOD.md, "Energy, phase by phase").
+_CALIBRATION_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,7 @@ class Benchmark:
         events: EventStream,
         stop: StopRequest | None = None,
         power_w: Callable[[], float | None] = lambda: None,
+        calibrate_under_load: Callable[[], AbstractContextManager[bool | None]] = nullcontext,
     ) -> None:
         self._spec = spec
         self._backend = backend
@@ -55,10 +62,13 @@ class Benchmark:
         self._events = events
         self._stop = stop or StopRequest()
         self._power_w = power_w
+        self._calibrate_under_load = calibrate_under_load
         self._prepared: list[PreparedQuery | None] = [None] * len(rows)
         self._kept: dict[int, Completion] = {}
         self._done_count = 0
+        self._order = list(range(len(rows)))
         self.log = QueryLog.of(len(rows))
+        self._trial = QueryTrial(self.log)
 
     def warm_up(self) -> None:
         """Prepare every query once, then answer the first few outside any window.
@@ -70,15 +80,20 @@ class Benchmark:
         runnable = [query for query in self._prepared if query is not None]
         if not runnable:
             raise QueryError(f"no query can be prepared; the first says: {self.log.records[0].error}")
-        limits = self._limits(at_most=_WARMUP_NEW_TOKENS)
         errors: list[QueryError] = []
-        for number in range(self._spec.warmup_query_count):  # a small data set is gone through again
-            try:
-                with self._stop.query():
-                    self._answer(runnable[number % len(runnable)], limits)
-            except QueryError as error:
-                errors.append(error)
-        if errors and len(errors) == self._spec.warmup_query_count:
+        number = 0
+        with self._calibrate_under_load() as calibrates:
+            begin_s = time.monotonic()
+            while number < self._spec.warmup_query_count or (
+                calibrates and number > 0 and time.monotonic() - begin_s < _CALIBRATION_S
+            ):
+                try:
+                    with self._stop.query():  # a small data set is gone through again
+                        self._answer(runnable[number % len(runnable)], self._limits(at_most=_WARMUP_NEW_TOKENS))
+                except QueryError as error:
+                    errors.append(error)
+                number += 1
+        if errors and len(errors) == number:
             raise QueryError(f"not one of {len(errors)} warm-up queries was answered: {errors[0]}")
         # What is loaded and prepared is no garbage: the collector need not walk over it inside a window.
         gc.collect()
@@ -90,6 +105,12 @@ class Benchmark:
         self._measure_idle()
         for repeat in count(1):
             self._measure_repeat(repeat, counted=repeat > policy.discarded_repeats)
+            if not should_stop(self._measurement.windows, policy):
+                continue
+            unsettled = unsettled_repeats(self._measurement.windows, policy)
+            if unsettled:
+                log.info("the GPU had not settled: repeats %s are discarded too", ", ".join(map(str, unsettled)))
+                self._measurement.discard(unsettled)
             if should_stop(self._measurement.windows, policy):
                 break
         self._measure_idle()
@@ -99,6 +120,11 @@ class Benchmark:
             raise QueryError(f"all {len(self._rows)} queries failed; the first says: {self.log.records[0].error}")
 
     def _measure_repeat(self, repeat: int, *, counted: bool) -> None:
+        policy = self._spec.repeat_policy
+        if policy.shuffle_queries:
+            # Work in another order meets the sensor otherwise; the seed and the repeat say which order it was.
+            self._order = list(range(len(self._rows)))
+            random.Random(f"{self._spec.generation.seed}/{repeat}").shuffle(self._order)  # noqa: S311 - no secret
         work = self._work_pass if counted else self._uncounted_work_pass
         passes = [("prefill", self._prefill_pass)] if self._generates else []
         passes.append((self._backend.work_phase, work))
@@ -111,8 +137,11 @@ class Benchmark:
                 repeat=repeat,
                 counted=counted,
                 query_count=len(self._rows),
-                min_duration_s=self._spec.repeat_policy.min_phase_s,
+                min_duration_s=policy.min_phase_s,
+                trial=self._trial,
             )
+            if not counted:
+                self._trial.forget_failures()
 
     def first_prompt(self) -> str:
         """The first query that could be prepared, as rendered."""
@@ -138,11 +167,13 @@ class Benchmark:
 
     def _prepare_all(self) -> None:
         for index, row in enumerate(self._rows):
+            begin_s = time.monotonic()
             try:
                 with unquoted(" ".join(cell for cell in row.values() if isinstance(cell, str))):
                     self._prepared[index] = self._backend.prepare(row)
             except QueryError as error:
                 self.log.records[index].error = str(error)
+            self._trial.note_time("preprocess", index, duration_s=time.monotonic() - begin_s, tokens=None)
 
     def _prefill_pass(self) -> None:
         self._each_query(lambda query: self._answer(query, self._limits(at_most=1)), phase="prefill")
@@ -164,9 +195,9 @@ class Benchmark:
         phase: str,
         note: Callable[[int, PreparedQuery, Completion], None] | None = None,
     ) -> None:
-        runnable = [(index, query) for index, query in enumerate(self._prepared) if query is not None]
+        runnable = [(index, query) for index in self._order if (query := self._prepared[index]) is not None]
         outcomes = self._outcomes(answer, [query for _, query in runnable])
-        for (index, query), outcome in zip(runnable, outcomes, strict=True):
+        for (index, query), (outcome, duration_s) in zip(runnable, outcomes, strict=True):
             if isinstance(outcome, Completion):
                 if note is not None:
                     note(index, query, outcome)
@@ -174,6 +205,9 @@ class Benchmark:
                 if self.log.records[index].error is None:
                     log.warning("query failed: index=%d phase=%s error=%s", index, phase, outcome)
                 self.log.records[index].error = str(outcome)
+            if duration_s is not None:
+                tokens = outcome.completion_tokens if isinstance(outcome, Completion) else None
+                self._trial.note_time(phase, index, duration_s=duration_s, tokens=tokens)
             self._done_count += 1
             self._events.progress(
                 lambda: {
@@ -188,8 +222,11 @@ class Benchmark:
 
     def _outcomes(
         self, answer: Callable[[PreparedQuery], Completion], queries: Sequence[PreparedQuery]
-    ) -> Iterator[Completion | QueryError]:
-        """What became of each query, in order; as many are under way at a time as the spec says."""
+    ) -> Iterator[tuple[Completion | QueryError, float | None]]:
+        """What became of each query, in order; as many are under way at a time as the spec says.
+
+        With it how long it took, in s; None where several shared the time.
+        """
 
         def attempt(query: PreparedQuery) -> Completion | QueryError:
             try:
@@ -198,17 +235,20 @@ class Benchmark:
                 return error
 
         if self._spec.concurrency == 1:
-            for query in queries:
+            for number, query in enumerate(queries):
+                if number > 0:
+                    self._measurement.pause_between_queries()
+                begin_s = time.monotonic()
                 with self._stop.query():
                     outcome = attempt(query)
-                yield outcome
+                yield outcome, time.monotonic() - begin_s
             return
         pool = ThreadPoolExecutor(self._spec.concurrency, thread_name_prefix="query")
         try:
             for answered in [pool.submit(attempt, query) for query in queries]:
                 with self._stop.query():
                     outcome = answered.result()
-                yield outcome
+                yield outcome, None
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

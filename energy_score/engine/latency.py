@@ -21,6 +21,12 @@ class LatencyHistogram:
             math.floor(math.log(max(latency_s, _SHORTEST_S)) / _LOG_BIN_WIDTH) for latency_s in latencies_s
         )
 
+    def copy(self) -> "LatencyHistogram":
+        """Return a histogram of the same latencies, which grows apart from this one."""
+        copied = LatencyHistogram()
+        copied._counts = self._counts.copy()
+        return copied
+
     def percentile_s(self, percent: float) -> float | None:
         """The latency in s that ``percent`` of all counted ones do not exceed (nearest rank); None when empty."""
         rank = max(1, math.ceil(self._counts.total() * percent / 100))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from energy_score.contract.optimum_use import OptimumUse
 from energy_score.contract.prompt_plan import PromptUse
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import GpuConditions, LoadedModel, RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
@@ -45,6 +46,7 @@ class RunResult:
     measurement: Measurement
     software: dict[str, str]
     conditions: tuple[GpuConditions, ...]
+    repairs: tuple[Repair, ...] = ()
     server_use: ServerUse | None = None
     optimum: OptimumUse | None = None
     prompt: PromptUse | None = None
@@ -77,6 +79,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
         conditions=result.conditions,
         server=result.server_use,
         optimum=result.optimum,
+        repairs=result.repairs,
         verdict=judge(
             spec=spec,
             windows=windows,
@@ -86,6 +89,7 @@ def make_report(spec: RunSpec, result: RunResult) -> RunReport:
             hardware=hardware,
             conditions=result.conditions,
             server=result.server_use,
+            repairs=result.repairs,
             prompt=result.prompt,
         ),
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +28,7 @@ from energy_score.engine.meters.registry import open_meters
 from energy_score.engine.optimum.order import open_optimum
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
 from energy_score.engine.result import Measured, RunResult, make_report
+from energy_score.engine.stalls import StallWatch
 from energy_score.engine.stopping import StopRequest
 from energy_score.shared.analysis.statistics import phase_statistics
 
@@ -42,6 +43,7 @@ class _Opened:
     queries: Queries
     meters: Sequence[Meter]
     watch: GpuWatch
+    stalls: StallWatch
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class Run:
             watch = open_parts.enter_context(
                 GpuWatch(meters, seed=self.spec.generation.seed, own_process_ids=own_process_ids)
             )
-            opened = _Opened(started_at, queries, meters, watch)
+            stalls = open_parts.enter_context(StallWatch())
+            opened = _Opened(started_at, queries, meters, watch, stalls)
             if self.spec.backend == "optimum":
                 return self._measure_whole_job(opened)
             return self._measure(opened, served)
@@ -119,11 +122,22 @@ class Run:
             return open_meters(self.spec.meter)
         return open_meters(self.spec.meter, gpus=server.gpus(), cpu_meters=server.cpu_meters)
 
+    def _open_measurement(self, opened: "_Opened", *, synchronise: Callable[[], None]) -> Measurement:
+        return Measurement(
+            opened.meters,
+            synchronise=synchronise,
+            integral=opened.watch.integral,
+            surroundings=opened.watch,
+            stalls=opened.stalls,
+            dither_s=self.spec.repeat_policy.dither_s,
+            seed=self.spec.generation.seed,
+        )
+
     def _measure(self, opened: "_Opened", served: "_ServedBackend | None") -> RunReport:
         if served is None:  # opened once its GPUs are watched: what is on them by then is another's
             self._enter("load")
         backend = open_backend(self.spec) if served is None else served.backend
-        measurement = Measurement(opened.meters, synchronise=backend.synchronise, integral=opened.watch.integral)
+        measurement = self._open_measurement(opened, synchronise=backend.synchronise)
         model = served.model if served else None
         if model is None:
             loaded: list[LoadedModel] = []
@@ -133,7 +147,7 @@ class Run:
 
         benchmark = Benchmark(
             spec=self.spec, backend=backend, rows=opened.queries.rows, measurement=measurement, events=self.events,
-            stop=self.stop, power_w=opened.watch.power_w,
+            stop=self.stop, power_w=opened.watch.power_w, calibrate_under_load=opened.watch.calibrate_under_load,
         )  # fmt: skip
         self._enter("warmup")
         benchmark.warm_up()
@@ -151,7 +165,7 @@ class Run:
     def _measure_whole_job(self, opened: "_Opened") -> RunReport:
         """Measure a run that optimum-benchmark carries out, its phases read by the same meters."""
         self._enter("start")
-        measurement = Measurement(opened.meters, synchronise=lambda: None, integral=opened.watch.integral)
+        measurement = self._open_measurement(opened, synchronise=lambda: None)
         benchmark = open_optimum(
             self.spec, opened.queries.rows, directory=self.directory, measurement=measurement, events=self.events,
             enter=self._enter,
@@ -187,6 +201,7 @@ class Run:
             measurement=measurement,
             software=software,
             conditions=opened.watch.conditions(measurement),
+            repairs=(*opened.watch.repairs(), *measurement.repairs.all()),
             server_use=server_use,
             optimum=optimum,
             prompt=prompt,

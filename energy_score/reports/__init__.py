@@ -1,1 +1,1 @@
-"""What people look at: pure functions of the results table, the run directories and dated snapshots."""
+"""Reports for users: pure functions of the results table, the run directories and dated snapshots."""

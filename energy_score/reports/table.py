@@ -1,21 +1,23 @@
-"""A table of text that can be written for a terminal, for Markdown, and as objects for machines."""
+"""Tables of results, written for a terminal, as Markdown, as CSV and as JSON."""
 
+import json
 import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from energy_score.contract.csv_text import table_text
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import printed_json
 from energy_score.reports.terminal_table import print_table
 
-Format = Literal["table", "markdown", "json"]
+Format = Literal["table", "json", "markdown", "csv"]
 
 
 @dataclass(frozen=True)
 class Table:
-    """``title``, one header and rows of as many cells, and ``notes`` for below; ``objects`` say the same unrounded."""
+    """Rows of text under one header, and the same as ``objects`` with every digit; ``notes`` are written below."""
 
     title: str
     header: tuple[str, ...]
@@ -25,8 +27,9 @@ class Table:
 
 
 def markdown(table: Table) -> str:
-    """The table as GitHub's Markdown, its cells escaped."""
-    lines = [f"### {_cell(table.title)}", "", _line(table.header), _line(["---"] * len(table.header))]
+    """Return the table as GitHub Markdown, with its cells escaped."""
+    lines = [f"### {_cell(table.title)}", ""] if table.title else []
+    lines += [_line([_cell(name) for name in table.header]), _line(["---"] * len(table.header))]
     lines += [_line([_cell(cell) for cell in row]) for row in table.rows]
     if table.notes:
         lines += ["", *(f"- {_cell(note)}" for note in table.notes)]
@@ -34,7 +37,10 @@ def markdown(table: Table) -> str:
 
 
 def write(tables: Sequence[Table], form: Format) -> None:
-    """The tables on standard output; as JSON one object with a list of tables."""
+    """Write the tables to standard output; as JSON one list of tables, as CSV one table of all their objects."""
+    if form == "csv":
+        _write_csv(tables)
+        return
     if form == "json":
         content = [{"title": one.title, "rows": one.objects, "notes": one.notes} for one in tables]
         sys.stdout.write(printed_json(content, indent=1) + "\n")
@@ -43,13 +49,33 @@ def write(tables: Sequence[Table], form: Format) -> None:
         sys.stdout.write("\n".join(markdown(table) for table in tables))
         return
     for table in tables:
-        sys.stdout.write(f"{safe_line(table.title)}\n")
+        if table.title:
+            sys.stdout.write(f"{safe_line(table.title)}\n")
         print_table(table.header, table.rows, stream=sys.stdout)
         sys.stdout.writelines(f"note: {safe_line(note)}\n" for note in table.notes)
 
 
+def write_lines(table: Table, form: Format) -> None:
+    """Write one table as ``write`` does, but as JSON one object a line, so that each line can be read on its own."""
+    if form == "json":
+        sys.stdout.writelines(f"{printed_json(one)}\n" for one in table.objects)
+    else:
+        write([table], form)
+
+
+def _write_csv(tables: Sequence[Table]) -> None:
+    """Write every object as a row, with all digits; with several tables a first column says which it belongs to."""
+    rows = [({"table": table.title} if len(tables) > 1 else {}) | one for table in tables for one in table.objects]
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    sys.stdout.write(table_text(names, [[_as_csv_value(row.get(name)) for name in names] for row in rows]))
+
+
+def _as_csv_value(value: object) -> object:
+    return json.dumps(value) if isinstance(value, (dict, list, tuple)) else value
+
+
 def figure(value: float | None, *, digits: int = 4, unit: str = "") -> str:
-    """Return the number with so many significant digits, large ones written out; nothing where it is unknown."""
+    """Return the number with ``digits`` significant digits, large ones in full; empty if unknown."""
     if value is None:
         return ""
     rounded = f"{value:.{digits}g}"
@@ -61,7 +87,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """The text on one line, with whatever Markdown or HTML would read in it made harmless."""
+    """Return the text on one line, with Markdown and HTML escaped."""
     line = " ".join(safe_line(text).split())
     for character in "\\`*_{}[]<>#|~":
         line = line.replace(character, f"\\{character}")
@@ -71,7 +97,7 @@ def _cell(text: str) -> str:
 def figure_with_interval(value: float, half_width: float | None) -> str:
     """Return ``value ± half_width``, both to the second digit of the half-width; without one, ``value`` in six digits.
 
-    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has two digits at most, and its estimate no more decimals.
+    Source: JCGM 100:2008 ("GUM"), 7.2.6: an uncertainty has at most two digits, and its estimate no more decimals.
     """
     if half_width is None or not math.isfinite(half_width) or half_width <= 0:
         return f"{value:.6g}"

@@ -1,16 +1,16 @@
-"""A table for people: drawn on a terminal, tab-separated in a pipe. A cell stays on its line, whatever it holds."""
+"""Print a table: drawn on a terminal, tab-separated in a pipe. Every cell stays on its line."""
 
 from collections.abc import Sequence
 from typing import TextIO
 
 from energy_score.contract.log_line import safe_line
 
-# With fewer characters for each column words are torn; each row is then told from top to bottom.
+# With fewer characters per column, words are torn apart; rows are then printed from top to bottom.
 _LEAST_COLUMN_WIDTH = 10
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, stream: TextIO) -> None:
-    """Write ``rows`` under ``header`` to ``stream``; nothing of a cell is cut, however narrow a terminal is."""
+    """Write ``rows`` under ``header`` to ``stream``; no cell is cut, however narrow the terminal is."""
     if stream.isatty():
         from rich import box  # noqa: PLC0415 - only a terminal needs it
         from rich.console import Console  # noqa: PLC0415
@@ -33,6 +33,6 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, stream:
 
 
 def _from_top_to_bottom(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Each row as one line for each of its cells that is not empty, and an empty line after it."""
+    """Return each row as one line for each non-empty cell, followed by an empty line."""
     told = [[f"{name}: {safe_line(cell)}\n" for name, cell in zip(header, row, strict=True) if cell] for row in rows]
     return [line for lines in told for line in (*lines, "\n")]

@@ -131,7 +131,7 @@ def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(
 
 def test_a_broken_part_is_named_with_its_package(toy: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"entry point 'broken' of energy_score.tasks, toy_extension_that.* of toy: can"
+        UsageError, match=r"cannot load entry point 'broken' of energy_score.tasks .toy_extension_that.* of toy"
     ):
         task_of("broken")
     with pytest.raises(UsageError, match=r"entry point 'misnamed' of energy_score.tasks: .* is no Task of that name"):
@@ -141,7 +141,9 @@ def test_a_broken_part_is_named_with_its_package(toy: Path) -> None:
 def test_a_part_that_two_packages_have_is_refused(toy: Path) -> None:
     install(toy, "twin", entry_points="[energy_score.tasks]\nshouting = toy_extension:TASK\n")
     importlib.invalidate_caches()
-    with pytest.raises(UsageError, match=r"'shouting' of energy_score.tasks is there twice: .* of \w+ and .* of \w+"):
+    with pytest.raises(
+        UsageError, match=r"two packages have the entry point 'shouting' of energy_score.tasks: .* of \w+ and .* of \w+"
+    ):
         task_of("shouting")
 
 

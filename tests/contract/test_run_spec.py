@@ -134,11 +134,11 @@ POLICY = {"protocol": "quick", "repeats": 5, "discarded_repeats": 1, "min_phase_
     ("kind", "fields", "told"),
     [
         (GenerationSettings, LIMITS | {"min_new_tokens": 11, "max_new_tokens": 10}, "min_new_tokens 11 exceeds"),
-        (GenerationSettings, LIMITS | {"min_new_tokens": None, "max_new_tokens": 10}, "go together"),
+        (GenerationSettings, LIMITS | {"min_new_tokens": None, "max_new_tokens": 10}, "must be set together"),
         (GenerationSettings, LIMITS | {"min_new_tokens": 1, "max_new_tokens": 1, "do_sample": True}, "do_sample"),
         (DatasetRef, {"columns": ("text",)}, "either a Hub name or a local path"),
         (DatasetRef, {"columns": ("text",), "name": "a/b", "path": "q.csv"}, "either a Hub name or a local path"),
-        (RepeatPolicy, POLICY | {"ci_target": 0.01}, "ci_target and max_repeats go together"),
+        (RepeatPolicy, POLICY | {"ci_target": 0.01}, "ci_target and max_repeats must be set together"),
         (RepeatPolicy, POLICY | {"ci_target": 0.01, "max_repeats": 4}, "max_repeats 4 is less than repeats 5"),
         (RepeatPolicy, POLICY | {"ci_target": 1.0, "max_repeats": 20}, "ci_target"),
         (GpuRequirement, {"count": -1}, "count"),

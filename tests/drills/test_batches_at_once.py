@@ -117,7 +117,7 @@ def test_a_second_batch_is_told_who_holds_the_directory_and_readers_need_no_lock
     assert f"process {slow_batch.pid} on {os.uname().nodename} since " in second.stderr
     assert "batch_runner.py --executor local --backend echo" in second.stderr
     assert program(toy, "aggregate", "--output-dir", str(tmp_path)).returncode == 0
-    assert table(tmp_path)[0]["error_message"] == "running: the run is under way"
+    assert table(tmp_path)[0]["error_message"] == "running: the run is in progress"
 
     wait_until(lambda: '"forward"' in (tmp_path / "batch_status.json").read_text())
     told = program(toy, "status", "--output-dir", str(tmp_path))

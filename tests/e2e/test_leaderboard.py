@@ -28,7 +28,7 @@ def test_the_demo_s_leaderboard_opens_and_says_what_was_not_measured(
     page = leaderboard(visit, site)
     assert len(column(page, "Model")) == 6
     assert set(column(page, "Wh per 1,000")) == {"unmeasured"}
-    assert set(column(page, "Stars")) == {"unrated: no GPU energy was measured"}
+    assert set(column(page, "Stars")) == {"Not rated: no GPU energy was measured"}
     page.get_by_role("link", name="Qwen3-tiny").first.click()
     assert "GPU energy was not measured." in page.locator("main").inner_text()
     results = Axe().run(page)

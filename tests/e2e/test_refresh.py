@@ -39,7 +39,7 @@ def test_a_night_publishes_what_is_new_and_the_next_does_nothing(workplace: Work
     failing = workplace.sheet("failing.csv", ["./models/Qwen3-tiny,Off,", "./models/not-there,Off,"])
     third = refresh(workplace, tmp_path, failing)
     assert third.returncode == 1
-    assert "left as it is" in third.stderr
+    assert "was not updated: not all runs are done" in third.stderr
     assert files(tmp_path / "site") == site
 
     fourth = refresh(workplace, tmp_path, failing, "--allow-failed")

@@ -167,11 +167,52 @@ def test_the_tokens_of_an_answer_are_the_mean_of_its_passes_as_its_energy_is(mak
     assert (tokens.completion, tokens.completion_min, tokens.completion_max) == (7, 5, 10)
 
 
-def test_a_query_that_fails_once_is_retried_outside_the_statistics(make_spec: MakeSpec) -> None:
-    benchmark, _, _, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a", "fail 1")
+def test_a_query_that_fails_once_has_its_window_measured_again(make_spec: MakeSpec) -> None:
+    benchmark, _, measurement, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a", "fail 1")
+    statistics = benchmark.log.statistics()
+    assert (statistics.succeeded, statistics.failed, statistics.retried) == (2, 0, 0)
+    assert [record.measured_count for record in benchmark.log.records] == [1, 1]
+    (repair,) = measurement.repairs.all()
+    assert (repair.kind, repair.subject, repair.cause, repair.count) == (
+        "window",
+        "full, repeat 1",
+        "query 1 failed",
+        1,
+    )
+    assert [window.defects for window in measurement.windows] == [(), (), ()]
+
+
+def test_a_query_that_fails_in_all_three_tries_is_retried_outside_the_statistics(make_spec: MakeSpec) -> None:
+    benchmark, _, measurement, _ = run(make_spec(repeat_policy=policy(), warmup_query_count=0), "a", "fail 3")
     statistics = benchmark.log.statistics()
     assert (statistics.succeeded, statistics.failed, statistics.retried) == (2, 0, 1)
-    assert benchmark.log.records[1].measured_count == 0
+    assert [record.measured_count for record in benchmark.log.records] == [1, 0]
+    assert measurement.windows[-1].defects == ("query 1 failed",)
+
+
+def test_a_query_that_fails_in_a_discarded_repeat_alone_leaves_no_trace(make_spec: MakeSpec) -> None:
+    spec = make_spec(repeat_policy=policy(discarded_repeats=1), warmup_query_count=0)
+    benchmark, _, measurement, _ = run(spec, "a", "fail 1")
+    assert (benchmark.log.statistics().retried, measurement.repairs.all()) == (0, ())
+
+
+def test_a_query_that_failed_in_the_discarded_repeat_too_does_not_cost_three_passes(make_spec: MakeSpec) -> None:
+    spec = make_spec(repeat_policy=policy(discarded_repeats=1), warmup_query_count=0)
+    benchmark, backend, measurement, _ = run(spec, "a", "fail 9")
+    assert (benchmark.log.statistics().failed, measurement.repairs.all()) == (1, ())
+    assert backend.calls.count(("a", 10)) == 2
+
+
+def test_the_queries_are_shuffled_by_seed_and_repeat_where_the_spec_says_so(make_spec: MakeSpec) -> None:
+    texts = [str(number) for number in range(20)]
+    spec = make_spec(repeat_policy=policy(repeats=2, shuffle_queries=True), warmup_query_count=0)
+    _, first, _, _ = run(spec, *texts)
+    _, again, _, _ = run(spec, *texts)
+    assert first.calls == again.calls
+    orders = [[text for text, tokens in first.calls[at : at + 20]] for at in range(0, 80, 20)]
+    # Prefill and full of a repeat share an order; the second repeat begins with full.
+    assert orders[0] == orders[1] != orders[2] == orders[3]
+    assert all(sorted(order) == sorted(texts) for order in orders)
 
 
 def test_a_query_that_fails_twice_counts_as_failed_and_the_others_go_on(make_spec: MakeSpec) -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 DURING_S = 2.0
 SCENARIOS: dict[str, tuple[dict[str, object], set[str]]] = {
     "nothing": ({}, set()),
-    "reset": ({"reset_after_s": DURING_S}, {"counter_reset"}),
+    "reset": ({"reset_after_s": DURING_S}, set()),  # once: its window is measured again
     "frozen": ({"freeze_after_s": DURING_S}, {"counter_frozen"}),
     "lost": ({"lost_after_s": DURING_S}, {"counter_lost"}),
     "halved": ({"counter_scale": 0.5}, {"integral_discrepancy"}),
@@ -78,7 +78,11 @@ def test_no_fault_gives_a_negative_or_zero_energy(verdicts: dict[str, dict[str, 
     smallest_j, total_j = verdicts[name]["smallest_j"], verdicts[name]["total_j"]
     assert smallest_j > 0
     assert total_j is None or total_j > 0
-    assert (total_j is None) == (name in ("reset", "frozen", "lost"))
+    assert (total_j is None) == (name in ("frozen", "lost"))
+
+
+def test_a_reset_costs_a_window_and_not_the_run(verdicts: dict[str, dict[str, Any]]) -> None:
+    assert verdicts["reset"]["repaired"] == ["counter_reset"]
 
 
 def test_a_gpu_without_the_counter_is_refused_by_name_and_measured_by_power_where_that_is_asked_for(

@@ -24,7 +24,7 @@ def main() -> None:
         sys.stdout.write(json.dumps({"error": str(error)}))
         return
     with GpuWatch(meters, seed=1) as watch:
-        measurement = Measurement(meters, synchronise=lambda: None, integral=watch.integral)
+        measurement = Measurement(meters, synchronise=lambda: None, integral=watch.integral, surroundings=watch)
         for repeat in range(1, 4):
             for phase in ("prefill", "full"):
                 measurement.measure(phase, lambda: time.sleep(0.4), repeat=repeat, counted=True, query_count=10)
@@ -44,6 +44,7 @@ def main() -> None:
         ),
         hardware=Hardware(gpus=meters[0].gpus, cpu="", cpu_count=1, memory_mib=1),
         conditions=conditions,
+        repairs=measurement.repairs.all(),
     )  # fmt: skip
     energies_j = [energy_j for window in measurement.windows for energy_j in window.energy_j.values()]
     total = next((figure for figure in phase_statistics(measurement.windows) if figure.phase == "total"), None)
@@ -52,6 +53,7 @@ def main() -> None:
             {
                 "codes": {reason.code: reason.observed for reason in verdict.reasons},
                 "rateable": verdict.rateable,
+                "repaired": [repair.cause for repair in measurement.repairs.all()],
                 "smallest_j": min(energies_j, default=None),
                 "total_j": total.mean_energy_j if total else None,
                 "source": measurement.windows[0].source,

@@ -40,32 +40,61 @@
  *   NVML_SIMULATOR_PERIOD_S        the energy counter moves every so many seconds; 0: always.
  *                                  GPU n's ticks are n x 0.618034 periods (modulo one) later than GPU 0's, whose
  *                                  lie on multiples of the period                                    default 0
+ *   NVML_SIMULATOR_LOAD_PERIOD_S   the period while the GPU draws LOAD_ABOVE_W or more                default PERIOD_S
+ *   NVML_SIMULATOR_LOAD_ABOVE_W                                                                      default 150
+ *   NVML_SIMULATOR_TICK_JITTER     each interval is longer or shorter by up to this part of the period  default 0
+ *   NVML_SIMULATOR_MISSED_TICKS    the part of ticks that the counter misses; the next one has it all  default 0
+ *   NVML_SIMULATOR_LATE_TICK_AFTER_S  the first tick after this moment is late                       default never
+ *   NVML_SIMULATOR_LATE_TICK_EVERY_S  and so is the first one so many seconds later, and so on        default never
+ *   NVML_SIMULATOR_LATE_TICK_S     by how much                                                       default 0.15
+ *   NVML_SIMULATOR_PART_TIME_S     the counter is fed by a sensor that sees the last so many seconds before each tick,
+ *                                  and takes them for the whole interval; 0: it counts everything    default 0
+ *   NVML_SIMULATOR_STEP_MJ         the counter shows multiples of so many mJ                         default 1
+ *   NVML_SIMULATOR_TICK_SEED       another seed, other jitter and missed ticks                       default 0
+ *                                  With jitter, load, missed or late ticks or a part-time sensor the ticks of a process
+ *                                  begin at the epoch; give that where several processes must see the same ones.
  *   NVML_SIMULATOR_COUNTER_SCALE   factor on the counter                                             default 1
  *   NVML_SIMULATOR_NO_COUNTER      1: the counter answers NOT_SUPPORTED                              default 0
  *   NVML_SIMULATOR_FREEZE_AFTER_S  the counter stays as it is from then on                           default never
+ *   NVML_SIMULATOR_FREEZE_UNTIL_S  and until then; it has counted meanwhile                          default for ever
  *   NVML_SIMULATOR_RESET_AFTER_S   the counter starts at 0 again                                     default never
+ *   NVML_SIMULATOR_RESET_EVERY_S   and once more so many seconds later, and so on                    default never
  *   NVML_SIMULATOR_LOST_AFTER_S    counter, power, temperature, clocks and their events answer
  *                                  GPU_IS_LOST from then on                                          default never
+ *   NVML_SIMULATOR_LOST_UNTIL_S    and until then                                                    default for ever
  *   NVML_SIMULATOR_POWER_PERIOD_S  power readings change every so many seconds, with the same offset
  *                                  between GPUs; 0: always. A100 and H100: 0.1 (arXiv 2312.02741)    default 0
  *   NVML_SIMULATOR_BOXCAR_S        the instant power is the mean over the last so many seconds; 0: the power drawn.
  *                                  A100 and H100: 0.025. The average power is always over 1 s        default 0
+ *   NVML_SIMULATOR_MODULE_W        power of the module beside the GPU's: in the module's power and in the counter, as on
+ *                                  GH200                                                             default 0
+ *   NVML_SIMULATOR_FAIL            calls that answer UNKNOWN_ERROR, comma-separated CALL@AFTER_S*COUNT: the first COUNT
+ *                                  ones after that moment (*0: all of them). CALL is energy, power, temperature, clock,
+ *                                  memory, processes, limit or events                                default none
+ *   NVML_SIMULATOR_SLOW            calls that take long, CALL@AFTER_S*COUNT:SECONDS                  default none
  *   NVML_SIMULATOR_NO_INSTANT_POWER  1: the instant power answers NOT_SUPPORTED                      default 0
  *
  * What else happens on the GPUs, on all of them unless said
  *   NVML_SIMULATOR_OWN_PROCESS     1: the calling process is listed as a compute process             default 1
+ *   NVML_SIMULATOR_OWN_PID         its id, as the machine's PID namespace has it                     default its own
  *   NVML_SIMULATOR_FOREIGN_PID     a further compute process                                         default none
  *   NVML_SIMULATOR_FOREIGN_AFTER_S when it appears                                                   default at once
+ *   NVML_SIMULATOR_FOREIGN_UNTIL_S when it is gone                                                   default never
  *   NVML_SIMULATOR_FOREIGN_WITH    a file: it is there when that is                                 default none
  *   NVML_SIMULATOR_FOREIGN_GPU     the one GPU that it is on                                         default all
  *   NVML_SIMULATOR_THROTTLE        bits of the clock event reasons, as 0x40                          default 0
  *   NVML_SIMULATOR_THROTTLE_AFTER_S  when they are set                                               default at once
+ *   NVML_SIMULATOR_THROTTLE_UNTIL_S  when they are cleared                                           default never
  *   NVML_SIMULATOR_POWER_LIMIT_W   power limit                                                       default 700
  *   NVML_SIMULATOR_POWER_LIMIT_CHANGE_AFTER_S  when the limit changes                                default never
+ *   NVML_SIMULATOR_POWER_LIMIT_CHANGE_UNTIL_S  when it changes back                                 default never
+ *   NVML_SIMULATOR_DEFAULT_POWER_LIMIT_W  the limit that the GPU comes with                         default 700
  *   NVML_SIMULATOR_POWER_LIMIT_CHANGED_W  what it is then                                            default 400
  *
  * Beyond NVML: nvmlSimulatorTrueEnergy_mJ(gpu, time_s) is the energy drawn from boot to time_s, in mJ.
  * nvmlSimulatorUseClock(time_s): the time is what lies there, from then on (own_time.py).
+ * nvmlSimulatorDraw(gpu, time_s, power_w): what a line of the control file says, at once.
+ * nvmlSimulatorFail(call, count): the next count calls of that name fail.
  *
  * UUIDs are GPU-0000000N-0000-4000-8000-000000000000, N the GPU's number in hexadecimal: its index, unless ORDER differs.
  * Build: gcc -shared -fPIC -pthread -Wall -Wextra -Werror -O1 -o libnvidia-ml.so.1 nvml_simulator.c -lm
@@ -104,6 +133,7 @@ enum {
     NVML_ERROR_INSUFFICIENT_SIZE = 7,
     NVML_ERROR_GPU_IS_LOST = 15,
     NVML_ERROR_ARGUMENT_VERSION_MISMATCH = 25,
+    NVML_ERROR_UNKNOWN = 999,
 };
 
 enum { NVML_VALUE_TYPE_UNSIGNED_INT = 1, NVML_VALUE_TYPE_UNSIGNED_LONG_LONG = 3 };
@@ -134,6 +164,11 @@ typedef struct {
     double low_w, high_w, period_s, duty; /* a constant power is its high_w */
     Steps profile;                        /* times since the epoch */
     Steps control;                        /* times of the monotonic clock */
+    struct {
+        unsigned long long number; /* of ticks so far */
+        double time_s, next_s;     /* of the last tick, and of the one after it */
+        double counted_j, shown_j; /* with the last tick, and with the last one that was not missed */
+    } ticks;
 } Gpu;
 
 typedef Gpu *nvmlDevice_t;
@@ -196,10 +231,28 @@ static unsigned long long memory_bytes, memory_used_bytes, throttle_bits;
 static int has_counter, has_instant_power, lists_own_process, mig_is_on;
 static double counter_period_s, counter_scale, power_period_s, boxcar_s;
 static double frozen_at_s, reset_at_s, lost_at_s, foreign_at_s, throttle_at_s, limit_changes_at_s;
+static double load_period_s, load_above_w, tick_jitter, missed_ticks, late_tick_at_s, late_tick_every_s, late_tick_s;
+static double part_time_s, module_w, frozen_until_s, reset_every_s, lost_until_s, foreign_until_s, throttle_until_s;
+static double limit_changes_back_at_s;
+static unsigned long long step_mj, tick_seed;
+static int has_odd_ticks;
 static int foreign_gpu, forbidden_gpu;
-static unsigned int foreign_pid, temperature_c, sm_clock_mhz, memory_clock_mhz, limit_mw, changed_limit_mw;
+static unsigned int own_pid, default_limit_mw, foreign_pid, temperature_c, sm_clock_mhz, memory_clock_mhz, limit_mw, changed_limit_mw;
 
-static const double *own_time_s; /* NULL: the machine's */
+static double *own_time_s; /* NULL: the machine's */
+
+typedef enum { ENERGY, POWER, TEMPERATURE, CLOCK, MEMORY, PROCESSES, LIMIT, EVENTS, CALLS } Call;
+static const char *const call_names[CALLS] = {
+    "energy", "power", "temperature", "clock", "memory", "processes", "limit", "events"};
+#define MAX_FAULTS 32
+static struct {
+    Call call;
+    double at_s, slow_s;
+    int fails, for_ever;
+    unsigned int left;
+} faults[MAX_FAULTS];
+static unsigned int fault_count;
+static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static double monotonic_s(void) {
     struct timespec now;
@@ -289,6 +342,58 @@ static double profile_energy_j(const Gpu *gpu, double since_epoch_s) {
     double periods = floor(since_epoch_s / gpu->period_s), high_s = gpu->duty * gpu->period_s;
     double high_total_s = periods * high_s + fmin(since_epoch_s - periods * gpu->period_s, high_s);
     return gpu->low_w * since_epoch_s + (gpu->high_w - gpu->low_w) * high_total_s;
+}
+
+static void add_fault(const char *name, double at_s, unsigned int count, int fails, double slow_s) {
+    for (int call = 0; call < CALLS; call++) {
+        if (strcmp(name, call_names[call]) != 0) continue;
+        if (fault_count == MAX_FAULTS) abort();
+        faults[fault_count].call = (Call)call;
+        faults[fault_count].at_s = at_s;
+        faults[fault_count].slow_s = slow_s;
+        faults[fault_count].fails = fails;
+        faults[fault_count].for_ever = count == 0;
+        faults[fault_count++].left = count;
+        return;
+    }
+    refuse("%s is no call that can fail", name);
+}
+
+static void read_faults(const char *variable, int fails) {
+    char item[ITEM_SIZE], name[NAME_SIZE];
+    const char *list = setting(variable, NULL);
+    if (list == NULL) return;
+    unsigned int items = 1;
+    for (const char *at = list; *at != '\0'; at++) items += *at == ',';
+    for (unsigned int index = 0; index < items; index++) {
+        double after_s, slow_s = 0;
+        unsigned int count;
+        list_item(list, ',', index, item, sizeof item);
+        int found = sscanf(item, "%95[a-z]@%lf*%u:%lf", name, &after_s, &count, &slow_s);
+        if (found != (fails ? 3 : 4)) refuse("NVML_SIMULATOR_%s: %s is not CALL@AFTER_S*COUNT", variable, item);
+        else add_fault(name, epoch_s + after_s, count, fails, slow_s);
+    }
+}
+
+/* Whether this call fails; it takes its time first. */
+static int call_fails(Call call) {
+    double slow_s = 0;
+    int fails = 0;
+    pthread_mutex_lock(&fault_lock);
+    for (unsigned int index = 0; index < fault_count; index++) {
+        if (faults[index].call != call || monotonic_s() < faults[index].at_s) continue;
+        if (faults[index].left == 0 && !faults[index].for_ever) continue;
+        if (!faults[index].for_ever) faults[index].left--;
+        slow_s += faults[index].slow_s;
+        fails |= faults[index].fails;
+    }
+    pthread_mutex_unlock(&fault_lock);
+    if (slow_s > 0 && own_time_s != NULL) *own_time_s += slow_s;
+    else if (slow_s > 0) {
+        struct timespec pause = {.tv_sec = (time_t)slow_s, .tv_nsec = (long)(fmod(slow_s, 1.0) * 1e9)};
+        nanosleep(&pause, NULL);
+    }
+    return fails;
 }
 
 static double profile_power_w(const Gpu *gpu, double since_epoch_s) {
@@ -397,25 +502,49 @@ static void read_settings(void) {
     memory_clock_mhz = (unsigned int)number("MEMORY_CLOCK_MHZ", 2619);
 
     counter_period_s = number("PERIOD_S", 0);
+    load_period_s = number("LOAD_PERIOD_S", counter_period_s);
+    load_above_w = number("LOAD_ABOVE_W", 150);
+    tick_jitter = number("TICK_JITTER", 0);
+    missed_ticks = number("MISSED_TICKS", 0);
+    late_tick_at_s = moment_s("LATE_TICK_AFTER_S", INFINITY);
+    late_tick_every_s = number("LATE_TICK_EVERY_S", INFINITY);
+    late_tick_s = number("LATE_TICK_S", 0.15);
+    part_time_s = number("PART_TIME_S", 0);
+    step_mj = (unsigned long long)number("STEP_MJ", 1);
+    tick_seed = (unsigned long long)number("TICK_SEED", 0);
+    has_odd_ticks = load_period_s != counter_period_s || tick_jitter > 0 || missed_ticks > 0 || part_time_s > 0 ||
+                    late_tick_at_s < INFINITY;
+    if (has_odd_ticks && (counter_period_s <= 0 || load_period_s <= 0)) refuse("odd ticks need a PERIOD_S");
+    module_w = number("MODULE_W", 0);
+    read_faults("FAIL", 1);
+    read_faults("SLOW", 0);
     counter_scale = number("COUNTER_SCALE", 1);
     has_counter = number("NO_COUNTER", 0) == 0;
     frozen_at_s = moment_s("FREEZE_AFTER_S", INFINITY);
+    frozen_until_s = moment_s("FREEZE_UNTIL_S", INFINITY);
     reset_at_s = moment_s("RESET_AFTER_S", INFINITY);
+    reset_every_s = number("RESET_EVERY_S", INFINITY);
     lost_at_s = moment_s("LOST_AFTER_S", INFINITY);
+    lost_until_s = moment_s("LOST_UNTIL_S", INFINITY);
     power_period_s = number("POWER_PERIOD_S", 0);
     boxcar_s = number("BOXCAR_S", 0);
     has_instant_power = number("NO_INSTANT_POWER", 0) == 0;
 
     lists_own_process = number("OWN_PROCESS", 1) != 0;
     foreign_pid = (unsigned int)number("FOREIGN_PID", 0);
+    own_pid = (unsigned int)number("OWN_PID", getpid());
     foreign_at_s = moment_s("FOREIGN_AFTER_S", -INFINITY);
+    foreign_until_s = moment_s("FOREIGN_UNTIL_S", INFINITY);
     foreign_with = setting("FOREIGN_WITH", NULL);
     foreign_gpu = (int)number("FOREIGN_GPU", -1);
     throttle_bits = strtoull(setting("THROTTLE", "0"), NULL, 0);
     throttle_at_s = moment_s("THROTTLE_AFTER_S", -INFINITY);
+    throttle_until_s = moment_s("THROTTLE_UNTIL_S", INFINITY);
     limit_mw = (unsigned int)(number("POWER_LIMIT_W", 700) * 1000);
     changed_limit_mw = (unsigned int)(number("POWER_LIMIT_CHANGED_W", 400) * 1000);
     limit_changes_at_s = moment_s("POWER_LIMIT_CHANGE_AFTER_S", INFINITY);
+    limit_changes_back_at_s = moment_s("POWER_LIMIT_CHANGE_UNTIL_S", INFINITY);
+    default_limit_mw = (unsigned int)(number("DEFAULT_POWER_LIMIT_W", MAX_POWER_LIMIT_MW / 1000.0) * 1000);
 }
 
 /* ---- what NVML shows of it; the lock is held ---- */
@@ -427,17 +556,64 @@ static double last_tick_s(const Gpu *gpu, double period_s, double time_s) {
     return floor((time_s - offset_s) / period_s) * period_s + offset_s;
 }
 
-static int is_lost(void) { return monotonic_s() >= lost_at_s; }
+static int is_lost(void) { return monotonic_s() >= lost_at_s && monotonic_s() < lost_until_s; }
 
-static nvmlReturn_t read_counter_mj(const Gpu *gpu, unsigned long long *energy_mj) {
-    double now_s = monotonic_s();
+/* A number from 0 to 1 that belongs to this tick. Source: splitmix64 (Steele, Lea, Flood 2014). */
+static double chance(const Gpu *gpu, unsigned long long purpose) {
+    unsigned long long x = gpu->ticks.number * 4 + purpose + (gpu->number + 1) * 0x9e3779b97f4a7c15ULL + (tick_seed << 40);
+    x += 0x9e3779b97f4a7c15ULL;
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+    return (double)((x ^ (x >> 31)) >> 11) / 9007199254740992.0;
+}
+
+static void plan_next_tick(Gpu *gpu) {
+    double from_s = gpu->ticks.time_s;
+    double period_s = power_w(gpu, from_s) >= load_above_w ? load_period_s : counter_period_s;
+    double next_s = from_s + period_s * (1 + tick_jitter * (2 * chance(gpu, 0) - 1));
+    if (next_s >= late_tick_at_s) {
+        next_s += late_tick_s;
+        late_tick_at_s += late_tick_every_s;
+    }
+    gpu->ticks.next_s = next_s;
+}
+
+/* The energy with the last tick at or before until_s, by a counter whose ticks are not regular. */
+static double odd_ticks_j(Gpu *gpu, double until_s) {
+    if (gpu->ticks.next_s == 0) {
+        gpu->ticks.time_s = last_tick_s(gpu, counter_period_s, fmin(epoch_s, until_s));
+        gpu->ticks.counted_j = gpu->ticks.shown_j = energy_j(gpu, gpu->ticks.time_s);
+        plan_next_tick(gpu);
+    }
+    while (gpu->ticks.next_s <= until_s) {
+        double from_s = gpu->ticks.time_s, to_s = gpu->ticks.next_s;
+        double seen_s = part_time_s > 0 ? part_time_s : to_s - from_s;
+        gpu->ticks.counted_j += (energy_j(gpu, to_s) - energy_j(gpu, to_s - seen_s)) / seen_s * (to_s - from_s);
+        gpu->ticks.time_s = to_s;
+        gpu->ticks.number++;
+        if (chance(gpu, 1) >= missed_ticks) gpu->ticks.shown_j = gpu->ticks.counted_j;
+        plan_next_tick(gpu);
+    }
+    return gpu->ticks.shown_j;
+}
+
+static double shown_j(Gpu *gpu, double until_s) {
+    if (has_odd_ticks) return odd_ticks_j(gpu, until_s);
+    return energy_j(gpu, last_tick_s(gpu, counter_period_s, until_s));
+}
+
+static nvmlReturn_t read_counter_mj(Gpu *gpu, unsigned long long *energy_mj) {
+    double now_s = monotonic_s(), until_s = now_s;
     if (!has_counter) return NVML_ERROR_NOT_SUPPORTED;
     if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
-    double shown_s = last_tick_s(gpu, counter_period_s, fmin(now_s, frozen_at_s));
-    double shown_j = energy_j(gpu, shown_s);
-    if (fmin(now_s, frozen_at_s) >= reset_at_s)
-        shown_j = energy_j(gpu, fmax(shown_s, reset_at_s)) - energy_j(gpu, reset_at_s);
-    *energy_mj = (unsigned long long)(shown_j * 1000.0 * counter_scale);
+    if (now_s >= frozen_at_s && now_s < frozen_until_s) until_s = frozen_at_s;
+    double counter_j = shown_j(gpu, until_s) + module_w * last_tick_s(gpu, counter_period_s, until_s);
+    if (until_s >= reset_at_s) {
+        double resets = reset_every_s < INFINITY ? floor((until_s - reset_at_s) / reset_every_s) : 0;
+        double at_s = reset_at_s + (resets > 0 ? resets * reset_every_s : 0);
+        counter_j = fmax(0, counter_j - energy_j(gpu, at_s) - module_w * at_s);
+    }
+    *energy_mj = (unsigned long long)(counter_j * 1000.0 * counter_scale) / step_mj * step_mj;
     return NVML_SUCCESS;
 }
 
@@ -448,11 +624,14 @@ static unsigned int mean_power_mw(const Gpu *gpu, double over_s) {
 }
 
 static unsigned int power_limit_mw(void) {
-    return monotonic_s() >= limit_changes_at_s ? changed_limit_mw : limit_mw;
+    double now_s = monotonic_s();
+    return now_s >= limit_changes_at_s && now_s < limit_changes_back_at_s ? changed_limit_mw : limit_mw;
 }
 
-static nvmlReturn_t read_field(const Gpu *gpu, nvmlFieldValue_t *field) {
-    int is_whole_gpu = field->scope_id == NVML_POWER_SCOPE_GPU || field->scope_id == NVML_POWER_SCOPE_MODULE;
+static nvmlReturn_t read_field(Gpu *gpu, nvmlFieldValue_t *field) {
+    int is_module = field->scope_id == NVML_POWER_SCOPE_MODULE;
+    int is_whole_gpu = field->scope_id == NVML_POWER_SCOPE_GPU || is_module;
+    unsigned int beside_mw = is_module ? (unsigned int)(module_w * 1000) : 0;
     field->value_type = NVML_VALUE_TYPE_UNSIGNED_INT;
     field->value.ullVal = 0;
     if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
@@ -462,15 +641,15 @@ static nvmlReturn_t read_field(const Gpu *gpu, nvmlFieldValue_t *field) {
         return read_counter_mj(gpu, &field->value.ullVal);
     case NVML_FI_DEV_POWER_INSTANT:
         if (!has_instant_power || !is_whole_gpu) return NVML_ERROR_NOT_SUPPORTED;
-        field->value.uiVal = mean_power_mw(gpu, boxcar_s);
+        field->value.uiVal = mean_power_mw(gpu, boxcar_s) + beside_mw;
         return NVML_SUCCESS;
     case NVML_FI_DEV_POWER_AVERAGE:
         if (!is_whole_gpu) return NVML_ERROR_NOT_SUPPORTED;
-        field->value.uiVal = mean_power_mw(gpu, AVERAGE_POWER_S);
+        field->value.uiVal = mean_power_mw(gpu, AVERAGE_POWER_S) + beside_mw;
         return NVML_SUCCESS;
     case NVML_FI_DEV_POWER_MIN_LIMIT: field->value.uiVal = MIN_POWER_LIMIT_MW; return NVML_SUCCESS;
     case NVML_FI_DEV_POWER_MAX_LIMIT: field->value.uiVal = MAX_POWER_LIMIT_MW; return NVML_SUCCESS;
-    case NVML_FI_DEV_POWER_DEFAULT_LIMIT: field->value.uiVal = MAX_POWER_LIMIT_MW; return NVML_SUCCESS;
+    case NVML_FI_DEV_POWER_DEFAULT_LIMIT: field->value.uiVal = default_limit_mw; return NVML_SUCCESS;
     case NVML_FI_DEV_POWER_CURRENT_LIMIT: field->value.uiVal = power_limit_mw(); return NVML_SUCCESS;
     default: return NVML_ERROR_NOT_SUPPORTED;
     }
@@ -643,6 +822,7 @@ nvmlReturn_t nvmlDeviceGetComputeInstanceId(nvmlDevice_t device, unsigned int *i
 
 nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned long long *energy_mj) {
     if (init_count == 0) return NVML_ERROR_UNINITIALIZED;
+    if (call_fails(ENERGY)) return NVML_ERROR_UNKNOWN;
     pthread_mutex_lock(&lock);
     read_control();
     nvmlReturn_t result = read_counter_mj(device, energy_mj);
@@ -652,6 +832,7 @@ nvmlReturn_t nvmlDeviceGetTotalEnergyConsumption(nvmlDevice_t device, unsigned l
 
 nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int *power_mw) {
     if (init_count == 0) return NVML_ERROR_UNINITIALIZED;
+    if (call_fails(POWER)) return NVML_ERROR_UNKNOWN;
     if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     pthread_mutex_lock(&lock);
     read_control();
@@ -662,6 +843,7 @@ nvmlReturn_t nvmlDeviceGetPowerUsage(nvmlDevice_t device, unsigned int *power_mw
 
 nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldValue_t *fields) {
     if (init_count == 0) return NVML_ERROR_UNINITIALIZED;
+    if (call_fails(POWER)) return NVML_ERROR_UNKNOWN;
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     pthread_mutex_lock(&lock);
@@ -675,7 +857,19 @@ nvmlReturn_t nvmlDeviceGetFieldValues(nvmlDevice_t device, int count, nvmlFieldV
     return NVML_SUCCESS;
 }
 
-void nvmlSimulatorUseClock(const double *time_s) { own_time_s = time_s; }
+void nvmlSimulatorUseClock(double *time_s) { own_time_s = time_s; }
+
+void nvmlSimulatorDraw(unsigned int gpu, double time_s, double watts) {
+    pthread_mutex_lock(&lock);
+    if (gpu < gpu_count) add_step(&gpus[gpu].control, time_s, watts);
+    pthread_mutex_unlock(&lock);
+}
+
+void nvmlSimulatorFail(const char *call, unsigned int count) {
+    pthread_mutex_lock(&fault_lock);
+    add_fault(call, monotonic_s(), count, 1, 0);
+    pthread_mutex_unlock(&fault_lock);
+}
 
 double nvmlSimulatorTrueEnergy_mJ(unsigned int gpu, double time_s) {
     if (gpu >= gpu_count) return NAN;
@@ -694,6 +888,7 @@ nvmlReturn_t nvmlDeviceGetPowerManagementMode(nvmlDevice_t device, unsigned int 
 
 nvmlReturn_t nvmlDeviceGetPowerManagementLimit(nvmlDevice_t device, unsigned int *milliwatts) {
     (void)device;
+    if (call_fails(LIMIT)) return NVML_ERROR_UNKNOWN;
     *milliwatts = power_limit_mw();
     return NVML_SUCCESS;
 }
@@ -704,7 +899,7 @@ nvmlReturn_t nvmlDeviceGetEnforcedPowerLimit(nvmlDevice_t device, unsigned int *
 
 nvmlReturn_t nvmlDeviceGetPowerManagementDefaultLimit(nvmlDevice_t device, unsigned int *milliwatts) {
     (void)device;
-    *milliwatts = MAX_POWER_LIMIT_MW;
+    *milliwatts = default_limit_mw;
     return NVML_SUCCESS;
 }
 
@@ -724,6 +919,7 @@ nvmlReturn_t nvmlDeviceSetPowerManagementLimit(nvmlDevice_t device, unsigned int
 
 nvmlReturn_t nvmlDeviceGetMemoryInfo(nvmlDevice_t device, nvmlMemory_t *memory) {
     (void)device;
+    if (call_fails(MEMORY)) return NVML_ERROR_UNKNOWN;
     *memory = (nvmlMemory_t){
         .total = memory_bytes, .free = memory_bytes - memory_used_bytes, .used = memory_used_bytes};
     return NVML_SUCCESS;
@@ -740,6 +936,7 @@ nvmlReturn_t nvmlDeviceGetMemoryInfo_v2(nvmlDevice_t device, nvmlMemory_v2_t *me
 
 nvmlReturn_t nvmlDeviceGetTemperature(nvmlDevice_t device, int sensor, unsigned int *celsius) {
     (void)device;
+    if (call_fails(TEMPERATURE)) return NVML_ERROR_UNKNOWN;
     if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     if (sensor != 0) return NVML_ERROR_INVALID_ARGUMENT;
     *celsius = temperature_c;
@@ -755,6 +952,7 @@ nvmlReturn_t nvmlDeviceGetTemperatureV(nvmlDevice_t device, nvmlTemperature_t *t
 
 nvmlReturn_t nvmlDeviceGetClockInfo(nvmlDevice_t device, int type, unsigned int *mhz) {
     (void)device;
+    if (call_fails(CLOCK)) return NVML_ERROR_UNKNOWN;
     if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
     if (type < NVML_CLOCK_GRAPHICS || type > NVML_CLOCK_VIDEO) return NVML_ERROR_INVALID_ARGUMENT;
     *mhz = type == NVML_CLOCK_MEM ? memory_clock_mhz : sm_clock_mhz;
@@ -786,8 +984,9 @@ nvmlReturn_t nvmlDeviceGetSupportedGraphicsClocks(nvmlDevice_t device, unsigned 
 
 nvmlReturn_t nvmlDeviceGetCurrentClocksEventReasons(nvmlDevice_t device, unsigned long long *reasons) {
     (void)device;
+    if (call_fails(EVENTS)) return NVML_ERROR_UNKNOWN;
     if (is_lost()) return NVML_ERROR_GPU_IS_LOST;
-    *reasons = monotonic_s() >= throttle_at_s ? throttle_bits : 0;
+    *reasons = monotonic_s() >= throttle_at_s && monotonic_s() < throttle_until_s ? throttle_bits : 0;
     return NVML_SUCCESS;
 }
 
@@ -843,15 +1042,16 @@ nvmlReturn_t nvmlDeviceGetC2cModeInfoV(nvmlDevice_t device, void *info) {
 
 nvmlReturn_t nvmlDeviceGetComputeRunningProcesses_v3(nvmlDevice_t device, unsigned int *count,
                                                      nvmlProcessInfo_t *processes) {
+    if (call_fails(PROCESSES)) return NVML_ERROR_UNKNOWN;
     const unsigned int no_instance = 0xffffffff;
     nvmlProcessInfo_t found[2];
     unsigned int found_count = 0, room = *count;
     if (lists_own_process)
         found[found_count++] =
-            (nvmlProcessInfo_t){(unsigned int)getpid(), memory_used_bytes, no_instance, no_instance};
+            (nvmlProcessInfo_t){own_pid, memory_used_bytes, no_instance, no_instance};
     int is_there = foreign_gpu < 0 || foreign_gpu == (int)device->index;
     if (foreign_with != NULL) is_there = is_there && access(foreign_with, F_OK) == 0;
-    if (foreign_pid != 0 && is_there && monotonic_s() >= foreign_at_s)
+    if (foreign_pid != 0 && is_there && monotonic_s() >= foreign_at_s && monotonic_s() < foreign_until_s)
         found[found_count++] =
             (nvmlProcessInfo_t){foreign_pid, (unsigned long long)FOREIGN_MIB << 20, no_instance, no_instance};
     *count = found_count;

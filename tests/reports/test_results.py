@@ -48,7 +48,7 @@ def test_energies_of_the_published_tool_are_compared_and_its_0_wh_are_unknown(tm
     rows = read_results(path).rows
     assert [row.wh_per_1000_queries for row in rows] == [1270.0, 2540.0, None]
     assert rows[2].gpu_energy_wh is None
-    assert unrated_because(rows[0]) == "the table has no verdict for it"
+    assert unrated_because(rows[0]) == "the table has no verdict for this run"
     [comparison] = modes(rows)
     assert [line.energy_ratio for line in comparison.lines] == [1.0, 2.0, None]
 
@@ -72,15 +72,17 @@ def test_a_row_with_cells_missing_or_left_over_is_a_fault(tmp_path: Path) -> Non
     with pytest.raises(UsageError) as caught:
         read_results(path)
     told = str(caught.value).splitlines()
-    assert told == [f"{path}:{line}: {count} cells, and the header has 19" for line, count in ((3, 21), (4, 14))]
+    assert told == [
+        f"{path}:{line}: expected 19 cells as in the header, found {count}" for line, count in ((3, 21), (4, 14))
+    ]
 
 
 def test_what_is_no_results_table_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "models.csv"
     path.write_text("model_name,colour\na,red\n", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"no column model_class.*unknown column 'colour'"):
+    with pytest.raises(UsageError, match=r"missing column model_class.*unknown column 'colour'"):
         read_results(path)
-    with pytest.raises(UsageError, match="no results there"):
+    with pytest.raises(UsageError, match="no results found"):
         read_results(tmp_path / "absent")
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from energy_score.reports.table import Table, figure, figure_with_interval, markdown, write
+from energy_score.reports.table import Table, figure, figure_with_interval, markdown, write, write_lines
 
 TABLE = Table("a_b", ("x", "y"), (("<b>|1", "2\n3"),), notes=("n_1",), objects=({"x": 1.25},))
 
@@ -50,3 +50,19 @@ def test_a_figure_has_no_more_digits_than_its_interval(value: float, half_width:
 )  # fmt: skip
 def test_a_large_figure_is_written_out(value: float | None, text: str) -> None:
     assert figure(value) == text
+
+
+def test_csv_has_every_digit_and_no_formula(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table("", ("x",), (), objects=({"x": 0.1234567891, "who": "=1+1", "edges": [1, 2]}, {"x": None}))
+    write([table], "csv")
+    assert capsys.readouterr().out == 'x,who,edges\n0.1234567891,\'=1+1,"[1, 2]"\n,,\n'
+
+
+def test_csv_of_several_tables_says_which_a_row_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
+    write([Table("a", ("x",), (), objects=({"x": 1},)), Table("b", ("y",), (), objects=({"y": 2},))], "csv")
+    assert capsys.readouterr().out == "table,x,y\na,1,\nb,,2\n"
+
+
+def test_json_lines_are_one_object_each(capsys: pytest.CaptureFixture[str]) -> None:
+    write_lines(Table("", ("x",), (), objects=({"x": 1}, {"x": 2})), "json")
+    assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == [{"x": 1}, {"x": 2}]

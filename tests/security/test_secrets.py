@@ -170,7 +170,7 @@ def test_a_planted_secret_is_found_nowhere(
         watched.seen.append((words[0], command(*words).told.encode()))
 
     # What only looks like a key is not handed in either.
-    assert b"runs/fine/model_config.json: holds an access token" in watched.seen[-1][1]
+    assert b"runs/fine/model_config.json: contains an access token" in watched.seen[-1][1]
     assert not (tmp_path / "bundle.zip").exists()
     shutil.rmtree(tmp_path / "hub home")  # where the planted login lies, and may
     left = [*watched.seen, *contents_below(tmp_path)]

@@ -84,7 +84,9 @@ def _windows(share: float, source: EnergySource, query_count: int) -> list[Phase
     order = [(0, *load), (0, *before)]
     for repeat in range(1, REPEATS + 2):
         # No two repeats are alike, so that a spread can be told from none.
-        order += [(repeat, phase, duration_s, power_w + repeat) for phase, duration_s, power_w in _REPEAT]
+        # They follow no course either: the multiples of 7 modulo 11 are the numbers up to 10, each once.
+        extra_w = 1 + 7 * (repeat - 1) % (REPEATS + 1)
+        order += [(repeat, phase, duration_s, power_w + extra_w) for phase, duration_s, power_w in _REPEAT]
     return [
         PhaseEnergy(
             phase=phase,

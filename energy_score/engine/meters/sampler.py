@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import TypeVar
 
 from energy_score.contract.errors import MeterError
@@ -75,23 +76,37 @@ class GpuSampler:
     def conditions(
         self,
         own_process_ids: Collection[int],
-        start_s: float,
-        end_s: float,
+        spans_s: Sequence[tuple[float, float]],
         *,
         arrivals_s: Iterable[tuple[float, float]] = (),
+        own_until_s: float | None = None,
     ) -> tuple[GpuConditions, ...]:
-        """What was seen of each GPU from ``start_s`` to ``end_s``; idle power and update periods are left to others.
+        """What was seen of each GPU within ``spans_s``; idle power and update periods are left to others.
 
         This process and its descendants are the run's own; ``own_process_ids`` are further ones (a server's), and
-        ``arrivals_s`` are the times within which a further one came to the GPUs.
+        ``arrivals_s`` are the times within which a further one came to the GPUs. All of them were there by
+        ``own_until_s``, by default the start of the first span.
         """
         # The processes are looked for once in a while: one that has come may be seen that much later.
         late_s = _PROCESSES_EVERY_S + _LONGEST_HOLD_PERIODS * self.period_s
         seen_s = [(from_s, until_s + late_s) for from_s, until_s in arrivals_s]
         with self._lock:
             return tuple(
-                self._conditions_of(uuid, own_process_ids, start_s, end_s, arrivals_s=seen_s) for uuid in self._samples
+                self._conditions_of(uuid, own_process_ids, spans_s, arrivals_s=seen_s, own_until_s=own_until_s)
+                for uuid in self._samples
             )
+
+    def look_for_processes(self) -> None:
+        """Look now which processes are on the GPUs, whenever the next look is due."""
+        self._note_all_processes(time.monotonic())
+
+    def temperature_c(self, start_s: float, end_s: float) -> dict[str, float]:
+        """Mean temperature by UUID of the samples from ``start_s`` to ``end_s``; without the GPUs that told none."""
+        with self._lock:
+            known = {
+                uuid: samples.temperatures_c(samples.span(start_s, end_s)) for uuid, samples in self._samples.items()
+            }
+        return {uuid: fmean(values) for uuid, values in known.items() if values}
 
     def last_power_w(self) -> float | None:
         """What all GPUs drew together at the last sample, in W; None where one of them did not say."""
@@ -117,18 +132,13 @@ class GpuSampler:
         # NVML is asked outside the lock: a window's edge must not wait for it.
         looks = [self._look_at(uuid) for uuid in uuids]
         limits_w = [_or_none(devices.power_limit_w, uuid) for uuid in uuids]
-        process_ids: dict[str, frozenset[int] | None] = {}
-        if time_s >= self._processes_due_s:
-            process_ids = {uuid: _or_none(devices.compute_process_ids, uuid) for uuid in uuids}
         with self._lock:
             self._times_s.append(time_s)
             for uuid, look, limit_w in zip(uuids, looks, limits_w, strict=True):
                 self._samples[uuid].append(look, longest_hold_s=_LONGEST_HOLD_PERIODS * self.period_s)
                 self._note_limit(uuid, limit_w, time_s)
-            for uuid, ids in process_ids.items():
-                if ids is not None:  # else nobody is known to have gone, to count as another one when seen again
-                    self._note_processes(uuid, ids, time_s)
-        if process_ids:
+        if time_s >= self._processes_due_s:
+            self._note_all_processes(time_s)
             self._processes_due_s = time_s + _PROCESSES_EVERY_S
 
     def _look_at(self, uuid: str) -> GpuSample:
@@ -142,9 +152,17 @@ class GpuSampler:
         )
 
     def _note_limit(self, uuid: str, limit_w: float | None, time_s: float) -> None:
+        # In whole watts: a limit that is read back a milliwatt off was not changed.
         seen = self._limits_w[uuid]
-        if limit_w is not None and (not seen or seen[-1][1] != limit_w):
-            seen.append((time_s, limit_w))
+        if limit_w is not None and (not seen or abs(limit_w - seen[-1][1]) >= 1):
+            seen.append((time_s, float(round(limit_w))))
+
+    def _note_all_processes(self, time_s: float) -> None:
+        process_ids = {uuid: _or_none(self._devices.compute_process_ids, uuid) for uuid in self._devices.uuids}
+        with self._lock:
+            for uuid, ids in process_ids.items():
+                if ids is not None:  # else nobody is known to have gone, to count as another one when seen again
+                    self._note_processes(uuid, ids, time_s)
 
     def _note_processes(self, uuid: str, process_ids: Collection[int], time_s: float) -> None:
         present = {sighting.process_id for sighting in self._sightings[uuid] if sighting.gone_s == math.inf}
@@ -164,27 +182,34 @@ class GpuSampler:
         self,
         uuid: str,
         own_process_ids: Collection[int],
-        start_s: float,
-        end_s: float,
+        spans_s: Sequence[tuple[float, float]],
         *,
         arrivals_s: Sequence[tuple[float, float]],
+        own_until_s: float | None,
     ) -> GpuConditions:
-        foreign = foreign_process_ids(
-            self._sightings[uuid],
-            own_process_ids,
-            start_s=start_s,
-            end_s=end_s,
-            ids_are_comparable=ids_are_comparable(),
-            arrivals_s=arrivals_s,
-        )
+        foreign: set[int] = set()
+        limits_w: list[float] = []
+        for start_s, end_s in spans_s:
+            foreign |= set(
+                foreign_process_ids(
+                    self._sightings[uuid],
+                    own_process_ids,
+                    start_s=start_s,
+                    end_s=end_s,
+                    ids_are_comparable=ids_are_comparable(),
+                    arrivals_s=arrivals_s,
+                    own_until_s=spans_s[0][0] if own_until_s is None else own_until_s,
+                )
+            )
+            limits_w += _limits_between(self._limits_w[uuid], start_s, end_s)
         return (
             self._samples[uuid]
-            .conditions(uuid, start_s, end_s)
+            .conditions(uuid, spans_s[0][0], spans_s[-1][1])
             .model_copy(
                 update={
                     "power_field": self._devices.power_field(uuid),
-                    "power_limits_w": _limits_between(self._limits_w[uuid], start_s, end_s),
-                    "foreign_process_ids": foreign,
+                    "power_limits_w": tuple(dict.fromkeys(limits_w)),
+                    "foreign_process_ids": tuple(sorted(foreign)),
                     "mig_enabled": self._mig_enabled.get(uuid),
                 }
             )

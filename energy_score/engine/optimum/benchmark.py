@@ -190,7 +190,10 @@ class OptimumBenchmark:
                 self._measure_idle()
                 self._enter("measure")
             return
-        self._measurement.measure(phase, run_pass, repeat=repeat, counted=counted, query_count=self._row_count)
+        # Its process goes on to what follows: a window that is spoilt cannot be had again.
+        self._measurement.measure(
+            phase, run_pass, repeat=repeat, counted=counted, query_count=self._row_count, repeatable=False
+        )
         if name in _WORK:
             self._note_calls(ends[0]["calls"], counted=counted)
             if should_stop(self._measurement.windows, self._spec.repeat_policy):

@@ -3,8 +3,10 @@
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from energy_score.contract.log_line import safe_line
@@ -80,14 +82,20 @@ class PlainProgress:
 
 
 class JsonProgress:
-    """One JSON object a line on standard output, for machines."""
+    """Write one JSON object a line to stdout: ``event``, ``timestamp`` (UTC, ISO 8601), and what belongs to the event.
+
+    The events of a batch carry its counts: ``run_count``, ``ended_count``, and ``counts`` by outcome.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._lock = threading.Lock()
+        self._run_count = 0
+        self._counts: Counter[str] = Counter()
 
     def batch_started(self, *, run_count: int, headline: str) -> None:
-        self._emit("batch_started", run_count=run_count, headline=headline)
+        self._run_count = run_count
+        self._emit("batch_started", headline=headline, **self._so_far())
 
     def note(self, message: str) -> None:
         self._emit("note", message=message)
@@ -100,14 +108,24 @@ class JsonProgress:
         self._emit("engine", **(told | {"run": planned.label, "name": planned.name}))
 
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
+        self._counts[outcome] += 1
         result = row.model_dump(mode="json") if row is not None else None
-        self._emit("run_finished", run=planned.label, name=planned.name, outcome=outcome, detail=detail, result=result)
+        self._emit(
+            "run_finished", run=planned.label, name=planned.name, outcome=outcome, detail=detail, result=result,
+            **self._so_far(),
+        )  # fmt: skip
 
     def batch_finished(self, summary: str) -> None:
-        self._emit("batch_finished", summary=summary)
+        self._emit("batch_finished", summary=summary, **self._so_far())
+
+    def _so_far(self) -> dict[str, object]:
+        return {
+            "run_count": self._run_count, "ended_count": self._counts.total(), "counts": dict(self._counts),
+        }  # fmt: skip
 
     def _emit(self, event: str, **fields: object) -> None:
-        line = printed_json({"event": event, **fields}) + "\n"
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = printed_json({"event": event, "timestamp": now, **fields}) + "\n"
         with self._lock, suppress(OSError):  # as PlainProgress
             self._stream.write(line)
             self._stream.flush()

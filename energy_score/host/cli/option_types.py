@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import click
 
@@ -16,25 +16,65 @@ from energy_score.contract.extensions import extension_names_quickly
 
 # Three years; what waits for longer overflows a clock of the system's before it ends.
 LONGEST_S = 10**8
+N = TypeVar("N", int, float)
 
 
-class WholeNumber(click.IntRange):
-    """As click's own, which calls what it wants a "valid integer range"."""
+class _Number(click.ParamType[N], Generic[N]):
+    """A finite number from ``min`` to ``max``; ``min_open``: greater than ``min``."""
+
+    kind: type[N]
+
+    def __init__(self, *, min: N | None = None, max: N | None = None, min_open: bool = False) -> None:  # noqa: A002 - as click
+        self._min: N | None = min
+        self._max: N | None = max
+        self._min_open = min_open
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> N:
+        """Return the number; click.BadParameter if it is none, or out of range."""
+        try:
+            number = self.kind(value)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is not a {self.name}. Use {self._expected()}.", param, ctx)
+        if math.isnan(number) or (self._min is not None and (number < self._min or self._is_open_end(number))):
+            self.fail(f"{value} is out of range. Use {self._expected()}.", param, ctx)
+        if self._max is not None and number > self._max:
+            self.fail(f"{value} is out of range. Use at most {self._max:.10g}.", param, ctx)
+        return number
+
+    def _is_open_end(self, number: N) -> bool:
+        return self._min_open and number == self._min
+
+    def _expected(self) -> str:
+        if self._min is None:
+            return f"a {self.name}"
+        return (
+            f"a {self.name} greater than {self._min:g}" if self._min_open else f"a {self.name}, {self._min:g} or more"
+        )
+
+
+class WholeNumber(_Number[int]):
+    """A whole number in a range."""
 
     name = "whole number"
+    kind = int
 
 
-class NumberRange(click.FloatRange):
-    """As click's own, which takes ``nan`` for a number of every range."""
+class NumberRange(_Number[float]):
+    """A number in a range; ``nan`` and ``inf`` are in none."""
 
     name = "number"
+    kind = float
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:  # noqa: ANN401 - as click
-        """The number; click.BadParameter where it is none of the range."""
-        number = float(super().convert(value, param, ctx))
-        if math.isnan(number):
-            self.fail(f"{value!r} is no number", param, ctx)
-        return number
+
+def memory_size(text: str) -> str:
+    """Return a size as Docker reads it: a number with b, k, m or g.
+
+    Raises:
+        click.BadParameter: It is not a size.
+    """
+    if re.fullmatch(r"\d+(\.\d+)?\s*([bkmgt]b?)?", text.strip().lower()) and float(re.findall(r"[\d.]+", text)[0]) > 0:
+        return text.strip()
+    raise click.BadParameter(f"{text!r} is not a size. Use a number with b, k, m or g, such as 48g.")
 
 
 # A key of a click context's ``meta``: what is shown is kept, and must not depend on what is installed here.
@@ -62,7 +102,7 @@ class PartName(click.ParamType[str]):
         del param
         return f"[{'|'.join(self.names(own_alone=OWN_PARTS_ALONE in ctx.meta))}]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 - as click
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the name; click.BadParameter where there is no such part."""
         if self._is_final and value not in self.names():
             self.fail(f"{value!r} is not one of {', '.join(self.names())}", param, ctx)
@@ -77,7 +117,7 @@ def model_class(text: str) -> str:
     """
     letter = text.strip().upper()
     if letter not in ("A", "B", "C"):
-        raise click.BadParameter(f"{text!r} is not one of A, B, C")
+        raise click.BadParameter(f"{text!r} is not a class. Use A, B or C.")
     return letter
 
 
@@ -92,7 +132,7 @@ def repeat_count(text: str) -> int | Literal["auto"]:
         return "auto"
     if word.isascii() and word.isdecimal() and int(word) >= 1:
         return int(word)
-    raise click.BadParameter(f"{text!r} is no number of repeats; valid is a whole number from 1, or auto")
+    raise click.BadParameter(f"{text!r} is not a number of repeats. Use a whole number, 1 or more, or auto.")
 
 
 def share(text: str) -> float:
@@ -108,7 +148,7 @@ def share(text: str) -> float:
         part = math.nan
     if 0 < part < 1:
         return part
-    raise click.BadParameter(f"{text!r} is not between 0 and 1; valid is a percentage (1%) or a fraction (0.01)")
+    raise click.BadParameter(f"{text!r} is not between 0 and 1. Use a percentage (1%) or a fraction (0.01).")
 
 
 def snapshot_name(text: str) -> str:
@@ -119,7 +159,7 @@ def snapshot_name(text: str) -> str:
     """
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", text):
         return text
-    raise click.BadParameter(f"{text!r} is no name; valid are up to 64 letters, digits, dots, dashes and underscores")
+    raise click.BadParameter(f"{text!r} is not a name. Use up to 64 letters, digits, dots, dashes and underscores.")
 
 
 def day_or_month(text: str) -> str:
@@ -132,4 +172,4 @@ def day_or_month(text: str) -> str:
         with suppress(ValueError):
             if len(text) == length and datetime.strptime(text, form):  # noqa: DTZ007 - a date has no zone
                 return text
-    raise click.BadParameter(f"{text!r} is no date; valid is a day (2026-11-24) or a month (2026-11)")
+    raise click.BadParameter(f"{text!r} is not a date. Use a day (2026-11-24) or a month (2026-11).")

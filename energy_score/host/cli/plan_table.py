@@ -1,11 +1,10 @@
-"""What would run, as a table or as JSON lines."""
+"""What would run, in every form that a report has."""
 
-import sys
 from typing import Any
 
 import click
 
-from energy_score.contract.plain_text import counted, printed_json
+from energy_score.contract.plain_text import counted
 from energy_score.host.batch.plan import (
     PlannedRun,
     RefusedRun,
@@ -16,19 +15,20 @@ from energy_score.host.batch.plan import (
     same_work,
 )
 from energy_score.host.batch.summary import how_measured
-from energy_score.reports.terminal_table import print_table
+from energy_score.reports.table import Format, Table, write_lines
 from parameter_handler import RunOptions
 
 
-def show_plan(selection: Selection, options: RunOptions, *, as_json: bool) -> None:
-    """Write the plan to standard output and the rows that do the same work to standard error."""
+def show_plan(selection: Selection, options: RunOptions, *, form: Format) -> None:
+    """Write the plan to stdout, and to stderr how many rows it has and which of them do the same work."""
     plan = make_plan(selection, options)
-    if as_json:
-        for planned in plan:
-            click.echo(printed_json(_as_object(planned)))
+    header = ("line", "model", "class", "task", "state", "new tokens", "switch", "note")
+    cells = tuple(_as_cells(planned) for planned in plan)
+    if form == "csv":  # as the table: a whole specification is no cell
+        objects = tuple(dict(zip(header, row, strict=True)) for row in cells)
     else:
-        header = ("line", "model", "class", "task", "state", "new tokens", "switch", "note")
-        print_table(header, [_as_cells(planned) for planned in plan], stream=sys.stdout)
+        objects = tuple(_as_object(planned) for planned in plan) if form == "json" else ()
+    write_lines(Table(title="", header=header, rows=cells, objects=objects), form)
     for earlier, later in same_work(plan):
         click.echo(
             f"note: lines {earlier.config.line_number} and {later.config.line_number} do the same work", err=True

@@ -11,7 +11,7 @@ from energy_score.host.cli.standard_streams import settle_streams
 class ReadableGroup(click.Group):
     """As click's own, which ends with 1 where nobody reads any more; 1 is "some runs failed"."""
 
-    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:  # noqa: ANN401 - as click
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         """As click does; the reader of a help text may leave."""
         try:
             return super().make_context(*arguments, **extra)

@@ -6,21 +6,29 @@ from pathlib import Path
 
 import click
 
+from energy_score.host.cli.help_page import LAST_SECTION, PROGRAM, HelpPage
 from energy_score.host.cli.option_types import OWN_PARTS_ALONE
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "commands.md"
-_PROGRAM = "batch_runner.py"
 _HEAD = f"""\
 # Every command and every option
 
-Written by `make reference` from the program itself; a test holds that it is current. `python {_PROGRAM} COMMAND --help`
-says the same, and `energy-score` is the same program, installed. [The guides](README.md) tell what it is all for.
+Generated from the program by `make reference`. `python {PROGRAM} COMMAND --help` prints the same. The installed
+package has the same program as `energy-score`. The [guides](README.md) explain what to use when.
+
+To complete commands and options of `energy-score` with the Tab key, add one line to your shell's startup file:
+
+| shell | line |
+|---|---|
+| bash, in `~/.bashrc` | `eval "$(_ENERGY_SCORE_COMPLETE=bash_source energy-score)"` |
+| zsh, in `~/.zshrc` | `eval "$(_ENERGY_SCORE_COMPLETE=zsh_source energy-score)"` |
+| fish, in `~/.config/fish/config.fish` | `_ENERGY_SCORE_COMPLETE=fish_source energy-score \\| source` |
 """
 
 
 def reference(group: click.Group) -> str:
-    """The page, in Markdown: the batch, which needs no command, then every further command of ``group`` by name."""
-    batch = click.Context(group, info_name=_PROGRAM)
+    """Return the page as Markdown: the batch, which needs no command, then every command of ``group`` by name."""
+    batch = click.Context(group, info_name=PROGRAM)
     batch.meta[OWN_PARTS_ALONE] = True
     return "\n".join([_HEAD, *_section(batch, title="A batch"), *_further(batch)])
 
@@ -42,11 +50,15 @@ def _section(context: click.Context, *, title: str) -> Iterator[str]:
     yield f"## {title}\n"
     yield f"```text\npython {' '.join(command.get_usage(context).removeprefix('Usage: ').split())}\n```\n"
     yield f"{cleandoc(command.help or '')}\n"
-    parameters = [parameter for parameter in command.params if isinstance(parameter, click.Option)]
-    records = [record for parameter in parameters if (record := parameter.get_help_record(context)) is not None]
-    if records:
-        rows = (f"| `{_cell(names, signs='|')}` | {_cell(meaning)} |" for names, meaning in records)
-        yield "\n".join(("| option | meaning |", "|---|---|", *rows)) + "\n"
+    if not isinstance(command, HelpPage):
+        return
+    if command.examples:
+        lines = (f"python {typed}  # {meaning}" for typed, meaning in command.example_lines(context))
+        yield "\n".join(("```text", *lines, "```")) + "\n"  # tests/host/cli/test_help_page.py types them
+    for section, records in command.options_by_section(context):
+        rows = [f"| `{_cell(names, signs='|')}` | {_cell(meaning)} |" for names, meaning in records]
+        if section != LAST_SECTION:  # --help is the same everywhere
+            yield "\n".join((f"| {section} | meaning |", "|---|---|", *rows)) + "\n"
 
 
 def _cell(text: str, *, signs: str = "|*<") -> str:

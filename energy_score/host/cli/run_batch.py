@@ -7,6 +7,7 @@ from typing import Any
 from debug_logger import configure_console
 from energy_score.contract.errors import ExitCode
 from energy_score.host.batch.attempt import end_on_sigterm
+from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.batch.local_batch import run_here
 from energy_score.host.batch.options import BatchOptions
 from energy_score.host.cli.parameters import batch_options_from
@@ -24,7 +25,9 @@ def run_or_show_batch(parameters: Mapping[str, Any]) -> ExitCode:
     options = batch_options_from(parameters, as_json=parameters["as_json"])
     if not parameters["dry_run"]:
         return run_batch(options)
-    show_plan(options.selection, options.run, as_json=options.as_json)
+    if options.only_new is not None:
+        EarlierResults(options.only_new)  # a file that cannot be read is reported now, not at the start of the batch
+    show_plan(options.selection, options.run, form="json" if options.as_json else "table")
     return ExitCode.OK
 
 

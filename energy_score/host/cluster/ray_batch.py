@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from energy_score.contract.errors import EnvironmentNotReadyError, RecordError
+from energy_score.contract.installation import install_command
 from energy_score.contract.record import write_atomically, write_bytes_atomically
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.host.batch.plan import ResolvedRun
@@ -148,7 +149,7 @@ def connected(address: str | None) -> Iterator[ModuleType]:
         import ray  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise EnvironmentNotReadyError(
-            "--executor ray needs the package ray, here and on every node: pip install -c constraints.txt -e '.[ray]'"
+            f"--executor ray needs the package ray, here and on every node. Install it with: {install_command('ray')}"
         ) from error
     address = address if address and address != "auto" else ray_address()
     fault = "none is named and this machine belongs to none" if address is None else ray_fault(address)

@@ -20,6 +20,7 @@ from energy_score.contract.errors import (
     RowRefusedError,
     UsageError,
 )
+from energy_score.contract.installation import install_command
 from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, optimum_python
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
@@ -74,8 +75,8 @@ class LocalExecutor:
         absent = [name for name in packages if importlib.util.find_spec(name) is None]
         if absent:
             raise EnvironmentNotReadyError(
-                f"the local executor needs {' and '.join(absent)}, not installed in {sys.prefix}: "
-                f"pip install -c constraints.txt -e '.[{extra}]'"
+                f"--executor local needs {' and '.join(absent)}, missing in {sys.prefix}. "
+                f"Install with: {install_command(extra)}"
             )
         if backend == "optimum" and not (python := optimum_python(os.environ)).exists():
             raise EnvironmentNotReadyError(

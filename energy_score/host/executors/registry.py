@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from energy_score.contract import extensions
 from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.extensions import extension_names, load_extension
+from energy_score.contract.installation import install_command
 
 if TYPE_CHECKING:  # heavy, and this list of names is on the way to --help
     from energy_score.host.executors.executor import Executor
@@ -34,8 +35,8 @@ def open_executor(name: str, *, timeout_s: float, image: str, memory: str | None
         opener = getattr(import_module(module), function)
     except ModuleNotFoundError as error:
         raise EnvironmentNotReadyError(
-            f"the {name} executor needs the package {error.name}: pip install -c constraints.txt -e '.[{name}]'; or "
-            "run without containers: --executor local"
+            f"--executor {name} needs the package {error.name}. Install it with: {install_command(name)}; or run "
+            "without containers: --executor local"
         ) from error
     executor: Executor = opener(timeout_s=timeout_s, image=image, memory=memory)
     return executor

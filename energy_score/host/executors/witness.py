@@ -6,6 +6,7 @@ A container sees only its own processes; the host sees all of them. Costs two re
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from energy_score.contract.errors import MeterError
-from energy_score.contract.host_witness import HostWitness
+from energy_score.contract.host_witness import ForeignSighting, HostWitness
 from energy_score.contract.run_report import EnergySource
 from energy_score.contract.run_spec import RunSpec
 from energy_score.shared.gpu.compute_processes import descends_from, ids_are_comparable, is_alive
@@ -55,7 +56,9 @@ class GpuWitness:
         self._devices: NvmlDevices | None = None
         self._stopping = threading.Event()
         self._watch = threading.Thread(target=self._watch_processes, name="gpu-witness", daemon=True)
-        self._foreign: set[int] = set()
+        self._foreign: list[ForeignSighting] = []
+        self._foreign_before: frozenset[int] = frozenset()
+        self._looked_s = 0.0
         self._processes_watched = True
         self._memory_was_used = False
         self._before_mj: dict[str, int] = {}
@@ -101,7 +104,9 @@ class GpuWitness:
             finished_at=datetime.now(UTC),
             source=counted if self._before_mj else None,
             energy_j=energy_j,
-            foreign_process_ids=tuple(sorted(self._foreign)),
+            foreign_process_ids=tuple(sorted({sighting.process_id for sighting in self._foreign})),
+            foreign_sightings=tuple(self._foreign),
+            repairs=self._devices.repairs.all(),
             processes_watched=self._processes_watched,
             faults=faults,
         )
@@ -147,13 +152,26 @@ class GpuWitness:
         if not ids_are_comparable():
             self._processes_watched = False  # NVML gives the machine's ids, and this one sees only its container's
             return
+        present: set[int] = set()
         for uuid in self.uuids:
             try:
                 process_ids = self._devices.compute_process_ids(uuid) if self._devices else None
             except MeterError:
                 continue  # the counter's reading says what is wrong with the GPU
             self._processes_watched &= process_ids is not None
-            self._foreign |= {process_id for process_id in process_ids or () if not self._is_own(process_id)}
+            present |= {process_id for process_id in process_ids or () if not self._is_own(process_id)}
+        now_s = time.monotonic()
+        self._foreign = [
+            sighting.model_copy(update={"last_s": now_s})
+            if sighting.process_id in self._foreign_before and sighting.last_s == self._looked_s
+            else sighting
+            for sighting in self._foreign
+        ]
+        self._foreign += [
+            ForeignSighting(process_id=process_id, first_s=now_s, last_s=now_s)
+            for process_id in sorted(present - self._foreign_before)
+        ]
+        self._foreign_before, self._looked_s = frozenset(present), now_s
 
     def _is_own(self, process_id: int) -> bool:
         """Whether the process is of the run or this one; one that has ended does not count against the run.

@@ -3,6 +3,7 @@
 from pathlib import Path
 from types import ModuleType
 
+from energy_score.contract.installation import install_command
 from energy_score.contract.official_gpu import is_official_gpu
 from energy_score.host.preflight.check import Check
 from energy_score.shared.gpu.nvml_devices import usable_handles
@@ -17,7 +18,7 @@ def gpu_checks() -> list[Check]:
     try:
         import pynvml as nvml  # noqa: PLC0415 - the host loads it only here
     except ImportError:
-        return [Check("gpu", "missing", "pynvml is not installed", "pip install -c constraints.txt -e .")]
+        return [Check("gpu", "missing", "pynvml is not installed", install_command())]
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:

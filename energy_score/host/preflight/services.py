@@ -9,6 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from energy_score.contract.endpoint_address import is_loopback
 from energy_score.contract.foreign_json import parsed
+from energy_score.contract.installation import install_command
 from energy_score.host.model_files.hub_home import hub_is_offline
 from energy_score.host.preflight.check import Check
 
@@ -26,7 +27,7 @@ def container_checks(image: str) -> list[Check]:
     try:
         import docker  # noqa: PLC0415 - an extra
     except ImportError:
-        remedy = f"pip install -c constraints.txt -e '.[docker]'; {_WITHOUT_ENGINE}"
+        remedy = f"{install_command('docker')}; {_WITHOUT_ENGINE}"
         return [Check("container engine", "warning", "the docker package is not installed", remedy), unknown_image]
     try:
         client = docker.from_env(timeout=_ENGINE_TIMEOUT_S)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import energy_score
+from energy_score.contract.installation import install_command
 from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
 from energy_score.host.preflight.check import Check
 
@@ -56,7 +57,7 @@ def package_checks() -> list[Check]:
     # A package of several extras is named once, with the first of them: those that a run needs come first.
     requirements = {one.package: one for one in reversed(list(_requirements()))}
     if not requirements:
-        return [Check("packages", "warning", "this program is not installed", "pip install -c constraints.txt -e .")]
+        return [Check("packages", "warning", "this program is not installed", install_command())]
     return [_package_check(requirement) for requirement in reversed(requirements.values())]
 
 
@@ -84,9 +85,8 @@ def is_at_least(version: str, version_min: str) -> bool:
 def _package_check(requirement: _Requirement) -> Check:
     name, asked = f"package {requirement.package}", f"asked for: {requirement.version_min} or later"
     is_optional = requirement.extra in _OPTIONAL_EXTRAS
-    extra = f"[{requirement.extra}]" if requirement.extra else ""
     use = f" (only {requirement.extra} needs it)" if is_optional else ""
-    remedy = f"pip install -c constraints.txt -e '.{extra}'{use}"
+    remedy = f"{install_command(requirement.extra or '')}{use}"
     try:
         version = metadata.version(requirement.package)
     except metadata.PackageNotFoundError:

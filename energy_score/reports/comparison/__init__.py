@@ -1,1 +1,1 @@
-"""Runs side by side: the modes of a model, two models, and the same models then and now."""
+"""Compare runs: the modes of a model, two models, or the same models before and after."""

@@ -1,4 +1,4 @@
-"""A comparison as a picture: energy with its interval, and how the ratio splits into length and energy per token."""
+"""Plot a comparison: energy with its interval, and the split of the ratio into length and energy per token."""
 
 import math
 import warnings
@@ -12,25 +12,25 @@ from energy_score.contract.plain_text import shortened
 from energy_score.reports.comparison.side_by_side import Line, SideBySide
 from energy_score.reports.comparison.tables import half_width_wh
 
-# Dark enough on white and light enough on black to be told apart, also by readers who see no red and green.
+# Dark enough on white and light enough on black, and distinguishable for readers who cannot see red and green.
 _ENERGY, _LENGTH, _PER_TOKEN = "#0b6e99", "#d9822b", "#6a4c93"
 _LABEL_MAX, _TITLE_MAX = 40, 100
 _FORMATS = (".svg", ".png", ".pdf")
 
 
 def plot(comparison: SideBySide, path: Path) -> None:
-    """Write the picture to ``path``; its ending says the format.
+    """Write the plot to ``path``; the file extension sets the format.
 
     Raises:
-        UsageError: the ending is none that can be drawn.
+        UsageError: The extension is not a supported format.
     """
     if path.suffix.lower() not in _FORMATS:
-        raise UsageError(f"{path}: valid endings of a plot are {', '.join(_FORMATS)}")
+        raise UsageError(f"{path}: unknown plot format (expected one of: {', '.join(_FORMATS)})")
     lines = [line for line in comparison.lines if line.energy is not None]
     if not lines:
-        raise UsageError(f"{comparison.title}: nothing was measured, so there is nothing to draw")
-    # Without a date and with fixed ids, so that equal results give equal bytes. A dollar in a name is no formula, and a
-    # character that the font lacks is a box.
+        raise UsageError(f"{comparison.title}: nothing was measured, so there is nothing to plot")
+    # Without a date and with fixed ids, so that equal results give equal bytes. A dollar sign in a name is not a
+    # formula, and a character that the font does not have becomes a box.
     metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
     with rc_context({"svg.hashsalt": "ai-energy-score", "text.parse_math": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph \d+")

@@ -1,4 +1,4 @@
-"""The same models then and now: which of them takes more energy, by more than its repeats scatter."""
+"""Compare the same models before and after: which use more energy, beyond the scatter of their repeats."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,13 @@ from energy_score.reports.results_table.result_row import ResultRow
 
 Outcome = Literal["regression", "improvement", "unchanged", "lost", "gone", "new", "not compared"]
 
-# An increase below this is nobody's regression, however surely it is there.
+# A smaller increase is not reported as a regression, even if it is statistically certain.
 DEFAULT_THRESHOLD = 0.03
-# What is allowed for scatter where a run has one repeat, which shows none.
+# Allowance for scatter if a run has a single repeat, which shows none.
 UNKNOWN_SCATTER = 0.05
-# Rows that differ in one of these did different work, or were measured by different means.
+# Rows that differ in one of these did different work, or were measured differently.
 _MUST_AGREE = ("task", "dataset", "total_prompts", "max_new_tokens", "concurrency", "hardware", "gpu_count")
-# A difference here is worth knowing, and may be what the comparison is about.
+# A difference here is worth mentioning, and can be what the comparison is about.
 _WORTH_KNOWING = ("model_commit", "backend", "dtype", "quantization", "protocol", "image", "random_weights")
 
 _Key = tuple[str, str, str]
@@ -29,9 +29,9 @@ _ByCommit = dict[str | None, ResultRow]
 
 @dataclass(frozen=True)
 class Change:
-    """One model and state then and now. ``ratio`` is now over then, with the 95 % interval that the repeats give it.
+    """One model and state, before and after. ``ratio`` is after over before, with its 95 % interval from the repeats.
 
-    ``lost`` has an energy then and none now; ``gone`` has no row now.
+    ``lost``: had an energy before and has none now. ``gone``: has no row now.
     """
 
     model: str
@@ -46,25 +46,25 @@ class Change:
 
     @property
     def is_fault(self) -> bool:
-        """Whether a check should fail for it."""
+        """Return whether a check should fail because of it."""
         return self.outcome in ("regression", "lost", "gone")
 
 
 def changes(
     before: Iterable[ResultRow], after: Iterable[ResultRow], *, threshold: float = DEFAULT_THRESHOLD
 ) -> list[Change]:
-    """Every model, task and state of both, judged.
+    """Return the change of every model, task and state in either table.
 
     A regression is an increase of more than ``threshold`` (0.03 is 3 %) that the scatter of the repeats does not
-    explain, by Welch's t-interval of the ratio of means. Where one side has no scatter, ``UNKNOWN_SCATTER`` is the
-    least increase that counts. Of several rows of one model, commit, task and state the latest counts.
+    explain, by Welch's t-interval of the ratio of means. If one side has no scatter, ``UNKNOWN_SCATTER`` is the
+    smallest increase that counts. If there are several rows of a model, commit, task and state, the latest counts.
     """
     old, new = _latest(before), _latest(after)
     found = []
     for key in dict.fromkeys((*old, *new)):
         pairs = list(_pairs(old.get(key, {}), new.get(key, {})))
         made = [_change(key, one, other, threshold) for one, other in pairs]
-        if len(pairs) > 1:  # then a line must say which it is
+        if len(pairs) > 1:  # then each line must say which commit it is
             made = [
                 replace(change, because=change.because + _commits(*pair))
                 for change, pair in zip(made, pairs, strict=True)
@@ -74,7 +74,7 @@ def changes(
 
 
 def _latest(rows: Iterable[ResultRow]) -> dict[_Key, _ByCommit]:
-    """The latest row of each key and commit, the later ones last."""
+    """Return the latest row of each key and commit, later ones last."""
     latest: dict[_Key, _ByCommit] = {}
     for row in sorted(rows, key=lambda row: row.timestamp or datetime.min.replace(tzinfo=UTC)):
         by_commit = latest.setdefault((row.model_name, row.reasoning_state, row.task), {})
@@ -84,7 +84,7 @@ def _latest(rows: Iterable[ResultRow]) -> dict[_Key, _ByCommit]:
 
 
 def _pairs(old: _ByCommit, new: _ByCommit) -> Iterator[tuple[ResultRow | None, ResultRow | None]]:
-    """Rows of one commit together; of what is left over, a failed run or another commit, the latest together."""
+    """Pair rows of the same commit; pair the latest of the rest (a failed run or another commit) with each other."""
     both = [commit for commit in old if commit in new]
     yield from ((old[commit], new[commit]) for commit in both)
     left = [[row for commit, row in rows.items() if commit not in both] for rows in (old, new)]
@@ -104,19 +104,19 @@ def _change(key: _Key, before: ResultRow | None, after: ResultRow | None, thresh
         return Change(*key, before=old, after=new, outcome=outcome, because=because)
 
     if before is None:
-        return of("new", "it has no earlier row")
+        return of("new", "no earlier row")
     if after is None:
-        return of("gone", "it has no row now")
+        return of("gone", "no row now")
     if old is None:
-        return of("new" if new else "not compared", "it had no energy then")
+        return of("new" if new else "not compared", "no energy before")
     if new is None:
-        return of("lost", after.error_message or "nothing measured it now")
+        return of("lost", after.error_message or "not measured now")
     differing = [name for name in _MUST_AGREE if getattr(before, name) != getattr(after, name)]
     if (old.domain, old.source) != (new.domain, new.source):
         differing.append("energy_source")
     if differing:
         told = "; ".join(
-            f"{name}: {_told(name, before, old)} then, {_told(name, after, new)} now" for name in differing
+            f"{name}: {_told(name, before, old)} before, {_told(name, after, new)} now" for name in differing
         )
         return of("not compared", told)
     return _judged(key, old, new, threshold, _worth_knowing(before, after))
@@ -124,7 +124,7 @@ def _change(key: _Key, before: ResultRow | None, after: ResultRow | None, thresh
 
 def _judged(key: _Key, old: Energy, new: Energy, threshold: float, known: str) -> Change:
     if old.wh_per_1000_queries <= 0:
-        return Change(*key, before=old, after=new, outcome="not compared", because="no positive energy then")
+        return Change(*key, before=old, after=new, outcome="not compared", because="no positive energy before")
     ratio = new.wh_per_1000_queries / old.wh_per_1000_queries
     interval = _ratio_interval(ratio, old, new)
     least = threshold if interval else max(threshold, UNKNOWN_SCATTER)
@@ -137,7 +137,7 @@ def _judged(key: _Key, old: Energy, new: Energy, threshold: float, known: str) -
     if interval:
         because += f", 95 % interval {interval[0] - 1:+.1%} to {interval[1] - 1:+.1%}"
     else:
-        because += f"; scatter unknown (one repeat), so less than {least:.0%} says nothing"
+        because += f"; scatter unknown (one repeat), so changes below {least:.0%} are ignored"
     if known:
         because += f"; {known}"
     return Change(
@@ -146,7 +146,7 @@ def _judged(key: _Key, old: Energy, new: Energy, threshold: float, known: str) -
 
 
 def _ratio_interval(ratio: float, old: Energy, new: Energy) -> tuple[float, float] | None:
-    """The 95 % interval of the ratio of two means, by the delta method with Welch-Satterthwaite degrees of freedom."""
+    """Return the 95 % interval of the ratio of two means (delta method, Welch-Satterthwaite degrees of freedom)."""
     parts = []
     for energy in (old, new):
         if energy.relative_stdev is None or energy.repeats is None:

@@ -1,4 +1,4 @@
-"""Rows beside a baseline: energy, length, energy per token, and how the ratio of energies splits into the last two."""
+"""Compare rows with a baseline: energy, length, energy per token; the energy ratio is the product of the last two."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,21 +8,21 @@ from energy_score.contract.units import JOULES_PER_WH
 from energy_score.reports.results_table.gpu_figures import quotient
 from energy_score.reports.results_table.result_row import ResultRow
 
-# The order in which modes are shown, and in which a baseline is looked for.
+# The order in which modes are shown, and in which the baseline is chosen.
 _STATES = ("off", "off (n/a)", "n/a", "", "on (low)", "on (medium)", "on", "on (high)")
-# Rows that differ in one of these did different work, so a ratio between them says nothing.
+# Rows that differ in one of these did different work, so their ratio is meaningless.
 _SAME_WORK = ("task", "dataset")
-# Rows that differ in one of these worked under other conditions, and whoever reads their ratio must know.
+# Rows that differ in one of these ran under different conditions, which readers of the ratio must know.
 _CONDITIONS = ("total_prompts", "hardware", "gpu_count", "concurrency")
 
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of 1,000 queries in Wh, of the GPUs where they were measured, else of the CPU; ``source`` says how.
+    """Energy of 1,000 queries in Wh: of the GPUs if they were measured, otherwise of the CPU; ``source`` says how.
 
     It is ``unknown`` in a table of the published tool.
 
-    ``relative_stdev`` is that of one repeat, None where there was one alone or nobody kept it.
+    ``relative_stdev`` is for one repeat; None if there was only one or the table does not have it.
     """
 
     wh_per_1000_queries: float
@@ -34,10 +34,10 @@ class Energy:
 
 @dataclass(frozen=True)
 class Line:
-    """One row beside the baseline. What is unknown is None.
+    """One row compared with the baseline; None for what is unknown.
 
-    ``tokens_per_query`` counts new tokens; ``energy_per_token_j`` is all energy over them. ``energy_ratio`` =
-    ``length_ratio`` x ``per_token_ratio``, each to the baseline's.
+    ``tokens_per_query`` counts new tokens; ``energy_per_token_j`` is the total energy per new token. ``energy_ratio`` =
+    ``length_ratio`` x ``per_token_ratio``, each relative to the baseline.
     """
 
     label: str
@@ -52,7 +52,7 @@ class Line:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """Lines of one model or of two, and which of them is the baseline."""
+    """The compared rows of one or two models, and which of them is the baseline."""
 
     title: str
     baseline: str
@@ -60,13 +60,13 @@ class SideBySide:
 
     @property
     def differing_conditions(self) -> tuple[str, ...]:
-        """In which columns the measured rows differ, of those that every ratio between them rests on."""
+        """Return the columns in which the measured rows differ, of those that affect the ratios."""
         rows = [line.row for line in self.lines if line.energy is not None]
         return tuple(name for name in (*_SAME_WORK, *_CONDITIONS) if len({getattr(row, name) for row in rows}) > 1)
 
 
 def energy_of(row: ResultRow) -> Energy | None:
-    """What ``row`` took for 1,000 queries; None where nothing measured it."""
+    """Return the energy of 1,000 queries of ``row``, or None if it was not measured."""
     if not row.successful_prompts:
         return None
     if row.gpu_energy_wh is not None:
@@ -83,13 +83,13 @@ def energy_of(row: ResultRow) -> Energy | None:
 
 
 def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[SideBySide]:
-    """The reasoning modes of each model that has several, beside Off, or beside the least of them without one.
+    """Compare the reasoning modes of each model that has several, with Off or else the lowest mode as baseline.
 
-    Rows of other commits, tasks or data sets stand apart; a failed one, which tells neither its commit nor its data
-    set, stands with those that lack its mode. ``model_name`` is part of a model id, in any case.
+    Rows of different commits, tasks or datasets are compared separately. A failed row has neither commit nor dataset;
+    it is shown with the rows that lack its mode. ``model_name`` is part of a model id, in any case.
 
     Raises:
-        NothingMatchedError: no model there has rows in two modes.
+        NothingMatchedError: No model has rows in two modes.
     """
     groups: dict[tuple[object, ...], list[ResultRow]] = {}
     wanted = [row for row in rows if model_name is None or model_name.lower() in row.model_name.lower()]
@@ -113,10 +113,10 @@ def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[S
 
 
 def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
-    """Two models in every state that was measured, beside the first one's first state, in the tasks that both have.
+    """Compare two models in every measured state and common task; the baseline is the first model's first state.
 
     Raises:
-        NothingMatchedError: one of them has no row, or they share no task; the message names what is there.
+        NothingMatchedError: One of them has no row, or they share no task; the message lists the available ones.
     """
     rows = tuple(rows)
     of_first = [row for row in rows if row.model_name == first]
@@ -124,10 +124,10 @@ def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
     known = ", ".join(sorted({row.model_name for row in rows})) or "nothing"
     for name, own in ((first, of_first), (second, of_second)):
         if not own:
-            raise NothingMatchedError(f"{name!r} has no row; there are: {known}")
+            raise NothingMatchedError(f"no results for model {name!r}. Models with results: {known}")
     tasks = {row.task for row in of_first} & {row.task for row in of_second}
     if not tasks:
-        raise NothingMatchedError(f"{first} and {second} have no task in common")
+        raise NothingMatchedError(f"{first} and {second} have no common task")
     ordered = [*sorted(of_first, key=_by_state), *sorted(of_second, key=_by_state)]
     shared = [
         (" ".join(filter(None, (row.model_name, row.reasoning_state, row.task if len(tasks) > 1 else ""))), row)
@@ -138,9 +138,9 @@ def models(rows: Iterable[ResultRow], first: str, second: str) -> SideBySide:
 
 
 def beside(title: str, labelled: Sequence[tuple[str, ResultRow]]) -> SideBySide:
-    """The rows beside the first of them that has an energy; ratios exist only between energies of one source and work.
+    """Compare the rows with the first one that has an energy; ratios need the same energy source and the same work.
 
-    Work is one if it is of one task and data set.
+    Work is the same if task and dataset are.
     """
     baseline = next(((label, row) for label, row in labelled if energy_of(row)), labelled[0])
     return SideBySide(title, baseline[0], tuple(_line(label, row, baseline[1]) for label, row in labelled))

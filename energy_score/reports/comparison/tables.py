@@ -8,20 +8,20 @@ from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.table import Table, figure
 
 _HEADER = (
-    "run", "Wh per 1,000", "±95 %", "source", "new tokens a query", "J per token", "first token", "energy", "= length",
-    "x per token", "stands",
+    "run", "Wh per 1,000", "±95 %", "source", "new tokens per query", "J per token", "first token", "energy",
+    "= length", "x per token", "status",
 )  # fmt: skip
 
 
 def side_by_side_table(comparison: SideBySide) -> Table:
-    """A comparison beside its baseline; the ratios' product is exact, the figures shown are rounded."""
-    notes = [f"ratios are to {comparison.baseline}"]
+    """Return a comparison with its baseline as a table; the ratios are exact, the figures shown are rounded."""
+    notes = [f"ratios are relative to {comparison.baseline}"]
     if any(line.energy is not None and line.energy_ratio is None for line in comparison.lines):
-        notes.append("energies of different sources, tasks or data sets have no ratio")
+        notes.append("energies of different sources, tasks or datasets have no ratio")
     if comparison.differing_conditions:
         notes.append(f"the rows differ in {', '.join(comparison.differing_conditions)}")
     if any(line.energy is not None and line.energy.domain == "CPU" for line in comparison.lines):
-        notes.append("the GPU was not measured: these are CPU energies, which nothing rates")
+        notes.append("the GPU was not measured: these are CPU energies, which are not rated")
     return Table(
         title=comparison.title,
         header=_HEADER,
@@ -32,19 +32,19 @@ def side_by_side_table(comparison: SideBySide) -> Table:
 
 
 def changes_table(changes: Sequence[Change], *, threshold: float) -> Table:
-    """Then and now, the faults first."""
+    """Return the changes as a table, faults first."""
     ordered = sorted(changes, key=lambda change: not change.is_fault)
     return Table(
-        title="then and now, Wh per 1,000 queries",
-        header=("model", "state", "task", "then", "now", "outcome", "because"),
+        title="before and after, Wh per 1,000 queries",
+        header=("model", "state", "task", "before", "after", "outcome", "because"),
         rows=tuple(_change_cells(change) for change in ordered),
-        notes=(f"a regression is an increase over {100 * threshold:.3g} % that the repeats' scatter does not explain",),
+        notes=(f"a regression is an increase of more than {100 * threshold:.3g} %, beyond the scatter of the repeats",),
         objects=tuple(_change_object(change) for change in ordered),
     )
 
 
 def half_width_wh(line: Line) -> float | None:
-    """The half-width of the 95 % interval in Wh per 1,000 queries, as the run's report gave it."""
+    """Return half of the 95 % interval in Wh per 1,000 queries, from the run's report."""
     is_of_gpu = line.energy is not None and line.energy.domain == "GPU"
     return line.row.ci95_half_width_per_1000_wh if is_of_gpu else None
 
@@ -67,7 +67,7 @@ def _cells(line: Line) -> tuple[str, ...]:
 
 
 def _standing(row: ResultRow) -> str:
-    """What the figures are worth, in two words; the reasons stand in the results table."""
+    """Return the row's status in two words; the results table has the reasons."""
     if row.successful_prompts is None:
         return row.error_message or "failed"
     if row.rateable is None:

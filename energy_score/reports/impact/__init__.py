@@ -1,1 +1,1 @@
-"""What a yearly volume of queries means for climate, water and resources: estimates, with every factor named."""
+"""Estimate the impact of a yearly number of queries on climate, water and resources, with all factors listed."""

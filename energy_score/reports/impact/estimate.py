@@ -1,6 +1,6 @@
-"""From the energy of a query to the impacts of a year of them: every figure an estimate that names its factors.
+"""From the energy of a query to the impacts of a year: all figures are estimates that list their factors.
 
-Source of the formulas: METHOD.md, "Further impacts"; embodied impacts: EcoLogits' amortisation of server and GPUs.
+Source of the formulas: METHOD.md, "Further impacts"; embodied impacts: EcoLogits' amortization of server and GPUs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,9 +17,9 @@ _SECONDS_PER_YEAR = 3600 * _HOURS_PER_YEAR
 
 @dataclass(frozen=True)
 class Figure:
-    """One quantity of the yearly volume; ``value`` is None where a factor is missing. ``how`` says what it is made of.
+    """One quantity for the yearly number of queries; ``value`` is None if a factor is missing. ``how`` is the formula.
 
-    ``factors`` are the names of those that were used. A measured figure is no estimate: the GPU's energy alone.
+    ``factors`` are the names of the factors used. Only the GPU's measured energy is not an estimate.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Impact:
-    """The impacts of one row's model, for so many queries a year."""
+    """The impacts of one row's model for a number of queries per year."""
 
     row: ResultRow
     queries_per_year: float
@@ -41,9 +41,9 @@ class Impact:
 
 
 def impact_of(row: ResultRow, *, queries_per_year: float, region: str, factors: Mapping[str, Factor]) -> Impact | None:
-    """The estimates for ``queries_per_year`` queries like those of ``row``; None where no GPU energy was measured.
+    """Return the estimates for ``queries_per_year`` queries like those of ``row``; None if no GPU energy was measured.
 
-    ``factors`` are those of ``factors_of(region)``.
+    ``factors`` come from ``factors_of(region)``.
     """
     if row.wh_per_1000_queries is None:
         return None
@@ -51,7 +51,7 @@ def impact_of(row: ResultRow, *, queries_per_year: float, region: str, factors: 
 
 
 class _Values:
-    """The factors' values by name."""
+    """Access to the factors' values by name."""
 
     def __init__(self, factors: Mapping[str, Factor]) -> None:
         self._factors = factors
@@ -69,7 +69,7 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
     yield cpu
     network = product(gpu_kwh, factors["network_storage_share"])
     yield Figure("network and storage energy", network, "kWh", "share of GPU energy", ("network_storage_share",))
-    without = "" if network is not None else ", network and storage left out"
+    without = "" if network is not None else ", without network and storage"
     it_kwh = None if cpu.value is None else gpu_kwh + cpu.value + (network or 0.0)
     total_kwh = product(it_kwh, factors["pue"])
     yield Figure("total energy", total_kwh, "kWh", f"(GPU + CPU + RAM + network + storage) x PUE{without}", ("pue",))
@@ -91,7 +91,7 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
 
 
 def _cpu_and_ram(row: ResultRow, queries: float, gpu_kwh: float, factors: _Values) -> Figure:
-    """Measured where RAPL was read; a share of the GPU's energy otherwise, never the run's own CPU estimate."""
+    """Return the measured energy if RAPL was read, otherwise a share of the GPU's energy; never the CPU estimate."""
     name = "CPU and RAM energy"
     if row.cpu_energy_wh is not None and row.cpu_energy_source == EnergySource.RAPL and row.successful_prompts:
         kwh = row.cpu_energy_wh / row.successful_prompts * queries / 1000
@@ -99,14 +99,14 @@ def _cpu_and_ram(row: ResultRow, queries: float, gpu_kwh: float, factors: _Value
             name,
             kwh,
             "kWh",
-            "measured (rapl): what the whole machine's CPU drew, and its RAM where RAPL has a counter for it",
+            "measured (rapl): the whole machine's CPU, and its RAM if RAPL has a counter for it",
             is_estimate=False,
         )
     return Figure(name, product(gpu_kwh, factors["cpu_ram_share"]), "kWh", "share of GPU energy", ("cpu_ram_share",))
 
 
 def _embodied(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figure]:
-    """The run's part of the hardware's making: its time over the hardware's lifetime, for the GPUs that it used."""
+    """Yield the run's share of making the hardware: its time over the hardware's lifetime, for the GPUs it used."""
     share = _lifetime_share(row, queries, factors["hardware_lifetime_years"])
     per_server = factors["gpus_per_server"]
     at_a_time = "one query" if row.concurrency in (None, 1) else f"{row.concurrency} queries"

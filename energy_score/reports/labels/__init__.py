@@ -1,1 +1,1 @@
-"""The label of a rated model, and a small badge: SVG without fonts, and PNG."""
+"""The label of a rated model, and a small badge, as SVG without fonts and as PNG."""

@@ -1,4 +1,4 @@
-"""What goes onto labels: of rated runs of one's own, and of the members of a snapshot."""
+"""The content of labels, for your own rated runs and for the members of a snapshot."""
 
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -10,16 +10,16 @@ from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
 from energy_score.reports.ratings.rating import Rating
 from energy_score.shared.tasks.registry import task_of
 
-# Source: METHOD.md, "Label": anything not officially scored is watermarked.
+# Source: METHOD.md, "Label": everything that is not officially scored gets a watermark.
 NOT_OFFICIAL = "not official"
 # Source: METHOD.md, "Protocol": the hardware of the official scores.
 _OFFICIAL_HARDWARE = "NVIDIA H100 80GB"
-# Nothing longer can be read on a label.
+# Longer text cannot be read on a label.
 _TEXT_MAX = 200
 
 
 def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelContent, str]]:
-    """A label's content and its reasoning state for each rating that has stars; all of them watermarked."""
+    """Yield a label's content and reasoning state for each rating with stars, all with a watermark."""
     for rating in ratings:
         row = rating.row
         if rating.stars is None or row.wh_per_1000_queries is None:
@@ -37,7 +37,7 @@ def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelConten
 
 
 def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelContent, str]]:
-    """A label's content and its reasoning state for each member with stars; an official snapshot's bear no mark."""
+    """Yield a label's content and reasoning state for each member with stars; official snapshots get no watermark."""
     year, month = snapshot.issued.split("-")[:2]
     for cohort in snapshot.cohorts:
         for member in cohort.members:
@@ -58,7 +58,7 @@ def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelConten
 def _task(name: str, model_class: str | None, reasoning_state: str) -> str:
     try:
         task = task_of(name)
-    except UsageError:  # of a package that is not installed here
+    except UsageError:  # a task from a package that is not installed here
         title, has_classes = name, model_class is not None
     else:
         title, has_classes = task.title or task.name, task.has_classes

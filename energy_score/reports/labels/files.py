@@ -1,4 +1,4 @@
-"""Labels as files: SVG, PNG in both sizes, and a badge."""
+"""Write labels as files: SVG, PNG in both sizes, and a badge."""
 
 import io
 import re
@@ -18,10 +18,10 @@ _SCALES = (1, 2)
 
 
 def marks_of(labels: Sequence[tuple[LabelContent, str]]) -> list[str]:
-    """What tells the files of each label (with its reasoning state) from those of the others; nothing where one does.
+    """Return what distinguishes the file names of each label (with its reasoning state); empty if nothing is needed.
 
-    One model may be rated in several tasks, classes and revisions. Names are compared without case, because some file
-    systems do.
+    One model can be rated in several tasks, classes and revisions. Names are compared without case, because some file
+    systems are case-insensitive.
     """
     names = [run_name(content.model, state).lower() for content, state in labels]
     taken: Counter[str] = Counter()
@@ -34,7 +34,7 @@ def marks_of(labels: Sequence[tuple[LabelContent, str]]) -> list[str]:
 
 
 def write_label(content: LabelContent, folder: Path, *, reasoning_state: str, mark: str = "") -> Iterator[Path]:
-    """Write the files of one label into ``folder``, ``mark`` in their names; their paths as they are written."""
+    """Write the files of one label into ``folder``, with ``mark`` in their names, and yield each path."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"{run_name(content.model, reasoning_state)}{mark}"
     svg = label_svg(content)
@@ -49,7 +49,7 @@ def write_label(content: LabelContent, folder: Path, *, reasoning_state: str, ma
 
 
 def png(svg: str, *, width: int, alt_text: str) -> bytes:
-    """The picture as PNG, ``width`` px wide, its alternative text in the field Description."""
+    """Return the picture as PNG, ``width`` px wide, with its alternative text in the field Description."""
     drawn = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=width))))
     info = PngInfo()
     info.add_itxt("Description", alt_text)

@@ -1,7 +1,7 @@
-"""The label of the AI Energy Score, 260 x 364 px, and a badge of one line.
+"""The label of the AI Energy Score, 260 x 364 px, and a one-line badge.
 
-Source of sizes and colours: the project's label specification, in METHOD.md, "Label". At twice the size the header ends
-at 90, the dividers lie at 429 and 545, and the button begins at 632.
+Source of sizes and colors: the project's label specification, in METHOD.md, "Label". At twice the size, the header ends
+at 90, the dividers are at 429 and 545, and the button starts at 632.
 """
 
 import math
@@ -18,14 +18,14 @@ _DARK, _STAR, _DIVIDER, _TEXT, _PAPER = "#313131", "#3fa45b", "#f0f0f0", "#31313
 _MARGIN_PX = 16
 _HEADER_END, _FIRST_DIVIDER, _SECOND_DIVIDER, _BUTTON = 45.0, 214.5, 272.5, 316.0
 _MODEL_PX, _DETAIL_PX, _ENERGY_PX = 16.0, 12.0, 14.0
-# Below this size a model id is no longer read.
+# A model id in a smaller size cannot be read.
 _LEAST_PX = 8.0
 _MODEL_HEIGHT_PX = 76.0
 
 
 @dataclass(frozen=True)
 class LabelContent:
-    """What a label says. ``scored`` is month and year. ``watermark`` is None for an officially scored model alone."""
+    """The content of a label. ``scored`` is month and year. ``watermark`` is None only for officially scored models."""
 
     model: str
     scored: str
@@ -37,13 +37,13 @@ class LabelContent:
 
     @property
     def energy(self) -> str:
-        """The energy in Wh with four digits, without an exponent."""
+        """Return the energy in Wh with four digits, without an exponent."""
         digits = max(0, 3 - math.floor(math.log10(abs(self.wh_per_1000_queries))))
         return f"{self.wh_per_1000_queries:,.{min(digits, 6)}f}"
 
     @property
     def alt_text(self) -> str:
-        """The label in one sentence, for those who do not see it."""
+        """Return the label as a sentence, for people who cannot see it."""
         note = f" {self.watermark.capitalize()}." if self.watermark else ""
         return (
             f"AI Energy Score label: {self.model}, {self.stars} of 5 stars, {self.energy} Wh of GPU energy per 1,000 "
@@ -52,12 +52,12 @@ class LabelContent:
 
 
 def label_svg(content: LabelContent) -> str:
-    """The label as an SVG document whose text is outlines."""
+    """Return the label as an SVG document, with text as outlines."""
     return _document(WIDTH_PX, HEIGHT_PX, content.alt_text, _label_parts(content))
 
 
 def badge_svg(content: LabelContent) -> str:
-    """One line with stars and energy, as an SVG document; as wide as its text."""
+    """Return one line with stars and energy as an SVG document, as wide as its text."""
     name, energy = "AI Energy Score", f"{content.energy} Wh / 1k"
     if content.watermark:
         energy += f" ({content.watermark})"
@@ -102,7 +102,7 @@ def _label_parts(content: LabelContent) -> Iterator[str]:
 
 
 def _model(model: str) -> Iterator[str]:
-    """The word Model and the id below it, in the specified size or as much smaller as it takes to fit."""
+    """Yield the word Model and the id below it, in the specified size or smaller so that it fits."""
     yield _text("Model", "Medium", _DETAIL_PX, (_MARGIN_PX, 65), _TEXT)
     size_px = _MODEL_PX
     while True:
@@ -116,7 +116,7 @@ def _model(model: str) -> Iterator[str]:
 
 
 def _fitting(text: str, weight: Weight, size_px: float) -> float:
-    """The size, or as much smaller as it takes for ``text`` to fit between the margins."""
+    """Return the size, reduced if needed so that ``text`` fits between the margins."""
     width = text_width(text, weight=weight, size_px=size_px)
     return size_px * min(1.0, (WIDTH_PX - 2 * _MARGIN_PX) / width)
 
@@ -143,7 +143,7 @@ def _watermark(text: str) -> str:
 
 
 def _stars(count: int, *, center_y: float, left: float, pitch: float, radius: float) -> Iterator[str]:
-    """Five stars, ``count`` of them filled; the first one's cell begins at ``left``."""
+    """Yield five stars, ``count`` of them filled; the first one's cell starts at ``left``."""
     for number in range(5):
         filled = number < count
         points = _star_points(left + pitch * (number + 0.5), center_y, radius)
@@ -151,7 +151,7 @@ def _stars(count: int, *, center_y: float, left: float, pitch: float, radius: fl
 
 
 def _star_points(x: float, y: float, radius: float) -> str:
-    """A star of five points: ten corners, every other one on the inner circle of a regular pentagram."""
+    """Return a five-pointed star: ten corners, every other one on the inner circle of a regular pentagram."""
     inner = radius * math.sin(math.radians(18)) / math.sin(math.radians(126))
     corners = []
     for number in range(10):

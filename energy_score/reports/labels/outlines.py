@@ -1,4 +1,4 @@
-"""Text as outlines: a picture that looks the same wherever it is shown, with no font to be installed."""
+"""Text as outlines, so that a picture looks the same everywhere without installing a font."""
 
 from functools import lru_cache
 from importlib import resources
@@ -14,7 +14,7 @@ _FONTS = resources.files("energy_score.reports.labels") / "fonts"
 
 
 def text_path(text: str, *, weight: Weight, size_px: float, x: float, baseline: float) -> str:
-    """The ``d`` of an SVG path that draws ``text`` from ``x`` on, its letters standing on ``baseline``."""
+    """Return the ``d`` of an SVG path that draws ``text`` starting at ``x`` on ``baseline``."""
     font = _font(weight)
     scale = size_px / font["head"].unitsPerEm
     glyphs, pen = (
@@ -28,14 +28,14 @@ def text_path(text: str, *, weight: Weight, size_px: float, x: float, baseline: 
 
 
 def text_width(text: str, *, weight: Weight, size_px: float) -> float:
-    """How wide ``text`` is, in px."""
+    """Return the width of ``text`` in px."""
     font = _font(weight)
     glyphs = font.getGlyphSet()
     return float(sum(glyphs[name].width for name in _glyph_names(text, weight)) * size_px / font["head"].unitsPerEm)
 
 
 def wrapped(text: str, *, weight: Weight, size_px: float, width_px: float) -> list[str]:
-    """``text`` in lines of at most ``width_px``, broken after ``/``, ``-``, ``_``, ``.`` or a space where it can be."""
+    """Split ``text`` into lines of at most ``width_px``, broken after ``/``, ``-``, ``_``, ``.`` or a space."""
     lines, line = [], ""
     for part in _parts(text):
         if text_width((line + part).rstrip(), weight=weight, size_px=size_px) <= width_px:
@@ -64,7 +64,7 @@ def _parts(text: str) -> list[str]:
 
 
 def _glyph_names(text: str, weight: Weight) -> list[str]:
-    """The glyph of each character; a question mark for what the font does not have, whose own replacement is blank."""
+    """Return the glyph of each character; a question mark if the font lacks it (its own substitute is blank)."""
     characters = _font(weight).getBestCmap()
     return [characters.get(ord(character), characters[ord("?")]) for character in text]
 

@@ -1,1 +1,1 @@
-"""The leaderboard: a static page that works from a file, a page for each model, and the same as data files."""
+"""The leaderboard: a static page that works from a file, a page for each model, and the data as files."""

@@ -1,4 +1,4 @@
-"""From results to the rated runs that a site is made of."""
+"""Rate results for the leaderboard."""
 
 from energy_score.reports.leaderboard.site import RatedRun
 from energy_score.reports.ratings.choice import rated
@@ -6,11 +6,11 @@ from energy_score.reports.results import Results
 
 
 def rated_runs(results: Results, *, against: str) -> list[RatedRun]:
-    """Every row of ``results`` with its stars, and the run directory that it was made from.
+    """Return every row of ``results`` with its stars and the run directory that it came from.
 
     Raises:
-        UsageError: there is no such snapshot.
-        RecordError: the snapshot's file is damaged.
+        UsageError: The snapshot does not exist.
+        RecordError: The snapshot's file is damaged.
     """
     ratings = rated(results.rows, against=against)
     return [RatedRun(rating, directory) for rating, directory in zip(ratings, results.directories, strict=True)]

@@ -1,4 +1,4 @@
-"""What is different from one version of the leaderboard to the next."""
+"""The changes from one version of the leaderboard to the next."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -17,14 +17,14 @@ _Key = tuple[str, str | None, str, str | None, str, int]
 
 @dataclass(frozen=True)
 class EntryChange:
-    """One line then and now; None where there was, or is, none."""
+    """One line before and after; None if it did not or does not exist."""
 
     before: Entry | None
     after: Entry | None
 
     @property
     def what(self) -> str:
-        """The change in words."""
+        """Return a description of the change."""
         before, after = self.before, self.after
         if before is None:
             return "new"
@@ -37,18 +37,18 @@ class EntryChange:
             parts.append("no longer measured")
         elif before.run_id != after.run_id:
             parts.append("measured again")
-        return "; ".join(parts) or "what is said beside it"
+        return "; ".join(parts) or "other details"
 
 
 def changes_between(before: Iterable[Entry], after: Iterable[Entry]) -> list[EntryChange]:
-    """Every line that is new, gone or different, by model."""
+    """Return every new, removed or changed line, sorted by model."""
     old, new = _by_key(before), _by_key(after)
     keys = sorted({*old, *new}, key=str)
     return [EntryChange(old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
 
 
 def read_entries(site: Path) -> list[Entry]:
-    """The lines of the leaderboard in ``site``; none where there is none, or one that this version cannot read."""
+    """Return the lines of the leaderboard in ``site``; empty if there is none, or this version cannot read it."""
     try:
         return list(_ENTRIES.validate_python(parsed((site / "leaderboard.json").read_bytes())))
     except (OSError, ValueError):
@@ -56,7 +56,7 @@ def read_entries(site: Path) -> list[Entry]:
 
 
 def changes_table(changes: Sequence[EntryChange]) -> Table:
-    """The changes as a table."""
+    """Return the changes as a table."""
     lines = [(change, change.after or change.before) for change in changes]
     return Table(
         title="What changed",
@@ -81,7 +81,7 @@ def changes_table(changes: Sequence[EntryChange]) -> Table:
 
 
 def _by_key(entries: Iterable[Entry]) -> dict[_Key, Entry]:
-    """The lines by what they are of; several of one model, as superseded ones, by their number among these too."""
+    """Return the lines by identity; several of one model, such as superseded ones, get a number too."""
     numbers: Counter[tuple[str, str | None, str, str | None, str]] = Counter()
     by_key = {}
     for entry in entries:

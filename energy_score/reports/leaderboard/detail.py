@@ -1,4 +1,4 @@
-"""What the page of one model shows beyond the leaderboard's line: figures by phase, verdict, power, environment."""
+"""What a model's page shows beyond the leaderboard: figures by phase, verdict, power, environment."""
 
 import csv
 import gzip
@@ -18,7 +18,7 @@ from energy_score.contract.run_report import PhaseStatistics, RunReport, Verdict
 from energy_score.contract.units import watt_hours
 from energy_score.reports.results_table.report_row import heard_verdict
 
-# A trace is drawn with at most this many points of each GPU; a night has a hundred thousand.
+# Each GPU's trace is drawn with at most this many points; a night has a hundred thousand.
 _POINTS = 1200
 _LABEL_MAX = 40
 _COLORS = ("#0b6e99", "#d9822b", "#6a4c93", "#2a7d43", "#b03a2e", "#7f8c8d", "#c71585", "#8d6e00")
@@ -26,7 +26,7 @@ _COLORS = ("#0b6e99", "#d9822b", "#6a4c93", "#2a7d43", "#b03a2e", "#7f8c8d", "#c
 
 @dataclass(frozen=True)
 class PhaseLine:
-    """One phase in Wh per 1,000 queries, with what its energy was read from."""
+    """One phase in Wh per 1,000 queries, with the energy sources."""
 
     phase: str
     domain: str
@@ -41,7 +41,7 @@ class PhaseLine:
 
 @dataclass(frozen=True)
 class Detail:
-    """All of one run that its page shows. ``trace_svg`` is None where nothing was sampled."""
+    """Everything about one run on its page. ``trace_svg`` is None if nothing was sampled."""
 
     report: RunReport
     verdict: Verdict
@@ -51,16 +51,16 @@ class Detail:
 
 
 def detail_of(directory: RunDirectory) -> Detail:
-    """The detail of a finished run.
+    """Return the details of a finished run.
 
     Raises:
-        RecordError: its report or witness cannot be read.
+        RecordError: Its report or host check cannot be read.
     """
     report, witness = directory.report(), directory.witness()
     try:
         owner = directory.owner()
     except RecordError:
-        owner = None  # as in the results table, whose verdict this is
+        owner = None  # as in the results table, which has the same verdict
     return Detail(
         report=report,
         verdict=heard_verdict(report, witness=witness, owner=owner),
@@ -95,17 +95,17 @@ def _environment(report: RunReport, witness: HostWitness | None) -> list[tuple[s
     lines = [
         ("GPUs", ", ".join(f"{gpu.name} ({gpu.memory_mib} MiB)" for gpu in hardware.gpus) or "none"),
         ("CPU", f"{hardware.cpu}, {hardware.cpu_count} logical cores, {hardware.memory_mib} MiB"),
-        ("model commit", model.commit or "not told"),
-        ("parameters", f"{model.parameter_count:,}" if model.parameter_count is not None else "not told"),
-        ("precision", ", ".join(filter(None, (model.dtype, model.quantization))) or "not told"),
-        ("attention", model.attention or "not told"),
-        ("data set", f"{spec.dataset.name or 'local file'} at {report.dataset_revision or 'its content alone'}"),
+        ("model commit", model.commit or "unknown"),
+        ("parameters", f"{model.parameter_count:,}" if model.parameter_count is not None else "unknown"),
+        ("precision", ", ".join(filter(None, (model.dtype, model.quantization))) or "unknown"),
+        ("attention", model.attention or "unknown"),
+        ("dataset", f"{spec.dataset.name or 'local file'} at {report.dataset_revision or 'no revision'}"),
         ("queries", f"{report.queries.succeeded} of {report.queries.asked} answered"),
         ("backend", spec.backend),
         ("protocol", f"{spec.repeat_policy.protocol}, {spec.repeat_policy.repeats} repeats"),
         ("seed", f"{limits.seed}"),
         ("meters", "; ".join(report.meters) or "none"),
-        ("host witness", "read the same counters" if witness and witness.source else "none"),
+        ("host check", "same counters read" if witness and witness.source else "none"),
     ]
     if limits.max_new_tokens is not None:
         lines.insert(8, ("new tokens", f"{limits.min_new_tokens} to {limits.max_new_tokens}"))
@@ -115,12 +115,12 @@ def _environment(report: RunReport, witness: HostWitness | None) -> list[tuple[s
 
 
 def _trace_svg(directory: RunDirectory) -> str | None:
-    """The sampled power of each GPU over the run, thinned by taking the mean of neighbours."""
+    """Return the sampled power of each GPU over the run as SVG, thinned by averaging neighbors."""
     series = _power_by_gpu(directory)
     if not series:
         return None
     content = io.StringIO()
-    # A dollar in what stands there for a GPU is no formula.
+    # A dollar sign in a GPU's label is not a formula.
     with (
         rc_context({"svg.hashsalt": "ai-energy-score", "svg.fonttype": "path", "text.parse_math": False}),
         warnings.catch_warnings(),
@@ -128,7 +128,7 @@ def _trace_svg(directory: RunDirectory) -> str | None:
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
         _drawn(series).savefig(content, format="svg", transparent=False, metadata={"Date": None})
     text = content.getvalue()
-    return text[text.index("<svg") :]  # what comes before is for a file of its own
+    return text[text.index("<svg") :]  # what comes before is only for separate files
 
 
 def _drawn(series: dict[str, list[tuple[float, float]]]) -> Figure:
@@ -163,5 +163,5 @@ def _power_by_gpu(directory: RunDirectory) -> dict[str, list[tuple[float, float]
                 if line["power_w"]:
                     series.setdefault(line["gpu"], []).append((float(line["time_s"]), float(line["power_w"])))
     except (OSError, EOFError, KeyError, ValueError, csv.Error, zlib.error):
-        return {}  # a damaged trace is no picture; the figures do not come from it
+        return {}  # a damaged trace gives no picture; the figures do not come from it
     return series

@@ -1,4 +1,4 @@
-"""The lines of the leaderboard: a row of the results with its rating, every figure per query or per 1,000 of them."""
+"""The lines of the leaderboard: results with ratings, with all figures per query or per 1,000 queries."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,11 +10,11 @@ from energy_score.reports.results_table.gpu_figures import product, quotient
 
 
 class Entry(Record):
-    """One line of the leaderboard, as its CSV, JSON and Parquet files hold it; None where it is not known.
+    """One line of the leaderboard, as in its CSV, JSON and Parquet files; None if unknown.
 
-    Energies are GPU energy in Wh per 1,000 queries, ``ci95_half_width_wh`` half the 95 % interval of the total.
-    ``stars`` are relative to ``stars_against``; without them ``unrated_because`` says why. ``star_chances`` are
-    those of other stars, in words. ``page`` is the detail page, relative to the leaderboard.
+    Energies are GPU energy in Wh per 1,000 queries, ``ci95_half_width_wh`` is half of the 95 % interval of the total.
+    ``stars`` are relative to ``stars_against``; if there are none, ``unrated_because`` says why. ``star_chances`` are
+    the probabilities of other stars, as text. ``page`` is the detail page, relative to the leaderboard.
     """
 
     model: str
@@ -54,7 +54,7 @@ class Entry(Record):
 
 
 def entries_of(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[Entry]:
-    """The lines of the leaderboard in the order of ``ratings``; ``pages`` are their detail pages."""
+    """Return the lines of the leaderboard in the order of ``ratings``; ``pages`` are their detail pages."""
     return [_entry(rating, page) for rating, page in zip(ratings, pages, strict=True)]
 
 
@@ -100,10 +100,10 @@ def _entry(rating: Rating, page: str | None) -> Entry:
 
 
 def _clean(text: str | None) -> str | None:
-    """The text on one line and without secrets: it comes from sheets, models and libraries, and is published."""
+    """Return the text on one line and without secrets, because it comes from outside and is published."""
     return None if text is None else without_secrets(one_line(text))
 
 
 def _without_folder(dataset: str | None) -> str | None:
-    """A local file by its name alone: where it lies on somebody's machine is nobody's affair."""
+    """Return a local file by name only: its folder is private."""
     return Path(dataset).name if dataset is not None and Path(dataset).is_absolute() else dataset

@@ -1,4 +1,4 @@
-"""The site on the model Hub: its data as a data set, its pages as a static Space."""
+"""Publish the site on the Hub: its data as a dataset, its pages as a static Space."""
 
 import json
 import warnings
@@ -23,12 +23,12 @@ _CARDS = {
 
 
 def push(site: Path, repositories: dict[str, str]) -> list[str]:
-    """Upload the current version to each repository (``dataset`` and ``space`` -> its id); what was uploaded where.
+    """Upload the current version to each repository (``dataset`` and ``space`` -> its id); return what was uploaded.
 
-    A repository that has this version already is left alone. Files that the version does not have are deleted there.
+    A repository that already has this version is skipped. Files that are not in the version are deleted there.
 
     Raises:
-        EnvironmentNotReadyError: the Hub cannot be reached, or refuses; what was pushed before that stays pushed.
+        EnvironmentNotReadyError: The Hub cannot be reached, or refuses; earlier uploads stay.
     """
     version = site.resolve()
     record = versions_folder(site) / ".pushed.json"
@@ -41,11 +41,11 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
         try:
             _upload(version, kind, repository)
         except (HfHubHTTPError, HFValidationError, httpx2.HTTPError, OSError) as error:
-            # A connection that breaks off often says nothing.
+            # A broken connection often has no message.
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             raise EnvironmentNotReadyError(
-                f"the site is up to date here, and could not be pushed to {kind} {repository}: {reason}; log in by "
-                "'hf auth login' or HF_TOKEN and run it again"
+                f"the site was updated here, but could not be pushed to {kind} {repository}: {reason}. Log in with "
+                "'hf auth login' or set HF_TOKEN, and run the command again."
             ) from error
         pushed[key] = version.name
         write_atomically(record, json.dumps(pushed, indent=1) + "\n")
@@ -54,7 +54,7 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
 
 
 def _pushed(record: Path) -> dict[str, str]:
-    """The version that each repository got last; what cannot be read is not known, and is pushed once more."""
+    """Return the version that each repository got last; if unknown, it is pushed again."""
     try:
         pushed = json.loads(record.read_bytes())
     except (OSError, ValueError):
@@ -63,7 +63,7 @@ def _pushed(record: Path) -> dict[str, str]:
 
 
 def _upload(version: Path, kind: str, repository: str) -> None:
-    """One commit that makes the repository hold the version's files, a card, and nothing else of ours."""
+    """Make one commit so that the repository contains the version's files and a card, and no other files of ours."""
     api = HfApi(library_name="ai-energy-score-batch-runner")
     api.create_repo(repository, repo_type=kind, exist_ok=True, space_sdk="static" if kind == "space" else None)
     files = {path.relative_to(version).as_posix(): path for path in version.rglob("*") if path.is_file()}
@@ -75,6 +75,6 @@ def _upload(version: Path, kind: str, repository: str) -> None:
     operations += [CommitOperationAdd(name, path) for name, path in sorted(files.items())]
     operations += [CommitOperationDelete(name) for name in sorted(there - set(files))]
     with warnings.catch_warnings():
-        # The Space offers its data for download: that is intended.
+        # The Space intentionally offers its data for download.
         warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
         api.create_commit(repository, operations, repo_type=kind, commit_message=f"Leaderboard of {version.name}")

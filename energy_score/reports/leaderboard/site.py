@@ -1,4 +1,4 @@
-"""The site as files: the leaderboard's page, its data, and a page for each model; whole before anybody sees it."""
+"""Write the site as files: the leaderboard's page, its data, and a page for each model."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ from energy_score.reports.ratings.rating import Rating
 from energy_score.reports.table import figure_with_interval
 
 _TEMPLATES = resources.files("energy_score.reports.leaderboard") / "templates"
-# By what a column holds and not by what stands in it tonight: whole numbers, or none, would change its type.
+# Types by column, not by current content: columns with only whole numbers, or no values, would change their type.
 _TYPES = {str: "string", int: "Int64", float: "Float64", bool: "boolean"}
 _COLUMN_TYPES = {
     name: next(_TYPES[one] for one in (field.annotation, *get_args(field.annotation)) if one in _TYPES)
@@ -36,7 +36,7 @@ DATA_FILES = ("leaderboard.csv", "leaderboard.json", "leaderboard.parquet")
 
 @dataclass(frozen=True)
 class Prior:
-    """An earlier leaderboard that stays reachable: its name, and its page relative to the site."""
+    """An earlier leaderboard that stays available: its name, and its page relative to the site."""
 
     name: str
     page: str
@@ -44,14 +44,14 @@ class Prior:
 
 @dataclass(frozen=True)
 class RatedRun:
-    """A rating with the run directory that its detail page is made from; None where only a table was kept."""
+    """A rating with the run directory for its detail page; None if there is only a table."""
 
     rating: Rating
     directory: RunDirectory | None
 
 
 def site_entries(runs: Sequence[RatedRun]) -> list[Entry]:
-    """The lines of the leaderboard, each with its detail page where it has one."""
+    """Return the lines of the leaderboard, each with its detail page if it has one."""
     return entries_of([run.rating for run in runs], [_detail_page(run.directory) for run in runs])
 
 
@@ -65,8 +65,8 @@ def write_site(
 ) -> None:
     """Write all files of the site into ``folder``.
 
-    ``made_at`` is the time that the pages give as theirs, by default now. ``further_files`` are there already, and
-    named on the page beside the data.
+    ``made_at`` is the time shown on the pages; the default is now. ``further_files`` already exist, and
+    are linked on the page next to the data.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "models").mkdir()
@@ -111,13 +111,13 @@ def _environment() -> jinja2.Environment:
 
 
 def _json_script(value: object) -> str:
-    """JSON that may stand inside a script element: nothing in it can end the element."""
+    """Return JSON that is safe inside a script element: nothing in it can end the element."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def _detail_page(directory: RunDirectory | None) -> str | None:
-    """Where the run's page lies; None for a run without a result, which has no figures to show."""
+    """Return the path of the run's page; None for a run without a result, which has no figures to show."""
     if directory is None or directory.state() is not RunState.DONE:
         return None
     name = directory.path.name
@@ -141,17 +141,17 @@ def _write_detail(
 
 
 def _write_data(folder: Path, records: Sequence[dict[str, Any]]) -> None:
-    """The entries as JSON, CSV and Parquet; CSV cells are guarded as those of the results table are."""
+    """Write the entries as JSON, CSV and Parquet; CSV cells are escaped as in the results table."""
     columns = list(Entry.model_fields)
     (folder / "leaderboard.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     (folder / "leaderboard.csv").write_text(table_text(columns, (one.values() for one in records)), encoding="utf-8")
     table = pd.DataFrame(records, columns=columns).astype(_COLUMN_TYPES)
-    with (folder / "leaderboard.parquet").open("wb") as stream:  # pyarrow takes no path that is not UTF-8
+    with (folder / "leaderboard.parquet").open("wb") as stream:  # pyarrow only accepts UTF-8 paths
         table.to_parquet(stream, index=False)
 
 
 def _table_library() -> str:
-    """The JavaScript of DataTables as the package itables ships it, for an import map."""
+    """Return the JavaScript of DataTables from the package itables, for an import map."""
     return base64.b64encode(_package_text("itables", "html/dt_bundle.js").encode()).decode()
 
 

@@ -1,4 +1,4 @@
-"""The site brought up to date with the results: a new version where something changed, nothing at all otherwise."""
+"""Update the site: publish a new version if something changed, otherwise do nothing."""
 
 import json
 from collections.abc import Sequence
@@ -21,25 +21,25 @@ SNAPSHOT = "snapshot.json"
 
 @dataclass(frozen=True)
 class Update:
-    """``version`` is the folder of the new version, None where nothing has changed."""
+    """``version`` is the folder of the new version, None if nothing changed."""
 
     version: Path | None
     changes: tuple[EntryChange, ...]
 
 
 def update_site(site: Path, results: Path, *, against: str, now: datetime | None = None) -> Update:
-    """Rate ``results``, compare them with ``site``, and publish a new version if anything is different.
+    """Rate ``results``, compare them with ``site``, and publish a new version if anything changed.
 
-    A version holds, beside the leaderboard, what changed since the one before, and the rateable runs as a cohort
+    A version contains the leaderboard, the changes since the version before, and the rateable runs as a cohort
     snapshot that later ones can be rated against.
 
     Raises:
-        UsageError: there are no results, no such snapshot, or the site is none of ours.
+        UsageError: There are no results, the snapshot does not exist, or ``site`` was not made by this program.
     """
     now = now or datetime.now(UTC)
     runs = rated_runs(read_results(results), against=against)
     changes = changes_between(read_entries(site), site_entries(runs))
-    is_of_refresh = (site / CHANGES[1]).exists()  # leaderboard publishes the pages alone
+    is_of_refresh = (site / CHANGES[1]).exists()  # 'leaderboard' only publishes pages
     if site.exists() and is_of_refresh and not changes:
         return Update(None, ())
 
@@ -58,6 +58,6 @@ def _write_snapshot(folder: Path, runs: Sequence[RatedRun], now: datetime) -> tu
     try:
         snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%dT%H%M%SZ}", issued=f"{now:%Y-%m-%d}", source="own runs")
     except UsageError:
-        return ()  # not one run can be rated, so there is no cohort
+        return ()  # no run can be rated, so there is no cohort
     snapshot.write_once(folder / SNAPSHOT)
     return (SNAPSHOT,)

@@ -1,7 +1,7 @@
-"""The site on the disk: a link to its newest version, so that a reader sees the old site or the new one, whole.
+"""Versions of the site on disk: a link points to the newest, so readers always see one complete version.
 
 ``SITE`` is a symbolic link into ``SITE.versions/``, where each version has a folder named by its time. A version is
-written under a name that no link points to, and becomes the site by one rename.
+written under a name that no link points to, and becomes the site with one rename.
 """
 
 import os
@@ -20,13 +20,13 @@ _UNFINISHED = ".unfinished-"
 
 
 def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: datetime | None = None) -> Path:
-    """Make what ``write`` writes the site, the earlier versions within it; the version's folder.
+    """Publish what ``write`` writes as the site's new version, with the earlier ones inside; return its folder.
 
-    ``write`` gets an empty folder and the earlier leaderboards that will lie in it. If it raises, the site is as it
-    was. What a killed process left unfinished is removed. Who publishes there already is waited for.
+    ``write`` gets an empty folder and the earlier leaderboards that will be in it. If it raises, the site is
+    unchanged. Unfinished versions of killed processes are removed. If another process is publishing, wait for it.
 
     Raises:
-        UsageError: ``site`` is there and is none of ours.
+        UsageError: ``site`` exists and was not made by this program.
     """
     require_place(site)
     versions = versions_folder(site)
@@ -36,10 +36,10 @@ def publish(site: Path, write: Callable[[Path, Sequence[Prior]], None], *, now: 
 
 @contextmanager
 def _alone_in(versions: Path) -> Iterator[None]:
-    """While the context is open nobody else publishes there: what he writes looks like what a killed process left."""
+    """Hold the lock on ``versions``: another process's unfinished version looks like one of a killed process."""
     lock = FileLock(os.open(versions / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644))
     try:
-        with suppress(OSError):  # a file system without locks takes a site too
+        with suppress(OSError):  # file systems without locks can have a site too
             lock.acquire(wait=True)
         yield
     finally:
@@ -68,25 +68,25 @@ def _published(site: Path, versions: Path, write: Callable[[Path, Sequence[Prior
 
 
 def require_place(site: Path) -> None:
-    """Return if a site may become ``site``, with a folder for its versions.
+    """Return if ``site`` can be used, with a folder for its versions.
 
     Raises:
-        UsageError: ``site`` is there and is none of ours.
-        OSError: the folder cannot be made.
+        UsageError: ``site`` exists and was not made by this program.
+        OSError: The folder cannot be created.
     """
     is_ours = site.is_symlink() and site.readlink().parent.name == versions_folder(site).name
     if site.exists() and not is_ours:
-        raise UsageError(f"{site}: is there and is not a link to a site of ours; valid is a new name, or one of ours")
+        raise UsageError(f"{site}: already exists and was not made by this program. Choose a new name.")
     versions_folder(site).mkdir(parents=True, exist_ok=True)
 
 
 def versions_folder(site: Path) -> Path:
-    """Where the versions of ``site`` lie."""
+    """Return the folder with the versions of ``site``."""
     return site.with_name(f"{site.name}.versions")
 
 
 def published_versions(site: Path) -> list[Path]:
-    """The folders of the versions up to the one that ``site`` points to, oldest first."""
+    """Return the folders of the versions up to the one that ``site`` points to, oldest first."""
     versions = versions_folder(site)
     if not site.is_symlink() or not versions.is_dir():
         return []
@@ -96,7 +96,7 @@ def published_versions(site: Path) -> list[Path]:
 
 
 def _free_name(versions: Path, now: datetime) -> str:
-    """The time as a name, later than every version that is there, also where a clock was set back."""
+    """Return the time as a name that is later than every existing version, even if the clock was set back."""
     name = f"{now:%Y-%m-%dT%H%M%SZ}"
     taken = [one.name for one in versions.iterdir() if not one.name.startswith(".")]
     newest = max(taken, key=_order, default="")
@@ -107,13 +107,13 @@ def _free_name(versions: Path, now: datetime) -> str:
 
 
 def _order(name: str) -> tuple[str, int]:
-    """The time in a version's name, and its number among those of one second."""
+    """Return the time in a version's name, and its number within that second."""
     time, _, number = name.partition("Z-")
     return (f"{time}Z", int(number)) if number.isdecimal() else (name, 1)
 
 
 def _link_tree(source: Path, target: Path) -> None:
-    """The files of an earlier version under another name, without those that it keeps of still earlier ones."""
+    """Link the files of an earlier version under another name, without its own earlier versions."""
 
     def link(one: str, other: str) -> None:
         try:
@@ -128,7 +128,7 @@ def _link_tree(source: Path, target: Path) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """The files on the disk before a link names them."""
+    """Flush the files to disk before a link points to them."""
     for path in (*folder.rglob("*"), folder):
         if path.is_file() or path.is_dir():
             handle = os.open(path, os.O_RDONLY)

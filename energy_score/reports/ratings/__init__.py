@@ -1,1 +1,1 @@
-"""Stars: what they are relative to, who gets how many, and how they change from snapshot to snapshot."""
+"""Star ratings: the reference cohorts, the rule, and changes between snapshots."""

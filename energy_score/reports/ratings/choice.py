@@ -1,4 +1,4 @@
-"""What rows are rated against, as the command line names it."""
+"""Rate rows against the reference given on the command line."""
 
 from collections.abc import Sequence
 
@@ -10,9 +10,9 @@ OWN = "own"
 
 
 def rated(rows: Sequence[ResultRow], *, against: str) -> list[Rating]:
-    """The rating of each row ``against`` a snapshot (its name or file), or ``own``: these runs alone.
+    """Return the rating of each row ``against`` a snapshot (its name or file), or ``own``: only these runs.
 
     Raises:
-        UsageError: there is no such snapshot, or its file is damaged.
+        UsageError: The snapshot does not exist, or its file is damaged.
     """
     return rate_among(rows) if against == OWN else rate_against(rows, open_snapshot(against))

@@ -1,4 +1,4 @@
-"""A dated cohort of measured models, kept as a file that never changes: what a star is relative to."""
+"""A dated cohort of measured models, stored in a file that never changes: the reference for stars."""
 
 from pathlib import Path
 from typing import Literal, Self
@@ -15,8 +15,8 @@ Stars = Literal[1, 2, 3, 4, 5]
 class CohortMember(Record):
     """One measured model: ``wh_per_1000_queries`` is GPU energy in Wh, unrounded.
 
-    ``revision`` is the commit, None where the source names none. ``stars`` are those that were issued, None for a
-    member of a cohort that gives none (of one model alone, say).
+    ``revision`` is the commit, None if the source has none. ``stars`` are the issued ones, None for a
+    cohort without stars (for example with a single model).
     """
 
     model: str = Field(min_length=1)
@@ -27,12 +27,12 @@ class CohortMember(Record):
 
     @property
     def key(self) -> tuple[str, str | None, str]:
-        """What tells members of one cohort apart."""
+        """Return what identifies a member within its cohort."""
         return (self.model, self.revision, self.reasoning_state)
 
 
 class Cohort(Record):
-    """The models that are rated against one another: one task's, and for text generation one class's."""
+    """The models that are rated against each other: those of a task, or for text generation of a class."""
 
     task: str
     model_class: ModelClass | None
@@ -40,12 +40,12 @@ class Cohort(Record):
 
     @property
     def label(self) -> str:
-        """The cohort as a reader knows it."""
+        """Return the name of the cohort for users."""
         return f"{self.task} class {self.model_class}" if self.model_class else self.task
 
     @property
     def energies_wh(self) -> tuple[float, ...]:
-        """Wh per 1,000 queries of each member, in their order."""
+        """Return the Wh per 1,000 queries of each member, in order."""
         return tuple(member.wh_per_1000_queries for member in self.members)
 
     @model_validator(mode="after")
@@ -53,16 +53,16 @@ class Cohort(Record):
         seen = set()
         for member in self.members:
             if member.key in seen:
-                raise ValueError(f"{self.label}: {member.model} {member.reasoning_state} stands there twice")
+                raise ValueError(f"{self.label}: {member.model} {member.reasoning_state} is listed twice")
             seen.add(member.key)
         return self
 
 
 class CohortSnapshot(Record):
-    """Cohorts as they were when stars were issued. ``sha256`` is that of everything else in the file.
+    """Cohorts as they were when stars were issued. ``sha256`` covers everything else in the file.
 
-    ``issued`` is a day (2026-11-24) or a month (2025-02), as precise as it is known. ``official``: published by the
-    AI Energy Score project; anything else is somebody's own runs.
+    ``issued`` is a day (2026-11-24) or a month (2025-02), whichever is known. ``official``: published by the
+    AI Energy Score project; otherwise someone's own runs.
     """
 
     schema_version: Literal[1] = 1
@@ -74,33 +74,35 @@ class CohortSnapshot(Record):
     sha256: str = ""
 
     def sealed(self) -> Self:
-        """The same snapshot with the digest of its content."""
+        """Return the same snapshot with the checksum of its content."""
         return self.model_copy(update={"sha256": self._digest()})
 
     def write_once(self, path: Path) -> None:
-        """Write the sealed snapshot to ``path``; an equal one that is there already stays.
+        """Write the sealed snapshot to ``path``; do nothing if the same snapshot is already there.
 
         Raises:
-            RecordError: another snapshot is there: what was issued is never changed.
+            RecordError: Another snapshot is there; issued snapshots are never changed.
         """
         sealed = self.sealed()
         if path.exists():
             if type(self).read(path) == sealed:
                 return
-            raise RecordError(f"{path}: another snapshot is there, and an issued one is never changed; give a new name")
+            raise RecordError(
+                f"{path}: already contains another snapshot, and snapshots are never changed. Choose a new name."
+            )
         sealed.write(path)
 
     def cohort(self, task: str, model_class: ModelClass | None) -> Cohort | None:
-        """The cohort of ``task`` and ``model_class``, None where the snapshot has none."""
+        """Return the cohort of ``task`` and ``model_class``, or None if the snapshot has none."""
         return next((one for one in self.cohorts if (one.task, one.model_class) == (task, model_class)), None)
 
     @model_validator(mode="after")
     def _is_as_it_was_sealed(self) -> Self:
         if self.sha256 and self.sha256 != self._digest():
-            raise ValueError("the content is not what was sealed: sha256 differs, so the file was changed")
+            raise ValueError("the file was changed after it was issued: its sha256 does not match")
         labels = [cohort.label for cohort in self.cohorts]
         if len(set(labels)) != len(labels):
-            raise ValueError("a cohort stands there twice")
+            raise ValueError("a cohort is listed twice")
         return self
 
     def _digest(self) -> str:

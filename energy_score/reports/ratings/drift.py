@@ -1,4 +1,4 @@
-"""What changed from one snapshot to a later one: whose stars, and which new model is the cause."""
+"""The changes from one snapshot to a later one: whose stars changed, and which new model is the cause."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from energy_score.reports.ratings.stars import bands_of
 
 @dataclass(frozen=True)
 class StarChange:
-    """One model whose stars are others now; ``because`` names the cause."""
+    """One model whose stars changed; ``because`` names the cause."""
 
     cohort: str
     member: CohortMember
@@ -22,7 +22,7 @@ class StarChange:
 class Drift:
     """The difference between two snapshots. ``joined`` and ``left`` are labels of cohort and model.
 
-    They say the commit of a model that left as one commit and joined as another, and is no new model.
+    If a model left with one commit and joined with another, the labels include the commit.
     """
 
     changes: tuple[StarChange, ...]
@@ -31,7 +31,7 @@ class Drift:
 
 
 def drift(before: CohortSnapshot, after: CohortSnapshot) -> Drift:
-    """Who joined, who left, and whose stars changed from ``before`` to ``after``."""
+    """Return who joined, who left, and whose stars changed from ``before`` to ``after``."""
     old = {(cohort.task, cohort.model_class): cohort for cohort in before.cohorts}
     new = {(cohort.task, cohort.model_class): cohort for cohort in after.cohorts}
     changes: list[StarChange] = []
@@ -59,14 +59,14 @@ def _changes(old: Cohort, new: Cohort) -> Iterable[StarChange]:
 
 
 def _cause(old: Cohort, new: Cohort, earlier: CohortMember) -> str:
-    """What must be undone for the model to keep its stars: its own energy, one end of the range, or more than that."""
+    """Return what changed the model's stars: its own energy, one end of the range, or several of these."""
     member = _by_key(new)[earlier.key]
     stars_before = _stars(old, earlier)
     own = member.wh_per_1000_queries != earlier.wh_per_1000_queries
     if own and _stars(new, member, energy_wh=earlier.wh_per_1000_queries) == stars_before:
         return f"its own energy went from {earlier.wh_per_1000_queries:.6g} to {member.wh_per_1000_queries:.6g} Wh"
     causes = []
-    for word, end in (("least", min), ("most", max)):
+    for word, end in (("lowest", min), ("highest", max)):
         old_end = end(old.members, key=_energy_wh)
         new_end = end(new.members, key=_energy_wh)
         if _energy_wh(old_end) == _energy_wh(new_end):
@@ -75,8 +75,8 @@ def _cause(old: Cohort, new: Cohort, earlier: CohortMember) -> str:
         other_commit = not was_there and _name(new_end) in map(_name, old.members)
         kind = "remeasured" if new_end.key == old_end.key else "now" if was_there or other_commit else "new"
         cause = (
-            f"the {word} of the range is {kind} {_name(new_end, commit=other_commit)} with "
-            f"{_energy_wh(new_end):.6g} Wh, before {_name(old_end)} with {_energy_wh(old_end):.6g} Wh"
+            f"the {word} in the range is {kind} {_name(new_end, commit=other_commit)} with "
+            f"{_energy_wh(new_end):.6g} Wh; it was {_name(old_end)} with {_energy_wh(old_end):.6g} Wh"
         )
         energies = [old_end if one is new_end else one for one in new.members]
         if stars_before == _stars(new, earlier, among=[_energy_wh(one) for one in energies]):

@@ -1,4 +1,4 @@
-"""Who gets how many stars: only rateable and comparable runs, each within its task (and class for text generation)."""
+"""Rate runs: only rateable and comparable runs get stars, each within its task (and class for text generation)."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.shared.tasks.registry import task_of
 
 _CLASSES = (None, *get_args(ModelClass))
-# How the results table begins what it says of a run that has not ended.
+# How the results table marks runs that have not ended.
 _UNFINISHED = ("planned: ", "running: ")
 _CohortKey = tuple[str, str | None]
 
@@ -24,9 +24,9 @@ _CohortKey = tuple[str, str | None]
 class Rating:
     """The stars of one row, or why it has none.
 
-    ``against`` names what the stars are relative to. ``half_width_wh`` is that of the 95 % interval of
-    ``wh_per_1000_queries``. ``chances`` are those of each star with the repeats' scatter; empty where that is unknown.
-    ``notes`` are what a reader of the stars must know.
+    ``against`` names the reference of the stars. ``half_width_wh`` is half of the 95 % interval of
+    ``wh_per_1000_queries``. ``chances`` are the probabilities of each star count from the repeats' scatter; empty if
+    unknown. ``notes`` are for readers of the stars.
     """
 
     row: ResultRow
@@ -40,7 +40,7 @@ class Rating:
 
     @property
     def other_chances(self) -> str:
-        """The chance of every other star, as far as it is at least a per cent; nothing where there is none."""
+        """Return the probability of every other star count of at least one percent; empty if there is none."""
         others = sorted(self.chances.items(), reverse=True)
         return ", ".join(
             f"{chance:.0%} chance of {stars}"
@@ -50,15 +50,15 @@ class Rating:
 
     @property
     def stars_in_words(self) -> str:
-        """The stars, with the chance of others."""
+        """Return the stars as text, with the probability of others."""
         if self.stars is None:
-            return f"unrated: {self.unrated_because}"
+            return f"not rated: {self.unrated_because}"
         stars = counted(self.stars, "star")
         return f"{stars} ({self.other_chances})" if self.other_chances else stars
 
 
 def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Rating]:
-    """The stars that each row would have had in ``snapshot``, in the order of the rows."""
+    """Return the stars that each row would have had in ``snapshot``, in the order of the rows."""
     rows = tuple(rows)
     superseded = _superseded(rows)
     bands: dict[_CohortKey, Bands | None] = {
@@ -72,27 +72,27 @@ def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Ra
 
 
 def rate_among(rows: Iterable[ResultRow]) -> list[Rating]:
-    """The stars of each row relative to the other ones of ``rows``, in their order."""
+    """Return the stars of each row relative to the other ``rows``, in their order."""
     rows = tuple(rows)
     superseded = _superseded(rows)
     bands = {key: bands_of(cohort.energies_wh) for key, cohort in _own_cohorts(rows).items()}
-    return [_rating(row, bands, superseded=superseded, against="these runs alone, no official cohort") for row in rows]
+    return [_rating(row, bands, superseded=superseded, against="these runs only, no official cohort") for row in rows]
 
 
 def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: str) -> CohortSnapshot:
-    """The rateable ones of ``rows`` as a cohort snapshot of one's own runs, each member with its stars.
+    """Return the rateable ``rows`` as a cohort snapshot of your own runs, each member with its stars.
 
     Raises:
-        UsageError: not one row can be rated.
+        UsageError: No row can be rated.
     """
     cohorts = tuple(cohort for _, cohort in sorted(_own_cohorts(tuple(rows)).items(), key=lambda item: str(item[0])))
     if not cohorts:
-        raise UsageError(f"{source}: not one run there is rateable and comparable, so there is no cohort to keep")
+        raise UsageError(f"{source}: no run is both rateable and comparable, so there is no cohort to save")
     return CohortSnapshot(name=name, issued=issued, official=False, source=source, cohorts=cohorts).sealed()
 
 
 def unrated_because(row: ResultRow) -> str | None:
-    """Why ``row`` can have no stars in any cohort; None where it can."""
+    """Return why ``row`` cannot have stars in any cohort, or None if it can."""
     if row.successful_prompts is None:
         message = row.error_message or "no result"
         return f"no result yet: {message}" if message.startswith(_UNFINISHED) else f"the run failed: {message}"
@@ -101,7 +101,7 @@ def unrated_because(row: ResultRow) -> str | None:
     if (fault := _fault_of_table(row)) is not None:
         return fault
     if row.rateable is None or row.comparable is None:
-        return "the table has no verdict for it"
+        return "the table has no verdict for this run"
     reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
     if not row.rateable:
         return f"not rateable{reasons}"
@@ -109,16 +109,16 @@ def unrated_because(row: ResultRow) -> str | None:
 
 
 def _fault_of_table(row: ResultRow) -> str | None:
-    """What no run of ours says of itself, but a table from anywhere may."""
+    """Return an error that our own runs cannot have, but a table from elsewhere can."""
     if not row.model_name:
-        return "it names no model"
+        return "the model name is missing"
     if row.wh_per_1000_queries is not None and not 0 < row.wh_per_1000_queries < math.inf:
-        return "its GPU energy is no positive number"
-    return None if _cohort_key(row)[1] in _CLASSES else "its class is none of A, B and C"
+        return "the GPU energy is not a positive number"
+    return None if _cohort_key(row)[1] in _CLASSES else "the class is not A, B or C"
 
 
 def _own_cohorts(rows: Sequence[ResultRow]) -> dict[_CohortKey, Cohort]:
-    """The cohorts that the rateable rows make, with the stars of each member."""
+    """Return the cohorts of the rateable rows, with the stars of each member."""
     superseded = _superseded(rows)
     by_key: dict[_CohortKey, list[ResultRow]] = {}
     for row in rows:
@@ -145,7 +145,7 @@ def _own_cohorts(rows: Sequence[ResultRow]) -> dict[_CohortKey, Cohort]:
 
 
 def _superseded(rows: Sequence[ResultRow]) -> set[int]:
-    """The rows (by ``id``) of which ``rows`` hold a later measurement: same cohort, model, revision and state."""
+    """Return the rows (by ``id``) that have a later measurement in ``rows``: same cohort, model, revision and state."""
     latest: dict[tuple[object, ...], ResultRow] = {}
     earlier = set()
     for row in sorted(rows, key=lambda row: row.timestamp or datetime.min.replace(tzinfo=UTC)):
@@ -166,11 +166,11 @@ def _rating(
     reason = unrated_because(row)
     bands = bands_by_cohort.get(key)
     if reason is None and id(row) in superseded:
-        reason = "superseded: a later run of the same model, revision and state is there"
+        reason = "superseded by a later run of the same model, revision and state"
     elif reason is None and key not in bands_by_cohort:
-        reason = f"there is no cohort {cohort} in it"
+        reason = f"the snapshot has no cohort {cohort}"
     elif reason is None and bands is None:
-        reason = f"the cohort {cohort} has no range (n < 2, or all alike)"
+        reason = f"cohort {cohort} has no range (fewer than 2 models, or all with the same energy)"
     half_width_wh = row.ci95_half_width_per_1000_wh
     if reason is not None or bands is None:
         return Rating(row, against, None, unrated_because=reason, half_width_wh=half_width_wh)
@@ -179,9 +179,9 @@ def _rating(
         chances = bands.chances(energy_wh, half_width_wh=half_width_wh, repeats=row.repeats)
     notes = []
     if bands.size < FEW_MEMBERS:
-        notes.append(f"only {bands.size} models in the cohort {cohort}: one more may move every star")
+        notes.append(f"only {bands.size} models in cohort {cohort}: one more could change every star")
     if bands.is_outside(energy_wh):
-        notes.append(f"outside the range of the cohort {cohort}, which a model like this one would have widened")
+        notes.append(f"outside the range of cohort {cohort}; a model like this one would have widened it")
     return Rating(
         row, against, bands.stars(energy_wh), bands=bands, half_width_wh=half_width_wh, chances=chances,
         notes=tuple(notes),
@@ -189,11 +189,11 @@ def _rating(
 
 
 def _cohort_key(row: ResultRow) -> _CohortKey:
-    """A class counts where the task is rated by class; a sheet may give one to any row."""
+    """Return the row's cohort. A class counts only if the task is rated by class; a sheet can have one in any row."""
     try:
         has_classes = task_of(row.task).has_classes
     except UsageError:
-        has_classes = False  # a failed row may name no task at all
+        has_classes = False  # a failed row can have no task
     return (row.task, row.model_class if has_classes else None)
 
 

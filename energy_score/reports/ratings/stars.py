@@ -1,4 +1,4 @@
-"""The official rule of the stars: the range of GPU energy in five bands of equal width, the lowest gets five."""
+"""The official rule: the range of GPU energy is divided into five bands of equal width; the lowest gets five stars."""
 
 import math
 from collections.abc import Sequence
@@ -9,40 +9,40 @@ from scipy.special import stdtr, stdtrit
 
 from energy_score.reports.ratings.cohort_snapshot import Stars
 
-# The lowest band first. Source: the rule that reproduces every published star of February 2025 (METHOD.md, "Stars").
+# Lowest band first. Source: the rule that reproduces every published star of February 2025 (METHOD.md, "Stars").
 _STARS_BY_BAND: tuple[Stars, ...] = (5, 4, 3, 2, 1)
-# Fewer members than this make bands that one further model may well move.
+# With fewer members, one more model can easily change the bands.
 FEW_MEMBERS = 5
-# A range narrower than this part of its energies is that of rounding: no two edges would surely differ.
+# A range below this share of its energies is only rounding: the edges would not reliably differ.
 _LEAST_RANGE = 1e-12
 
 
 @dataclass(frozen=True)
 class Bands:
-    """The bands of a cohort of ``size`` members: six edges in Wh per 1,000 queries, rising.
+    """The bands of a cohort of ``size`` members: six rising edges in Wh per 1,000 queries.
 
-    A band holds its upper edge and not its lower one; the lowest edge is set a little below the least member, so that
-    this member lies in the first band.
+    The upper edge belongs to a band, the lower one does not. The lowest edge is slightly below the lowest member, so
+    that this member is in the first band.
     """
 
     edges_wh: tuple[float, ...]
     size: int
 
     def stars(self, wh_per_1000_queries: float) -> Stars:
-        """The stars of that energy; what lies outside the range of the cohort belongs to the band beside it."""
+        """Return the stars for that energy; outside the range of the cohort, those of the nearest band."""
         inside = min(max(wh_per_1000_queries, math.nextafter(self.edges_wh[0], math.inf)), self.edges_wh[-1])
         band = pd.cut([inside], list(self.edges_wh), labels=False)[0]
         return _STARS_BY_BAND[int(band)]
 
     def is_outside(self, wh_per_1000_queries: float) -> bool:
-        """Whether that energy is less or more than every member's."""
+        """Return whether that energy is lower or higher than every member's."""
         return not self.edges_wh[0] < wh_per_1000_queries <= self.edges_wh[-1]
 
     def chances(self, wh_per_1000_queries: float, *, half_width_wh: float, repeats: int) -> dict[Stars, float]:
-        """The chance of each star, given the mean of ``repeats`` repeats and the half-width of its 95 % t-interval.
+        """Return the probability of each star count, from the mean of ``repeats`` repeats and half its 95 % t-interval.
 
-        The mean of further repeats is taken to follow Student's t with ``repeats`` - 1 degrees of freedom around this
-        one; the edges are taken as they are, and the sensor's gain error, which repeats do not show, is left out.
+        The mean of further repeats is assumed to follow Student's t with ``repeats`` - 1 degrees of freedom around this
+        one. The edges are fixed; the sensor's gain error, which repeats do not show, is not included.
         """
         freedom = repeats - 1
         scale_wh = half_width_wh / float(stdtrit(freedom, 0.975))
@@ -55,7 +55,7 @@ class Bands:
 
 
 def bands_of(energies_wh: Sequence[float]) -> Bands | None:
-    """The bands of a cohort with these energies (Wh per 1,000 queries); None without a range, as of one model alone."""
+    """Return the bands of a cohort with these energies (Wh per 1,000 queries); None without a range (one model)."""
     least, most = min(energies_wh), max(energies_wh)
     if most - least < _LEAST_RANGE * most:
         return None

@@ -1,1 +1,1 @@
-"""How a report becomes a row, and rows become a table."""
+"""Turn reports into rows, and rows into a table."""

@@ -9,5 +9,5 @@ COLUMNS = tuple(ResultRow.model_fields)
 
 
 def csv_text(rows: Iterable[ResultRow]) -> str:
-    r"""The table with its header, lines ended by ``\n``."""
+    r"""Return the table with its header, with lines ended by ``\n``."""
     return table_text(COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows))

@@ -1,4 +1,4 @@
-"""The row of one finished run: every column of the table derived from its report."""
+"""The row of a finished run: all columns of the table, derived from its report."""
 
 from collections import Counter
 
@@ -31,14 +31,14 @@ def row_of_report(
     witness: HostWitness | None = None,
     owner: RunOwner | None = None,
 ) -> ResultRow:
-    """The row of ``report``; CO2 is that of ``region``, or of the region that the run was ordered with.
+    """Return the row of ``report``; CO2 is for ``region``, or for the region in the run spec.
 
-    The verdict is the report's with the host heard: its ``witness``, and what the run's ``owner`` knows of other runs.
-    ``throughput_tokens_per_second`` counts completion tokens, over the duration of one pass. ``timestamp`` is the
+    The verdict is the report's after the host check: the ``witness``, and what the run's ``owner`` knows of other runs.
+    ``throughput_tokens_per_second`` counts completion tokens over the duration of one pass. ``timestamp`` is the
     run's end.
 
     Raises:
-        UsageError: ``region`` is not known.
+        UsageError: ``region`` is unknown.
     """
     spec, queries, tokens = report.spec, report.queries, report.tokens
     total = _duration_statistics(report.statistics)
@@ -121,6 +121,7 @@ def row_of_report(
         optimum_gpu_energy_wh=watt_hours(report.optimum.mean_j("gpu")) if report.optimum else None,
         optimum_difference_percent=_optimum_difference_percent(report.optimum),
         concurrent_runs=concurrent_runs,
+        repairs=sum(repair.count for repair in report.repairs),
         thinking_tokens=tokens.thinking,
         answer_tokens=tokens.answer,
         reasoning_switch=str(report.prompt.sent) if report.prompt else None,
@@ -129,7 +130,7 @@ def row_of_report(
 
 
 def heard_verdict(report: RunReport, *, witness: HostWitness | None, owner: RunOwner | None) -> Verdict:
-    """The report's verdict with the host heard: its ``witness``, and what the ``owner`` knows of other runs."""
+    """Return the verdict after the host check: ``witness``, and what the ``owner`` knows of other runs."""
     return with_concurrency(reconcile(report, witness), _concurrent_runs(report, owner))
 
 
@@ -148,15 +149,15 @@ def _notes(report: RunReport) -> tuple[str, ...]:
 
 
 def _duration_statistics(statistics: tuple[PhaseStatistics, ...]) -> PhaseStatistics | None:
-    """The statistics that tell how long one pass took: those of the GPU where there are some, else any."""
+    """Return the statistics for the duration of one pass: the GPU's if there are any, otherwise any."""
     totals = [entry for entry in statistics if entry.phase == "total"]
     return next((entry for entry in totals if entry.domain == "gpu"), totals[0] if totals else None)
 
 
 def _energy_by_phase(statistics: tuple[PhaseStatistics, ...], domain: Domain) -> dict[str, PhaseStatistics]:
-    """The statistics of ``domain`` by phase, all of the one source that the total has.
+    """Return the statistics of ``domain`` by phase, all from the total's source.
 
-    An estimate of a GPU's energy is none of its measurements, and stays out of the GPU columns.
+    An estimate of a GPU's energy is not a measurement, and is not in the GPU columns.
     """
     measured = [
         entry
@@ -174,7 +175,7 @@ def _mean_wh(statistics: PhaseStatistics | None) -> float | None:
 
 
 def _factor(region: str | None, recorded_region: str) -> GridFactor | None:
-    """The factor asked for; None where a run was recorded with a region that is no longer known."""
+    """Return the requested factor; None if the run was recorded with a region that is no longer known."""
     if region is not None:
         return grid_factor(region)
     try:
@@ -191,14 +192,14 @@ def _partial_failure(queries: QueryStatistics) -> str | None:
 
 
 def _server_name(server: ServerUse | None) -> str | None:
-    """The server's name and version, as far as it tells them; None where no server answered."""
+    """Return the server's name and version, as far as it reports them; None if there was no server."""
     if server is None:
         return None
     return " ".join(part for part in (server.name or "unknown", server.version) if part)
 
 
 def _optimum_difference_percent(optimum: OptimumUse | None) -> float | None:
-    """How far optimum-benchmark's GPU energy of the whole work is from our meter's."""
+    """Return the difference of optimum-benchmark's total GPU energy from our meter's, in percent."""
     of_total = (
         [entry for entry in optimum.differences if (entry.phase, entry.domain) == ("total", "gpu")] if optimum else []
     )
@@ -206,7 +207,7 @@ def _optimum_difference_percent(optimum: OptimumUse | None) -> float | None:
 
 
 def _hardware_name(hardware: Hardware) -> str:
-    """The GPUs' names, each with its number where there are several; the CPU's name where there is none."""
+    """Return the GPUs' names, with their number if there are several; the CPU's name if there is no GPU."""
     counts = Counter(gpu.name for gpu in hardware.gpus)
     names = [name if count == 1 else f"{count}x {name}" for name, count in counts.items()]
     return ", ".join(names) or hardware.cpu

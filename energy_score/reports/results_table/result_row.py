@@ -1,10 +1,10 @@
-"""One row of master_results.csv: the 19 documented columns first, then the further ones."""
+"""One row of master_results.csv: the 19 documented columns first, then the others."""
 
 from pydantic import field_validator
 
 from energy_score.contract.record import Moment, Record
 
-# More than anything that is counted or measured here, and far from where sums and quotients overflow.
+# More than anything that is counted or measured here, and far from numbers where sums and quotients overflow.
 _TOO_MUCH = 1e30
 DOCUMENTED_COLUMNS = (
     "model_name",
@@ -30,14 +30,14 @@ DOCUMENTED_COLUMNS = (
 
 
 class ResultRow(Record):
-    """One run as users read it. None is an empty cell: not measured, or not known; never 0.
+    """One run as users read it. None is an empty cell: not measured, or unknown; never 0.
 
-    Totals are those of one pass over all queries, the mean of the counted repeats. ``*_wh`` GPU columns hold GPU
-    measurements alone (source in ``energy_source``); ``cpu_energy_wh`` is apart, with its own source.
+    Totals are for one pass over all queries, as the mean of the counted repeats. ``*_wh`` GPU columns have only GPU
+    measurements (source in ``energy_source``); ``cpu_energy_wh`` is separate, with its own source.
 
     ``idle_subtracted_wh`` is ``gpu_energy_wh`` less ``idle_power_w`` times the duration, beside the gross figure.
     ``mean_power_w`` is that of a whole pass; ``peak_power_w`` is the sum of each GPU's own peak, which for several GPUs
-    is an upper bound. ``integral_discrepancy_percent`` is the worst work window's, of the counter's energy.
+    is an upper bound. ``integral_discrepancy_percent`` is that of the sums over all work windows, of the counter's.
     ``energy_per_output_token_j`` is the total over completion tokens, ``energy_per_input_token_j`` prefill over prompt
     tokens. ``load_energy_wh`` is that of loading the model, once, and in no total. ``image`` is the digest of the
     container image that the run happened in, empty for a run without a container. Token, image and audio columns are
@@ -46,6 +46,7 @@ class ResultRow(Record):
     time. ``optimum_gpu_energy_wh`` is what optimum-benchmark says of its own run, never rated, and
     ``optimum_difference_percent`` how far that is from ``gpu_energy_wh``.
     ``concurrent_runs`` is how many runs of ours were under way on the machine at most while this one lasted.
+    ``repairs`` is how many readings and windows had to be repeated; the report says which and why.
     """
 
     model_name: str
@@ -118,6 +119,7 @@ class ResultRow(Record):
     optimum_gpu_energy_wh: float | None = None
     optimum_difference_percent: float | None = None
     concurrent_runs: int | None = None
+    repairs: int | None = None
     thinking_tokens: int | None = None
     answer_tokens: int | None = None
     reasoning_switch: str | None = None
@@ -126,14 +128,14 @@ class ResultRow(Record):
     @field_validator("*")
     @classmethod
     def _no_figure_is_unknown(cls, value: object) -> object:
-        """What no measurement can be is not known, as in an empty cell; a report or a table may come from anywhere."""
+        """Treat impossible measurements as unknown, like an empty cell; a report or table can come from anywhere."""
         if isinstance(value, int | float) and not isinstance(value, bool) and not -_TOO_MUCH < value < _TOO_MUCH:
             return None
         return value
 
     @property
     def ci95_half_width_per_1000_wh(self) -> float | None:
-        """Half the 95 % interval of the GPU energy, for 1,000 queries as ``wh_per_1000_queries`` is."""
+        """Return half of the 95 % interval of the GPU energy, per 1,000 queries like ``wh_per_1000_queries``."""
         if self.gpu_energy_ci95_half_width_wh is None or not self.successful_prompts:
             return None
         return 1000 * self.gpu_energy_ci95_half_width_wh / self.successful_prompts

@@ -1,6 +1,6 @@
-"""The verdict of a run once the host has been heard: METHOD.md, "Two witnesses".
+"""The verdict of a run after the host check: METHOD.md, "Two witnesses".
 
-The engine's meter gives the number; the host's reading of the same counters, from outside, may only speak against it.
+The engine's meter gives the number. The host's reading of the same counters, from outside, can only contradict it.
 """
 
 from collections.abc import Iterator
@@ -10,22 +10,22 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import EnergySource, RunReport, Verdict, VerdictReason
 
-# What a host could have seen too: a replayed run used no GPU, so nobody could witness it.
+# Sources that a host could have measured too: a replayed run used no GPU, so there was nothing to check.
 _WITNESSED_SOURCES = {EnergySource.NVML_COUNTER, EnergySource.NVML_POWER, EnergySource.SIMULATED}
 # Counters count in mJ, and figures of 1e9 J are sums of binary fractions.
 _ROUNDING_J = 0.01
-# Outside the windows is warm-up, which is no harder work than the windows'; 10 % allow for a hotter moment.
+# Outside the windows there is warm-up, which is no harder work; 10 % allow for a moment of higher power.
 _POWER_MARGIN = 1.1
-# The host's two readings are each off by up to one update of the counter, 100 ms at the slowest (METHOD.md).
+# Each of the host's two readings is off by up to one update of the counter, 100 ms at the slowest (METHOD.md).
 _HOST_TICKS_S = 0.2
 
 
 @dataclass(frozen=True)
 class _GpuUse:
-    """What the engine measured on one GPU in all windows, load and idle included.
+    """What the engine measured on one GPU in all windows, including load and idle.
 
-    ``hottest_w`` is the most power it is known to have had: the hottest window's mean, or the sampled peak; where
-    nothing was sampled, the power limit.
+    ``hottest_w`` is the highest power that it is known to have used: the highest mean of a window, or the sampled peak;
+    if nothing was sampled, the power limit.
     """
 
     uuid: str
@@ -36,11 +36,11 @@ class _GpuUse:
 
 
 def reconcile(report: RunReport, witness: HostWitness | None) -> Verdict:
-    """The report's verdict with what the host has to say added; unchanged for a run that measured no GPU itself.
+    """Return the report's verdict with the reasons from the host check; unchanged if the run measured no GPU.
 
-    A missing witness is a warning, and so is one that could not tell processes. What the witness contradicts is
-    invalid: it saw a foreign process, a counter's fault, less energy over the whole run than the engine in its windows,
-    more power outside the windows than the GPU had in any of them, or it did not see a GPU that the engine measured.
+    A missing host check is a warning, and so is one that could not identify processes. A contradiction makes the run
+    invalid: a foreign process, an error of a counter, less energy over the whole run than the engine in its windows,
+    more power outside the windows than in any of them, or a GPU that the engine measured and the host did not see.
     """
     if not set(_sources(report)) & _WITNESSED_SOURCES:
         return report.verdict
@@ -56,16 +56,16 @@ def reconcile(report: RunReport, witness: HostWitness | None) -> Verdict:
 
 
 def with_concurrency(verdict: Verdict, concurrent_runs: int | None) -> Verdict:
-    """The verdict, with a warning where other runs of ours shared the machine, if not the GPU, with this one.
+    """Return the verdict, with a warning if other runs of ours shared the machine (but not the GPU) with this one.
 
-    They had GPUs of their own, but one CPU for the queries of all, and waiting for that takes a GPU's idle power.
+    They had their own GPUs but shared a CPU, and a GPU that waits for it uses idle power.
     """
     if concurrent_runs is None or concurrent_runs <= 1:
         return verdict
     reason = warning(
         "concurrent_runs",
-        "other runs were under way on this machine, and shared its CPU and memory bandwidth",
-        observed=f"{concurrent_runs} runs at most",
+        "other runs on this machine shared its CPU and memory bandwidth",
+        observed=f"up to {concurrent_runs} runs",
         threshold="1 run",
     )
     return verdict.model_copy(update={"reasons": (*verdict.reasons, reason)})
@@ -73,27 +73,21 @@ def with_concurrency(verdict: Verdict, concurrent_runs: int | None) -> Verdict:
 
 def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[VerdictReason]:
     if witness is None or witness.run_id != report.run_id:
-        yield _no_witness("none" if witness is None else f"a witness of run {witness.run_id}")
+        yield _no_witness("none" if witness is None else f"a host check of run {witness.run_id}")
         return
-    if witness.foreign_process_ids:
-        yield invalid(
-            "witness_foreign_process",
-            "the host saw another compute process on the run's GPUs",
-            observed=f"process {', '.join(map(str, sorted(witness.foreign_process_ids)))}",
-            threshold="0 other compute processes",
-        )
+    yield from _foreign_reasons(report, witness)
     if not witness.processes_watched:
         yield warning(
             "processes_unwatched",
-            "the host could not tell whose processes are on the run's GPUs: it is in a container itself, or its driver "
-            "gives no list of them",
+            "the host could not identify the processes on the run's GPUs: it runs in a container itself, or its driver "
+            "does not list them",
             observed="unknown",
             threshold="the processes of the whole machine",
         )
     if witness.faults:
         yield invalid(
             "witness_fault",
-            "the host's own reading of the energy counters failed while the run went on",
+            "the host's own reading of the energy counters failed during the run",
             observed=", ".join(f"{uuid}: {fault}" for uuid, fault in sorted(witness.faults.items())),
             threshold="0 faults",
         )
@@ -108,12 +102,39 @@ def _reasons(report: RunReport, witness: HostWitness | None) -> Iterator[Verdict
             yield reason
 
 
+def _foreign_reasons(report: RunReport, witness: HostWitness) -> Iterator[VerdictReason]:
+    """Invalid where another process was seen within a counted window; a warning where only outside of them."""
+    spans_s = [(window.start_s, window.end_s) for window in report.phases if window.counted]
+    known_s = [(start_s, end_s) for start_s, end_s in spans_s if start_s is not None and end_s is not None]
+    outside = {sighting.process_id for sighting in witness.foreign_sightings} if len(known_s) == len(spans_s) else set()
+    outside -= {
+        sighting.process_id
+        for sighting in witness.foreign_sightings
+        if any(sighting.first_s <= end_s and sighting.last_s >= start_s for start_s, end_s in known_s)
+    }
+    within = set(witness.foreign_process_ids) - outside
+    if within:
+        yield invalid(
+            "witness_foreign_process",
+            "the host saw another compute process on the run's GPUs",
+            observed=f"process {', '.join(map(str, sorted(within)))}",
+            threshold="0 other compute processes",
+        )
+    if outside:
+        yield warning(
+            "witness_foreign_process_outside",
+            "the host saw another compute process on the run's GPUs, outside of the counted windows",
+            observed=f"process {', '.join(map(str, sorted(outside)))}",
+            threshold="0 other compute processes",
+        )
+
+
 def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:
     host_j = witness.energy_j.get(use.uuid)
     if host_j is None:
         return invalid(
             "witness_gpu_missing",
-            f"the engine measured {use.uuid}, which the host had not given to the run",
+            f"the engine measured {use.uuid}, which was not one of the run's GPUs",
             observed=", ".join(sorted(witness.energy_j)) or "no GPU",
             threshold=use.uuid,
         )
@@ -121,7 +142,7 @@ def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:
     if outside_j < -use.uncertainty_j - _ROUNDING_J:
         return invalid(
             "witness_energy_too_low",
-            f"over the whole run the host counted less on {use.uuid} than the engine in its windows",
+            f"over the whole run, the host measured less energy on {use.uuid} than the engine did in its windows",
             observed=f"{host_j:.1f} J",
             threshold=f">= {use.energy_j - use.uncertainty_j:.1f} J",
         )
@@ -130,7 +151,7 @@ def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:
     if outside_j > limit_j:
         return invalid(
             "witness_power_implausible",
-            f"outside the windows {use.uuid} would have used more power than in any of them: the engine's counter lost "
+            f"outside the windows, {use.uuid} used more power than in any window: the engine's counter lost "
             "energy, or something else used it",
             observed=f"{outside_j / outside_s:.0f} W",
             threshold=f"<= {limit_j / outside_s:.0f} W",
@@ -141,24 +162,24 @@ def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:
 def _no_witness(observed: str) -> VerdictReason:
     return warning(
         "no_host_witness",
-        "no reading of the host stands beside the engine's",
+        "there is no host check to compare with the engine's measurement",
         observed=observed,
         threshold="the host's reading of the same counters",
     )
 
 
 def _sources(report: RunReport) -> tuple[EnergySource, ...]:
-    """The sources of the run's GPU windows, each once."""
+    """Return the sources of the run's GPU windows, each once."""
     windows = (window for window in report.phases if window.domain == "gpu")
     return tuple(dict.fromkeys(window.source for window in windows if window.source is not None))
 
 
 def _uses(report: RunReport, source: EnergySource) -> Iterator[_GpuUse]:
-    """By GPU, what the engine measured by ``source``; windows of one meter follow each other and never overlap."""
+    """Yield by GPU what the engine measured with ``source``; the windows of one meter never overlap."""
     windows = [window for window in report.phases if window.domain == "gpu" and window.source is source]
     for uuid in dict.fromkeys(uuid for window in windows for uuid in window.energy_j):
         own = [window for window in windows if uuid in window.energy_j]
-        # A window shorter than a tick may have read nothing while the GPU worked: its ticks belong to its power.
+        # A window shorter than a tick can read 0 although the GPU worked; the ticks around it belong to its power.
         powers_w = [
             (window.energy_j[uuid] + window.uncertainty_j.get(uuid, 0.0)) / window.duration_s
             for window in own

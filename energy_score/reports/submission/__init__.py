@@ -1,1 +1,1 @@
-"""Runs as a file to hand in, and that file checked without anything beside it."""
+"""Pack runs into a bundle for submission, and check a bundle using only the file itself."""

@@ -1,4 +1,4 @@
-"""What a submission bundle says of itself: its files, its runs, what is claimed of them, and what was attested."""
+"""The manifest of a bundle: its files, its runs, the claims about them, and the attestation."""
 
 from typing import Literal, Self
 
@@ -10,7 +10,7 @@ from energy_score.contract.record import Record
 from energy_score.contract.run_report import Verdict
 from energy_score.reports.ratings.cohort_snapshot import Stars
 
-# The words of the AI Energy Score documentation, "Submitting Results", which has a box to check in place of the option.
+# The text of the AI Energy Score documentation, "Submitting Results", which has a check box instead of the option.
 ATTESTATION = (
     "By giving --i-attest and submitting your energy score data, you confirm and agree to the following:",
     (
@@ -31,7 +31,7 @@ ATTESTATION = (
 
 
 class BundledFile(Record):
-    """One member of the archive: its path there, its size and its SHA-256 (hex)."""
+    """One member of the archive: its path, its size and its SHA-256 (hex)."""
 
     path: str
     size_bytes: int = Field(ge=0)
@@ -39,26 +39,26 @@ class BundledFile(Record):
 
 
 class LeftOutFile(Record):
-    """A file or folder of a run directory that the bundle does not hold, and why."""
+    """A file or folder of a run directory that is not in the bundle, and why."""
 
     path: str
     because: str
 
 
 class BundledGpu(Record):
-    """A GPU of the run: its name, and the SHA-256 (hex) of its UUID, by which runs on one GPU can be told."""
+    """A GPU of the run: its name, and the SHA-256 (hex) of its UUID, which shows whether runs used the same GPU."""
 
     name: str
     uuid_sha256: str
 
 
 class BundledRun(Record):
-    """One run and what is claimed of it; every field follows from the run's files.
+    """One run and the claims about it; every field is derived from the run's files.
 
-    ``folder`` is the run's in the archive. ``verdict`` is that of the table: the report's with the host heard. Energies
-    are GPU energy in Wh per 1,000 successful queries, None where not measured; ``phases_wh_per_1000_queries`` holds the
-    phases that have one. ``stars`` are relative to the manifest's snapshot, or ``unrated_because`` says why there are
-    none.
+    ``folder`` is the run's folder in the archive. ``verdict`` is the one in the table: the report's after the host
+    check. Energies are GPU energy in Wh per 1,000 successful queries, None if not measured;
+    ``phases_wh_per_1000_queries`` has the phases with a figure. ``stars`` are relative to the manifest's snapshot; if
+    there are none, ``unrated_because`` says why.
     """
 
     folder: str
@@ -92,7 +92,7 @@ class BundledRun(Record):
 class BundledSnapshot(Record):
     """The cohort snapshot that stars are relative to: its seal, and its member of the archive.
 
-    ``path`` is None for a published snapshot, which comes with the program.
+    ``path`` is None for a published snapshot, which is included in the program.
     """
 
     name: str
@@ -103,10 +103,10 @@ class BundledSnapshot(Record):
 
 
 class BundleManifest(Record):
-    """``manifest.json`` of a bundle. ``sha256`` is that of everything else in it.
+    """``manifest.json`` of a bundle. ``sha256`` covers everything else in it.
 
-    It holds no time and no name of who made it, so that equal run directories give equal bytes; who made it is said by
-    a signature.
+    It contains no time and no author, so that equal run directories give equal bytes; a signature identifies
+    the author.
     """
 
     schema_version: Literal[1] = 1
@@ -119,19 +119,19 @@ class BundleManifest(Record):
     sha256: str = ""
 
     def sealed(self) -> Self:
-        """The same manifest with the digest of its content."""
+        """Return the same manifest with the checksum of its content."""
         return self.model_copy(update={"sha256": self.content_digest()})
 
     def content_digest(self) -> str:
-        """What ``sha256`` must be."""
+        """Return the correct value of ``sha256``."""
         return self.digest(without={"sha256"})
 
 
 class BundleSignature(Record):
-    """``signature.json``: an Ed25519 signature (base64) over the bytes of ``manifest.json``.
+    """``signature.json``: an Ed25519 signature (base64) of the bytes of ``manifest.json``.
 
-    ``public_key`` is the signer's, in OpenSSH's format. That it is in the bundle proves nothing: whoever verifies must
-    know it from elsewhere.
+    ``public_key`` is the signer's, in OpenSSH's format. Its presence in the bundle proves nothing: to verify the
+    signer, you must know the key from elsewhere.
     """
 
     schema_version: Literal[1] = 1

@@ -1,4 +1,4 @@
-"""What a verification finds, and the one comparison that all of its checks make."""
+"""The findings of a verification, and the comparison that all of its checks use."""
 
 import json
 import math
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from energy_score.contract.plain_text import one_line, shortened
 from energy_score.contract.record import Record
 
-# Figures are derived by the code that made them from numbers that JSON keeps exactly; other versions of Python may sum
-# and round in another order.
+# Figures are recomputed by the code that made them, from numbers that JSON stores exactly. Other versions of Python can
+# sum and round in another order.
 _RELATIVE_TOLERANCE = 1e-9
 _ABSOLUTE_TOLERANCE = 1e-9
-# No time, energy or count of a run is larger; beyond it arithmetic would overflow where a figure should be.
+# No time, energy or count of a run is larger; beyond it, arithmetic would overflow.
 _LARGEST_NUMBER = 1e15
 _SHOWN_CHARACTERS = 200
 _FRACTION = re.compile(r"\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+")
@@ -21,26 +21,26 @@ _FRACTION = re.compile(r"\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: the file, the field in it (empty for all of it), and what was expected instead."""
+    """One error: the file, the field in it (empty for the whole file), and the expected value."""
 
     file: str
     field: str
     message: str
 
     def __str__(self) -> str:
-        """The finding on one line."""
+        """Return the finding on one line."""
         return ": ".join(filter(None, (self.file, self.field, self.message)))
 
 
 def finding(file: str, message: str, *, field: str = "") -> Finding:
-    """A finding whose texts, which may come from the bundle, are safe to print and not too long."""
+    """Return a finding whose texts, which can come from the bundle, are safe to print and not too long."""
     return Finding(_shown(file), _shown(field), one_line(message)[: 4 * _SHOWN_CHARACTERS])
 
 
 def differences(file: str, stated: object, derived: object, *, source: str, field: str = "") -> Iterator[Finding]:
-    """A finding for each value of ``stated`` that is not the one of ``derived``, the same in form.
+    """Yield a finding for each value of ``stated`` that differs from ``derived``, which has the same structure.
 
-    Both are what JSON can hold. ``source`` names what ``derived`` follows from. Numbers may differ by rounding.
+    Both are JSON values. ``source`` names where ``derived`` comes from. Numbers can differ by rounding.
     """
     if isinstance(stated, dict) and isinstance(derived, dict):
         for key in dict.fromkeys((*derived, *stated)):
@@ -50,22 +50,22 @@ def differences(file: str, stated: object, derived: object, *, source: str, fiel
         for index, (one, other) in enumerate(zip(stated, derived, strict=True)):
             yield from differences(file, one, other, source=source, field=f"{field}[{index}]")
     elif not _same(stated, derived):
-        message = f"{_shown(stated)} stands there, and {_shown(derived)} follows from {source}"
+        message = f"found {_shown(stated)}, expected {_shown(derived)} from {source}"
         yield finding(file, message, field=field)
 
 
 def strange_values(file: str, record: Record) -> Iterator[Finding]:
-    """A finding for each number of ``record`` that no run can have, and no figure can be made of."""
+    """Yield a finding for each number of ``record`` that no run can have, and that cannot be used in calculations."""
     for field, value in _leaves(record.model_dump(), ""):
         match value:
             case bool():
                 continue
-            case int() | float() if not abs(value) <= _LARGEST_NUMBER:  # not a number compares with nothing
-                yield finding(file, "no number that a run can have", field=field)
+            case int() | float() if not abs(value) <= _LARGEST_NUMBER:  # NaN compares false with everything
+                yield finding(file, "not a number that a run can have", field=field)
 
 
 def same_text(stated: str, derived: str) -> bool:
-    """Whether both are one text, but for rounding in numbers that have a fraction."""
+    """Return whether both texts are the same, except for rounding in numbers with a decimal point."""
     if stated == derived:
         return True
     numbers = zip(_FRACTION.findall(stated), _FRACTION.findall(derived), strict=False)

@@ -1,4 +1,4 @@
-"""Runs made into a bundle: the files, what is claimed of them, and the whole verified before it is anybody's."""
+"""Make a bundle from runs: the files and the claims about them, verified before anything is written."""
 
 import gzip
 import hashlib
@@ -38,7 +38,7 @@ from energy_score.reports.submission.verify import (
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle, verified: its manifest and the bytes of its archive."""
+    """A verified bundle: its manifest and the bytes of its archive."""
 
     manifest: BundleManifest
     content: bytes
@@ -52,15 +52,15 @@ def make_bundle(
     unrateable: bool = False,
     sign: Callable[[bytes], str] | None = None,
 ) -> Bundle:
-    """The bundle of the runs, by the names that their folders have in it; equal files give equal bytes.
+    """Return the bundle of the runs, named by their folders in it; equal files give equal bytes.
 
-    ``against`` is the name or the file of the snapshot that stars are relative to. ``sign`` gives the text of
+    ``against`` is the name or file of the snapshot that stars are relative to. ``sign`` returns the text of
     ``signature.json`` for the bytes of the manifest.
 
     Raises:
-        UsageError: a run cannot be handed in; every one that is not done, or not rateable (unless ``unrateable``), is
-            named, and so is a file that is a link, holds an access token, or says what the others contradict.
-        RecordError: a record of a run is damaged.
+        UsageError: A run cannot be submitted. The message lists every run that is not done, or not rateable (unless
+            ``unrateable``), and files that are links, contain an access token, or contradict the others.
+        RecordError: A record of a run is damaged.
     """
     members, left_out = _collect(directories, with_texts=with_texts)
     records = [read_records(f"{RUNS}/{name}", members) for name in directories]
@@ -72,7 +72,9 @@ def make_bundle(
     refused = [f"{run.folder}: not rateable: {_why(run)}" for run in runs if not run.verdict.rateable]
     if refused and not unrateable:
         raise UsageError(
-            "\n".join([*refused, "valid are rateable runs; --unrateable puts these in, and the manifest says so"])
+            "\n".join(
+                [*refused, "Only rateable runs can be submitted. Use --unrateable to include these, marked as such."]
+            )
         )
     stated, snapshot_member = _stated_snapshot(snapshot)
     members |= snapshot_member
@@ -94,7 +96,7 @@ def make_bundle(
     content = archive_of(members)
     found = verify_bytes(content).findings
     if found:
-        head = "the files of these runs contradict each other, and nothing was written:"
+        head = "The files of these runs contradict each other. Nothing was written:"
         raise UsageError("\n".join([head, *map(str, found), *version_notes(manifest)]))
     return Bundle(manifest, content)
 
@@ -115,16 +117,16 @@ def _collect(
 
 
 def _not_to_hand_in(name: str, directory: RunDirectory) -> str | None:
-    """Why the run cannot be in a bundle, before any of its files is read; None where it may be."""
+    """Return why the run cannot be in a bundle, before any of its files is read; None if it can."""
     if not is_member_name(f"{RUNS}/{name}"):
-        return f"{directory.path}: not a name that a bundle may hold: {NAME_RULE}"
+        return f"{directory.path}: name not allowed in a bundle: {NAME_RULE}"
     if directory.path.is_symlink():
-        return f"{directory.path}: a link, and a bundle holds nothing from outside the run directories"
+        return f"{directory.path}: is a link, but a bundle contains only files from the run directories"
     state = directory.state()
     return (
         None
         if state is RunState.DONE
-        else f"{directory.path}: {state.value}: only a run that is done has a result; --run names those to hand in"
+        else f"{directory.path}: {state.value}: only finished runs have a result. Select the runs to submit with --run."
     )
 
 
@@ -139,7 +141,7 @@ def _why(run: BundledRun) -> str:
 
 
 def _stated_snapshot(snapshot: CohortSnapshot) -> tuple[BundledSnapshot, dict[str, bytes]]:
-    """How the manifest names the snapshot, and its member where it does not come with the program."""
+    """Return the manifest's entry for the snapshot, and its member if it is not included in the program."""
     published = snapshot.name in official_names() and snapshot.sha256 == open_snapshot(snapshot.name).sealed().sha256
     stated = BundledSnapshot(
         name=snapshot.name,
@@ -152,21 +154,21 @@ def _stated_snapshot(snapshot: CohortSnapshot) -> tuple[BundledSnapshot, dict[st
 
 
 def _refuse_secrets(members: Mapping[str, bytes]) -> None:
-    """Return if no member holds an access token, or the value of one of the environment's keys.
+    """Return if no member contains an access token, or the value of one of the environment's keys.
 
     Raises:
-        UsageError: some do; their names are told, never what they hold.
+        UsageError: Some do; the message has their names, never the content.
     """
     holders = [name for name, content in members.items() if holds_secret(_plain(content).decode(errors="replace"))]
     if holders:
         raise UsageError(
-            "\n".join(f"{name}: holds an access token, and nothing was written; make the token invalid, and run again"
+            "\n".join(f"{name}: contains an access token. Nothing was written. Revoke the token, and run again."
                       for name in sorted(holders))
         )  # fmt: skip
 
 
 def _plain(content: bytes) -> bytes:
-    """What ``content`` says, decompressed where it is a gzip file, as far as a member may be large."""
+    """Return ``content``, decompressed if it is a gzip file, up to the size limit of a member."""
     try:
         with gzip.GzipFile(fileobj=BytesIO(content)) as stream:
             return stream.read(MAX_MEMBER_BYTES)

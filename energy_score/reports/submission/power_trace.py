@@ -1,8 +1,9 @@
-"""``power_trace.csv.gz`` read back: what was sampled, against what the report says that the GPU used, and how it was.
+"""Check ``power_trace.csv.gz``: compare the samples with the energies and conditions in the report.
 
-The report says how long its windows were and in which order, not when. So each is looked for: after the one before it
-there must be a stretch of the trace as long as it, with its energy. What was seen of the GPU is told of as many samples
-in a row as the report counts, and is looked for as well; the counted windows then lie there.
+The report has the duration and order of its windows, but not their times. So each window is searched for: after the one
+before it, there must be a part of the trace with the same duration and energy. The conditions of a GPU are based on a
+number of consecutive samples that the report states; these are searched for too, and the counted windows must be among
+them.
 """
 
 import gzip
@@ -16,25 +17,25 @@ from energy_score.contract.run_report import EnergySource, Gpu, PhaseEnergy, Run
 from energy_score.reports.submission.findings import Finding, finding
 from energy_score.reports.submission.trace_course import Course
 
-# Half a day of eight GPUs at 10 Hz has 140 MB in 3.5 million lines; a compressed file may say far more than it holds.
+# Half a day of eight GPUs at 10 Hz has 140 MB in 3.5 million lines; a compressed file can expand to far more.
 _MAX_BYTES = 256 * 2**20
 _MAX_LINES = 8_000_000
 _MAX_LINE_BYTES = 1000
-# A line has a time of its own: the most alike, of eight idle GPUs, take two bytes each when compressed. So the time
-# that a bundle takes to check is bounded by its size.
+# Every line has its own time: the most similar, of eight idle GPUs, take two bytes each when compressed. So the size
+# of a bundle limits the time to check it.
 _MAX_LINES_A_BYTE = 4
 _HEADER = b"time_s,gpu,power_w,sm_clock_mhz,temperature_c,memory_mib,throttle_reasons\n"
-# No run is longer (30 years), and no GPU draws more; beyond it sums would not be exact.
+# No run is longer (30 years), and no GPU draws more; beyond it, sums would not be exact.
 _MAX_TIME_S = 1e9
 _MAX_POWER_W = 1e6
-# The engine has no integral where a power had to stand for longer than 0.5 s, five periods of its sampler; less 1 ms
+# The engine has no integral if a power value was held for longer than 0.5 s, five periods of its sampler; minus 1 ms
 # because the trace's times are rounded.
 _SURELY_HELD_S = 0.499
 
 
 @dataclass
 class _Samples:
-    """The columns of one GPU as they are read; unknown cells are not-a-number."""
+    """The columns of one GPU while they are read; unknown cells are NaN."""
 
     times_s: "array[float]" = field(default_factory=lambda: array("d"))
     powers_w: "array[float]" = field(default_factory=lambda: array("d"))
@@ -44,12 +45,12 @@ class _Samples:
     reasons: "array[int]" = field(default_factory=lambda: array("H"))
 
     def add(self, time_s: float, cells: list[str], reasons: int) -> None:
-        """Take in a sample."""
+        """Add a sample."""
         if not (self.times_s[-1] if self.times_s else 0.0) <= time_s <= _MAX_TIME_S:
-            raise ValueError("its times do not rise")
+            raise ValueError("the times do not increase")
         power_w, clock_mhz, temperature_c, memory_mib = (float(cell) if cell else float("nan") for cell in cells)
         if cells[0] and not 0 <= power_w <= _MAX_POWER_W:
-            raise ValueError("a power is no number of W")
+            raise ValueError("a power value is not a number of W")
         self.times_s.append(time_s)
         self.powers_w.append(power_w)
         self.clocks_mhz.append(clock_mhz)
@@ -59,7 +60,7 @@ class _Samples:
 
 
 def check_power_trace(file: str, content: bytes, report: RunReport) -> Iterator[Finding]:
-    """A finding for each GPU of ``report`` of which the trace does not show what the report says."""
+    """Yield a finding for each GPU of ``report`` whose trace does not match the report."""
     gpus = report.hardware.gpus
     try:
         courses = _courses(content, len(gpus))
@@ -88,37 +89,38 @@ def _check_gpu(file: str, course: Course, gpu: Gpu, report: RunReport) -> Iterat
         energy_j = _integral_j(window, gpu.uuid)
         if energy_j is None:
             if window.source is EnergySource.NVML_COUNTER and course.longest_gap_s <= _SURELY_HELD_S:
-                yield finding(file, f"power is known throughout, and {name} has no integral of it", field="power_w")
+                yield finding(file, f"power is known throughout, but {name} has no integral of it", field="power_w")
                 return
-            begin_s += window.duration_s
+            begin_s += window.duration_s + window.pause_s
             continue
         first_s, last_s = counted_s if window.counted else (0.0, course.end_s)
-        place_s = course.place_of(window.duration_s, energy_j, begin_s=max(begin_s, first_s), end_s=last_s)
+        lasted_s = window.duration_s + window.pause_s
+        place_s = course.place_of(lasted_s, energy_j, begin_s=max(begin_s, first_s), end_s=last_s)
         if place_s is None:
             message = (
-                f"no {window.duration_s:.1f} s of {gpu.uuid} after the windows before have the {energy_j:.1f} J that "
+                f"no {lasted_s:.1f} s of {gpu.uuid} after the windows before have the {energy_j:.1f} J that "
                 f"the report says of {name}"
             )
             yield finding(file, message, field="power_w")
             return
-        begin_s = place_s + window.duration_s
+        begin_s = place_s + lasted_s
 
 
 def _integral_j(window: PhaseEnergy, uuid: str) -> float | None:
-    """The window's energy by sampled power, whether that is its second opinion or its figure."""
-    if window.source is EnergySource.NVML_POWER:
-        return window.energy_j.get(uuid)
-    return window.integral_j.get(uuid)
+    """The window's energy by sampled power, its pauses included, whether that is its second opinion or its figure."""
+    figures_j = window.energy_j if window.source is EnergySource.NVML_POWER else window.integral_j
+    energy_j = figures_j.get(uuid)
+    return None if energy_j is None else energy_j + window.pause_energy_j.get(uuid, 0.0)
 
 
 def _courses(content: bytes, gpu_count: int) -> list[Course]:
-    """What the trace says of each GPU, by its position; read line by line, whatever it would grow to."""
+    """Return the samples of each GPU, by its position; read line by line, because they can be large."""
     gpus = [_Samples() for _ in range(gpu_count)]
     reasons: dict[str, int] = {}
     most_lines = min(_MAX_LINES, _MAX_LINES_A_BYTE * len(content))
     with gzip.GzipFile(fileobj=BytesIO(content)) as stream:
         if stream.readline(_MAX_LINE_BYTES) != _HEADER:
-            raise ValueError("it does not begin with its columns")
+            raise ValueError("it does not start with the column names")
         size = count = 0
         while line := stream.readline(_MAX_LINE_BYTES):
             size, count = size + len(line), count + 1
@@ -126,7 +128,7 @@ def _courses(content: bytes, gpu_count: int) -> list[Course]:
                 raise ValueError(f"more than {_MAX_BYTES} bytes or {most_lines} lines when decompressed")
             time_s, gpu, *cells, seen = line.decode("ascii").rstrip("\n").split(",")
             if not 0 <= int(gpu) < gpu_count:
-                raise ValueError(f"a sample of GPU {int(gpu)}, and the run has {gpu_count}")
+                raise ValueError(f"found a sample of GPU {int(gpu)}, but the run has {gpu_count}")
             gpus[int(gpu)].add(float(time_s), cells, reasons.setdefault(seen, len(reasons)))
     names = [frozenset(filter(None, seen.split("|"))) for seen in reasons]
     return [

@@ -1,4 +1,4 @@
-"""``benchmark_results.csv`` read back: what its rows say of the queries, against what the report says."""
+"""Check ``benchmark_results.csv``: compare its rows with the query figures in the report."""
 
 import csv
 import io
@@ -7,25 +7,25 @@ from collections.abc import Iterator, Sequence
 from energy_score.contract.run_report import WORK_PHASES, RunReport
 from energy_score.reports.submission.findings import Finding, differences, finding
 
-# A row has a hundred bytes, and a data set a thousand rows.
+# A row has a hundred bytes, and a dataset a thousand rows.
 _MAX_BYTES = 64 * 2**20
 
-# Latencies are means over the passes, and both clocks are read a little apart.
+# Latencies are means over the passes, and the two clocks are read at slightly different times.
 _ROUNDING = 1e-3
 
 _Row = dict[str, str]
 
 
 def check_query_table(file: str, content: bytes, report_file: str, report: RunReport) -> Iterator[Finding]:
-    """A finding for each figure of ``report`` about its queries that does not follow from the table's rows."""
+    """Yield a finding for each query figure of ``report`` that does not match the table's rows."""
     if len(content) > _MAX_BYTES:
-        yield finding(file, f"{len(content)} bytes: the table of a run's queries has at most {_MAX_BYTES}")
+        yield finding(file, f"{len(content)} bytes, more than the limit of {_MAX_BYTES} for a query table")
         return
     try:
         rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
         derived = _derived(rows)
     except (UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, OverflowError) as error:
-        yield finding(file, f"not the table of a run's queries: {type(error).__name__}: {error}")
+        yield finding(file, f"not a query table: {type(error).__name__}: {error}")
         return
     stated = {
         **report.queries.model_dump(
@@ -43,7 +43,7 @@ def check_query_table(file: str, content: bytes, report_file: str, report: RunRe
 
 def _derived(rows: Sequence[_Row]) -> dict[str, int | float | None]:
     if [int(row["query_index"]) for row in rows] != list(range(len(rows))):
-        raise ValueError("query_index does not count from 0")
+        raise ValueError("query_index does not count up from 0")
     successes = [row for row in rows if row["status"] == "success"]
     return {
         "asked": len(rows),
@@ -62,21 +62,21 @@ def _derived(rows: Sequence[_Row]) -> dict[str, int | float | None]:
 
 
 def _check_limits(file: str, rows: Sequence[_Row], report: RunReport) -> Iterator[Finding]:
-    """The report's shortest and longest completion hold for all passes, and the table has one number a query."""
+    """Check the report's shortest and longest completion: they cover all passes, the table one number per query."""
     low, high = report.tokens.completion_min, report.tokens.completion_max
     counts = [
         count for count in _numbers([row for row in rows if row["status"] == "success"], "completion_tokens")
         if count is not None
     ]  # fmt: skip
     if counts and not (low is not None and high is not None and low <= min(counts) <= max(counts) <= high):
-        message = f"{min(counts):g} to {max(counts):g} tokens stand there, and the report says {low} to {high}"
+        message = f"found {min(counts):g} to {max(counts):g} tokens, but the report says {low} to {high}"
         yield finding(file, message, field="completion_tokens")
 
 
 def _check_times(file: str, rows: Sequence[_Row], report: RunReport) -> Iterator[Finding]:
-    """The answers of a pass took no longer than the pass: as many are under way at a time as the order says.
+    """Check that the answers of a pass took no longer than the pass, with the run spec's number of parallel queries.
 
-    A query that failed in some pass has no time in it, so those that were retried are left out.
+    A query that failed in some pass has no time for it, so retried queries are left out.
     """
     first = next((window for window in report.phases if window.counted), None)
     work = [
@@ -91,7 +91,7 @@ def _check_times(file: str, rows: Sequence[_Row], report: RunReport) -> Iterator
     pass_s = sum(window.duration_s for window in work) / sum(window.passes for window in work)
     if answers_s > (1 + _ROUNDING) * pass_s * report.spec.concurrency:
         message = (
-            f"the answers took {answers_s:.2f} s, {report.spec.concurrency} at a time, and by the report's windows a "
+            f"the answers took {answers_s:.2f} s, {report.spec.concurrency} at a time, but by the report's windows, a "
             f"pass over all queries took {pass_s:.2f} s"
         )
         yield finding(file, message, field="latency_seconds")
@@ -107,6 +107,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
-    """As the engine sums: nothing where a count is not known."""
+    """Return the sum as the engine computes it: None if a count is unknown."""
     known = [value for value in values if value is not None]
     return sum(known) if known and len(known) == len(values) else None

@@ -1,4 +1,4 @@
-"""A run as a bundle holds it: its records, read from the members of its folder, and what follows from them."""
+"""A run in a bundle: its records, read from the members of its folder, and everything derived from them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ from energy_score.reports.submission.bundle_manifest import BundledGpu, BundledR
 from energy_score.shared.analysis.statistics import phase_statistics
 from energy_score.shared.analysis.verdict import judge
 
-# A report with 20 repeats of 8 GPUs has half a megabyte. Parsed, JSON takes some forty times its size in memory.
+# A report with 20 repeats of 8 GPUs has half a megabyte. Parsed JSON takes about forty times its size in memory.
 _MAX_RECORD_BYTES = 16 * 2**20
 _SHOWN_CHARACTERS = 200
 _PHASES = ("preprocess", "prefill", "decode")
@@ -35,7 +35,7 @@ _RecordT = TypeVar("_RecordT", bound=Record)
 
 @dataclass(frozen=True)
 class BundledRecords:
-    """The records of one run; ``layout`` says where each file of the run lies in the archive."""
+    """The records of one run; ``layout`` has the path of each file in the archive."""
 
     layout: RunDirectory
     config: ModelConfig
@@ -46,16 +46,16 @@ class BundledRecords:
 
     @property
     def folder(self) -> str:
-        """The run's folder in the archive."""
+        """Return the run's folder in the archive."""
         return self.layout.path.as_posix()
 
     @cached_property
     def derived(self) -> RunReport:
-        """The report with what follows from its own readings."""
+        """Return the report, with everything that is derived from its readings recomputed."""
         return derived_report(self.report)
 
     def by_file(self) -> dict[str, Record]:
-        """Every record by its member's name."""
+        """Return every record by its member's name."""
         layout = self.layout
         records = {
             layout.config_file: self.config,
@@ -68,13 +68,13 @@ class BundledRecords:
 
 
 def read_record(kind: type[_RecordT], content: bytes, *, name: str) -> _RecordT:
-    """The record in the member ``name``.
+    """Read the record in the member ``name``.
 
     Raises:
-        RecordError: it is damaged, of another schema version, larger than any of its kind, or can be read in two ways.
+        RecordError: It is damaged, has another schema version, is too large, or is ambiguous.
     """
     if len(content) > _MAX_RECORD_BYTES:
-        raise RecordError(f"{name}: {len(content)} bytes: a record has at most {_MAX_RECORD_BYTES}")
+        raise RecordError(f"{name}: {len(content)} bytes, more than the limit of {_MAX_RECORD_BYTES} for a record")
     record = kind.of_bytes(content, name=name)
     try:
         json.loads(content, object_pairs_hook=_each_once)
@@ -84,19 +84,20 @@ def read_record(kind: type[_RecordT], content: bytes, *, name: str) -> _RecordT:
 
 
 def _each_once(pairs: Sequence[tuple[str, object]]) -> None:
-    """Nothing, where each key stands there once: of two, one reader takes the first and another the last."""
+    """Return None if each key occurs once; with duplicates, some readers use the first and others the last."""
     keys = set()
     for key, _ in pairs:
         if key in keys:
-            raise ValueError(f"{shortened(key, _SHOWN_CHARACTERS)} stands there twice in one object")
+            raise ValueError(f"{shortened(key, _SHOWN_CHARACTERS)} occurs twice in one object")
         keys.add(key)
 
 
 def read_records(folder: str, members: Mapping[str, bytes]) -> BundledRecords:
-    """The records of the run in ``folder``.
+    """Read the records of the run in ``folder``.
 
     Raises:
-        RecordError: one is missing that every run has, damaged, or of another schema version; the message names it.
+        RecordError: A required record is missing, or one is damaged or has another schema version; the message names
+        it.
     """
     layout = RunDirectory(Path(folder))
     return BundledRecords(
@@ -110,7 +111,7 @@ def read_records(folder: str, members: Mapping[str, bytes]) -> BundledRecords:
 
 
 def derived_report(report: RunReport) -> RunReport:
-    """``report`` with the statistics and the verdict that follow from its own readings."""
+    """Return ``report`` with statistics and verdict recomputed from its readings."""
     return report.model_copy(
         update={
             "statistics": phase_statistics(report.phases),
@@ -123,6 +124,7 @@ def derived_report(report: RunReport) -> RunReport:
                 hardware=report.hardware,
                 conditions=report.conditions,
                 server=report.server,
+                repairs=report.repairs,
                 prompt=report.prompt,
             ),
         }
@@ -130,12 +132,12 @@ def derived_report(report: RunReport) -> RunReport:
 
 
 def derived_row(records: BundledRecords) -> ResultRow:
-    """The row of the run, from its raw readings alone, with the host heard."""
+    """Return the row of the run, recomputed from its raw readings and the host check."""
     return row_of_report(records.derived, witness=records.witness, owner=records.owner)
 
 
 def claims_of(records: BundledRecords, row: ResultRow) -> BundledRun:
-    """What a manifest says of the run whose ``derived_row`` is ``row``, before it is rated."""
+    """Return the manifest's claims about the run with ``derived_row`` ``row``, before it is rated."""
     report = records.derived
     verdict = heard_verdict(report, witness=records.witness, owner=records.owner)
     phases_wh = {phase: getattr(row, f"{phase}_wh") for phase in _PHASES}
@@ -176,21 +178,21 @@ def claims_of(records: BundledRecords, row: ResultRow) -> BundledRun:
 
 
 def rated(claims: BundledRun, rating: Rating) -> BundledRun:
-    """``claims`` with the stars that the run's row has, or why it has none."""
+    """Return ``claims`` with the stars of the run's row, or the reason why it has none."""
     return claims.model_copy(update={"stars": rating.stars, "unrated_because": rating.unrated_because})
 
 
 def in_words(run: BundledRun) -> str:
-    """The run's energy and stars, as a reader is told of them."""
+    """Return the run's energy and stars as text."""
     energy = "no GPU energy" if run.wh_per_1000_queries is None else f"{run.wh_per_1000_queries:.6g} Wh per 1,000"
-    stars = f"unrated: {run.unrated_because}" if run.stars is None else counted(run.stars, "star")
+    stars = f"not rated: {run.unrated_because}" if run.stars is None else counted(run.stars, "star")
     return f"{run.folder}: {run.model_id} {run.reasoning_state}".strip() + f": {energy}, {stars}"
 
 
 def _required(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT:
     found = _optional(kind, path, members)
     if found is None:
-        raise RecordError(f"{path.as_posix()}: missing, and every run has one")
+        raise RecordError(f"{path.as_posix()}: missing, but every run has one")
     return found
 
 

@@ -1,4 +1,4 @@
-"""One run of a bundle, derived again from its raw readings and set against everything that its files say."""
+"""Recompute one run of a bundle from its raw readings, and compare it with all of its files."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,13 +12,13 @@ from energy_score.shared.analysis.energy_files import energy_files
 
 
 def strange_records(records: BundledRecords) -> Iterator[Finding]:
-    """A finding for each value that no run can have; a run with one is not derived."""
+    """Yield a finding for each value that no run can have; a run with one is not recomputed."""
     for file, record in records.by_file().items():
         yield from strange_values(file, record)
 
 
 def check_run(records: BundledRecords, members: Mapping[str, bytes]) -> Iterator[Finding]:
-    """A finding for each thing that one file of the run says otherwise than its readings and its other files."""
+    """Yield a finding for each contradiction between the run's files and its readings or other files."""
     report, derived, layout = records.report, records.derived, records.layout
     file, windows = layout.report_file.as_posix(), "its windows"
     yield from _check_order(records)
@@ -48,16 +48,16 @@ def check_run(records: BundledRecords, members: Mapping[str, bytes]) -> Iterator
     if queries in members:
         yield from check_query_table(queries, members[queries], file, report)
     else:
-        yield finding(queries, "missing, and every run has one")
+        yield finding(queries, "missing, but every run has one")
     trace = layout.trace_file.as_posix()
     if trace in members:
         yield from check_power_trace(trace, members[trace], report)
     elif report.conditions:
-        yield finding(trace, f"missing, and {file} tells what was sampled")
+        yield finding(trace, f"missing, but {file} describes samples")
 
 
 def _check_order(records: BundledRecords) -> Iterator[Finding]:
-    """The report answers the run's order, the order is that of its row of the sheet, and all records are of one run."""
+    """Check that report, run spec and row of the sheet match, and that all records are from one run."""
     report, spec, config, layout = records.report, records.spec, records.config, records.layout
     for path, record in ((layout.witness_file, records.witness), (layout.owner_file, records.owner)):
         if record is not None:
@@ -83,9 +83,9 @@ def _check_order(records: BundledRecords) -> Iterator[Finding]:
 
 def _check_text(file: str, content: bytes | None, expected: str | None) -> Iterator[Finding]:
     if content is None and expected is not None:
-        yield finding(file, "missing, and the run measured GPU energy")
+        yield finding(file, "missing, but the run measured GPU energy")
     elif content is not None and expected is None:
-        yield finding(file, "it stands there, and no GPU energy follows from the run's windows")
+        yield finding(file, "unexpected file: the run's windows have no GPU energy")
     elif content is not None and expected is not None:
         yield from _check_lines(file, content.decode(errors="replace"), expected)
 
@@ -97,8 +97,8 @@ def _check_lines(file: str, text: str, expected: str) -> Iterator[Finding]:
             continue
         stands, follows = line.rstrip("\r\n"), other.rstrip("\r\n")
         if same_text(stands, follows):
-            yield finding(file, "its line ends or its encoding are not as written")
+            yield finding(file, "its line endings or its encoding were changed")
             break
         yield from differences(file, stands, follows, source="the run's windows", field=f"line {number}")
     if len(lines) != len(derived):
-        yield finding(file, f"{len(lines)} lines, and a run's has {len(derived)}")
+        yield finding(file, f"found {len(lines)} lines, expected {len(derived)}")

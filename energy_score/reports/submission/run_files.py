@@ -1,4 +1,4 @@
-"""Which files of a run directory a bundle holds: those that a run writes, as regular files, and no others."""
+"""Select the files of a run directory for a bundle: only regular files that a run writes."""
 
 import os
 import stat
@@ -21,10 +21,10 @@ class RunFiles:
 
 
 def files_of(directory: RunDirectory, folder: str, *, with_texts: bool) -> RunFiles:
-    """The files of the run as members of ``folder``; prompts and answers only ``with_texts``.
+    """Return the files of the run as members of ``folder``; prompts and answers only ``with_texts``.
 
     Raises:
-        UsageError: a file of the run is a link or no regular file, cannot be read, or is too large; it is named.
+        UsageError: A file of the run is not a regular file, cannot be read, or is too large; the message names it.
     """
     found = RunFiles()
     own = {path.relative_to(directory.path).as_posix() for path in directory.files}
@@ -37,9 +37,9 @@ def files_of(directory: RunDirectory, folder: str, *, with_texts: bool) -> RunFi
         if is_folder or not is_own:
             because = "not a file that a run writes"
         elif relative == texts and not with_texts:
-            because = "prompts and answers; --with-texts puts them in"
+            because = "prompts and answers; --with-texts includes them"
         elif not is_member_name(name):
-            because = f"not a name that a bundle may hold: {NAME_RULE}"
+            because = f"name not allowed in a bundle: {NAME_RULE}"
         else:
             found.members[name] = _content(path)
             continue
@@ -49,7 +49,7 @@ def files_of(directory: RunDirectory, folder: str, *, with_texts: bool) -> RunFi
 
 
 def _entries(folder: Path, root: Path, own: set[str], other_program: str) -> Iterator[tuple[Path, bool]]:
-    """What lies under ``folder`` by name: files, and as one entry (True) each folder in which no file is a run's."""
+    """Yield the content of ``folder`` by name: files, and as one entry (True) each folder without any file of a run."""
     for path in sorted(folder.iterdir()):
         relative = path.relative_to(root).as_posix()
         if path.is_symlink() or not path.is_dir():
@@ -61,20 +61,22 @@ def _entries(folder: Path, root: Path, own: set[str], other_program: str) -> Ite
 
 
 def _content(path: Path) -> bytes:
-    """The bytes of a regular file, read through no link.
+    """Return the bytes of a regular file, without following links.
 
     Raises:
-        UsageError: it is none, cannot be read, or is too large.
+        UsageError: It is not a regular file, cannot be read, or is too large.
     """
     try:
-        # Not blocking: somebody may have put a named pipe there.
+        # Non-blocking, in case there is a named pipe.
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read, or a link, which no bundle holds: {error.strerror}") from error
+        raise UsageError(
+            f"{path}: cannot be read, or is a link, which bundles do not contain: {error.strerror}"
+        ) from error
     with os.fdopen(handle, "rb") as stream:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise UsageError(f"{path}: not a regular file, and a bundle holds no others")
+            raise UsageError(f"{path}: not a regular file, but bundles contain no others")
         content = stream.read(MAX_MEMBER_BYTES + 1)
     if len(content) > MAX_MEMBER_BYTES:
-        raise UsageError(f"{path}: more than {MAX_MEMBER_BYTES} bytes, which is as much as a file in a bundle may have")
+        raise UsageError(f"{path}: more than the limit of {MAX_MEMBER_BYTES} bytes for a file in a bundle")
     return content

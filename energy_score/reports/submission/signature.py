@@ -1,4 +1,4 @@
-"""An Ed25519 signature over a bundle's manifest, by keys as OpenSSH or PEM files hold them. Needs the extra signing."""
+"""Ed25519 signatures of a bundle's manifest, with keys from OpenSSH or PEM files. Needs the extra signing."""
 
 import base64
 import binascii
@@ -20,58 +20,58 @@ from energy_score.contract.errors import UsageError
 from energy_score.reports.submission.bundle_manifest import BundleSignature
 
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
-_VALID = "valid is an Ed25519 key as ssh-keygen -t ed25519 makes it, or as PEM"
+_EXPECTED = "expected an Ed25519 key made with ssh-keygen -t ed25519, or in PEM format"
 
 
 def read_private_key(path: Path, ask_passphrase: Callable[[], str]) -> Ed25519PrivateKey:
-    """The key in ``path``; ``ask_passphrase`` is called where it is encrypted.
+    """Read the private key in ``path``; ``ask_passphrase`` is called if it is encrypted.
 
     Raises:
-        UsageError: there is no such key, or the passphrase is wrong.
+        UsageError: There is no such key, or the passphrase is wrong.
     """
     content = _content(path)
     load = load_ssh_private_key if content.lstrip().startswith(_OPENSSH) else load_pem_private_key
     try:
         try:
             key = load(content, None)
-        except TypeError:  # what both say of an encrypted key where no passphrase is given
+        except TypeError:  # raised by both loaders for an encrypted key without a passphrase
             key = load(content, ask_passphrase().encode())
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        # The library's words may quote the key.
-        raise UsageError(f"{path}: no private key, or another passphrase opens it; {_VALID}") from error
+        # Do not quote the library's message: it can contain the key.
+        raise UsageError(f"{path}: not a private key, or wrong passphrase ({_EXPECTED})") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise UsageError(f"{path}: not an Ed25519 key; {_VALID}")
+        raise UsageError(f"{path}: not an Ed25519 key ({_EXPECTED})")
     return key
 
 
 def read_public_key(path: Path) -> str:
-    """The key in ``path`` in OpenSSH's form, without its comment.
+    """Return the public key in ``path`` in OpenSSH's format, without its comment.
 
     Raises:
-        UsageError: there is no such key.
+        UsageError: There is no such key.
     """
     content = _content(path)
     load = load_pem_public_key if content.lstrip().startswith(b"-----BEGIN") else load_ssh_public_key
     try:
         key = load(content)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path}: no public key; {_VALID}") from error
+        raise UsageError(f"{path}: not a public key ({_EXPECTED})") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise UsageError(f"{path}: not an Ed25519 key; {_VALID}")
+        raise UsageError(f"{path}: not an Ed25519 key ({_EXPECTED})")
     return _openssh(key)
 
 
 def sign(manifest: bytes, key: Ed25519PrivateKey) -> BundleSignature:
-    """The signature of ``manifest``."""
+    """Return the signature of ``manifest``."""
     signature = base64.b64encode(key.sign(manifest)).decode("ascii")
     return BundleSignature(public_key=_openssh(key.public_key()), signature=signature)
 
 
 def is_valid(signature: BundleSignature, manifest: bytes) -> bool:
-    """Whether the key that ``signature`` names, and says nothing beside, signed exactly these bytes."""
+    """Return whether ``signature`` names only a key, and that key signed exactly these bytes."""
     try:
         key = load_ssh_public_key(signature.public_key.encode())
-        # A comment after the key would be shown as if it were the signer's name.
+        # A comment after the key would be displayed as if it were the signer's name.
         if not isinstance(key, Ed25519PublicKey) or signature.public_key != _openssh(key):
             return False
         key.verify(base64.b64decode(signature.signature, validate=True), manifest)

@@ -1,4 +1,4 @@
-"""The course of one GPU through a run, as it was sampled: where a window may lie in it, and what was seen of it."""
+"""The power trace of one GPU during a run: find the place of a window in it, and the samples for its conditions."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from energy_score.contract.run_report import GpuConditions
 _Numbers = NDArray[np.float64]
 _Flags = NDArray[np.bool_]
 
-# The report's integral is made of 32-bit powers at exact times, the trace's of rounded ones (W to three decimals, s to
-# four). Two windows may overlap by as little, and the report's mean and peak differ by as little.
+# The report's integral uses 32-bit powers at exact times, the trace has rounded ones (W to three decimals, s to
+# four). Windows can overlap, and the report's mean and peak can differ, by that much.
 _ROUNDING = 1e-3
 _ROUNDING_S = 1e-3
 _ROUNDING_W = 1e-3
-# The engine lets a power stand for five periods after its sample, across the end of a window too (its sampler); a
-# run that was over before its second sample had a period of 0.1 s.
+# The engine holds a power value for five periods after its sample, also across the end of a window (its sampler). A
+# run that ended before its second sample had a period of 0.1 s.
 _HELD_PERIODS = 5
 _LEAST_PERIOD_S = 0.1
 _POINTS_AT_A_TIME = 512
@@ -26,9 +26,9 @@ _POINTS_AT_A_TIME = 512
 
 @dataclass(frozen=True)
 class Course:
-    """Samples in order of time; not-a-number where nothing was known. ``energy_j`` is that from the first sample on.
+    """Samples in order of time; NaN if unknown. ``energy_j`` is counted from the first sample.
 
-    A power stands until the next known one, and is ``held_w``. ``reasons`` are positions in ``names``.
+    A power value holds until the next known one, as ``held_w``. ``reasons`` are positions in ``names``.
     """
 
     times_s: _Numbers
@@ -53,7 +53,7 @@ class Course:
         reasons: Sequence[int],
         names: Sequence[frozenset[str]],
     ) -> Self:
-        """The course of what was sampled."""
+        """Return the trace built from the samples."""
         times, powers = np.asarray(times_s, float), np.asarray(powers_w, float)
         known = np.maximum.accumulate(np.where(np.isnan(powers), -1, np.arange(len(powers))))
         held = np.where(known < 0, 0.0, np.nan_to_num(powers)[known]) if len(powers) else powers
@@ -66,7 +66,7 @@ class Course:
 
     @property
     def longest_gap_s(self) -> float:
-        """The longest time without a known power; infinite where the first sample has none, or there is no sample."""
+        """Return the longest time without a known power; infinite if the first sample or all of them lack it."""
         if not len(self.times_s) or np.isnan(self.powers_w[0]):
             return float("inf")
         known_s = self.times_s[~np.isnan(self.powers_w)]
@@ -74,16 +74,17 @@ class Course:
 
     @property
     def end_s(self) -> float:
-        """How far the last power may stand."""
+        """Return how long the last power value may be held."""
         if not len(self.times_s):
             return 0.0
         period_s = max(_LEAST_PERIOD_S, float(np.max(np.diff(self.times_s), initial=0.0)))
         return float(self.times_s[-1]) + _HELD_PERIODS * period_s
 
     def place_of(self, duration_s: float, energy_j: float, *, begin_s: float, end_s: float) -> float | None:
-        """The earliest time from ``begin_s`` on at which ``duration_s`` with ``energy_j`` begin; None if there is none.
+        """Return the earliest time from ``begin_s`` at which ``duration_s`` with ``energy_j`` can start, or None.
 
-        They end by ``end_s``. Taking the earliest for each window of a series never costs a later one its place.
+        They end by ``end_s``. Using the earliest place for each window of a series never leaves a later one without a
+        place.
         """
         if not len(self.times_s):
             return None
@@ -94,7 +95,7 @@ class Course:
             off_j = self._energy_until(points_s + duration_s) - self._energy_until(points_s) - energy_j
             if abs(off_j[0]) <= tolerance_j:
                 return float(points_s[0])
-            # Between two points the energy is linear in time, and comes near where it meets the edge of the tolerance.
+            # Between two points the energy is linear in time, and is close at the edge of the tolerance.
             edge_j = np.copysign(tolerance_j, off_j[:-1])
             shares = (off_j[:-1] - edge_j) / np.where(np.diff(off_j) == 0, np.inf, -np.diff(off_j))
             meets = (shares > 0) & (shares <= 1)
@@ -107,33 +108,33 @@ class Course:
         return None
 
     def span_like(self, seen: GpuConditions) -> tuple[float, float] | str:
-        """From when to when the samples may lie of which ``seen`` tells; in words what is not so, if none are like it.
+        """Return the time span of the samples that match ``seen``, or text that says what does not match.
 
-        They lie between the two times, which are those of the sample before the earliest of them and the one after the
+        The span is from the sample before the earliest match to the one after the
         latest.
         """
         count = seen.sample_count
         if not 0 < count <= len(self.times_s):
-            return f"{len(self.times_s)} samples, and the report counts {count}"
+            return f"{len(self.times_s)} samples, but the report counts {count}"
         if seen.peak_power_w is not None and not (self.powers_w >= seen.peak_power_w - _ROUNDING_W).any():
-            return f"at most {np.nanmax(self.powers_w, initial=0.0):g} W, and the report says {seen.peak_power_w:g} W"
+            return f"at most {np.nanmax(self.powers_w, initial=0.0):g} W, but the report says {seen.peak_power_w:g} W"
         begins = np.ones(len(self.times_s) - count + 1, bool)
         for words, fits in self._alike(seen):
             begins &= fits
             if not begins.any():
-                return f"no {count} samples in a row are as the report says, {words}"
+                return f"no {count} consecutive samples match the report: {words}"
         first, last = int(np.argmax(begins)), int(np.max(np.nonzero(begins)))
         end_s = self.end_s if last + count == len(self.times_s) else float(self.times_s[last + count])
         return float(self.times_s[max(0, first - 1)]), end_s
 
     def _alike(self, seen: GpuConditions) -> Iterator[tuple[str, _Flags]]:
-        """Each thing that ``seen`` tells, in words, and at which samples a row may begin that is so."""
+        """Yield each condition in ``seen`` as text, with the samples at which a matching series can start."""
         count = seen.sample_count
         known = ~np.isnan(self.powers_w)
         if seen.mean_power_w is not None:
             sums_w, counts = _sums(np.nan_to_num(self.powers_w), count), np.maximum(_sums(known, count), 1)
             is_mean = np.abs(sums_w / counts - seen.mean_power_w) <= _ROUNDING_W
-            yield f"{seen.mean_power_w:g} W in the mean", is_mean
+            yield f"mean power {seen.mean_power_w:g} W", is_mean
         for words, values, most, rounding in (
             ("W at most", self.powers_w, seen.peak_power_w, _ROUNDING_W),
             ("C at most", self.temperatures_c, seen.temperature_max_c, 0.0),
@@ -152,7 +153,7 @@ class Course:
             yield f"throttled by {reason}", _any(np.isin(self.reasons, those), count)
 
     def _points(self, begin_s: float, latest_s: float, duration_s: float) -> _Numbers:
-        """Times from ``begin_s`` on between which the energy of ``duration_s`` is linear; the first of many."""
+        """Return times from ``begin_s`` between which the energy of ``duration_s`` is linear (the first of many)."""
         upper_s = latest_s
         for shift_s in (0.0, duration_s):
             at = int(np.searchsorted(self.times_s, begin_s + shift_s, side="right")) + _POINTS_AT_A_TIME
@@ -171,12 +172,12 @@ class Course:
 
 
 def _sums(values: NDArray[np.float64] | _Flags, count: int) -> _Numbers:
-    """The sum of each ``count`` values in a row."""
+    """Return the sum of each ``count`` consecutive values."""
     total = np.concatenate([[0.0], np.cumsum(values, dtype=float)])
     sums: _Numbers = total[count:] - total[:-count]
     return sums
 
 
 def _any(flags: _Flags, count: int) -> _Flags:
-    """Whether there is one among each ``count`` in a row."""
+    """Return whether any of each ``count`` consecutive flags is set."""
     return _sums(flags, count) > 0

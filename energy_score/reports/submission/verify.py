@@ -1,4 +1,4 @@
-"""A bundle checked from its bytes alone: its form, its files, and every figure derived again from raw readings."""
+"""Check a bundle using only its bytes: its format, its files, and every figure recomputed from raw readings."""
 
 import hashlib
 import importlib.util
@@ -31,10 +31,10 @@ _VERSIONS = (1,)
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of checking a bundle: it is verified where there is no finding.
+    """The result of checking a bundle; it is verified if there are no findings.
 
-    ``manifest`` is None where it cannot be read, or holds what no manifest can. ``signature`` says in words who signed,
-    as far as that was asked; ``notes`` are what a reader must know and what is no fault.
+    ``manifest`` is None if it cannot be read, or contains impossible values. ``signature`` says who signed,
+    as far as that was checked; ``notes`` are for the reader and are not errors.
     """
 
     manifest: BundleManifest | None
@@ -44,12 +44,12 @@ class Verification:
 
     @property
     def is_verified(self) -> bool:
-        """Whether every file and every figure is what it should be."""
+        """Return whether every file and every figure is correct."""
         return not self.findings
 
 
 class _Versioned(Record):
-    """A manifest of any version: nothing is known of it but which."""
+    """A manifest of any version: only its version is read."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -57,10 +57,10 @@ class _Versioned(Record):
 
 
 def verify_file(path: Path, *, signer: str | None = None) -> Verification:
-    """As ``verify_bytes``, of the file at ``path``, of which no more is read than a bundle may have.
+    """Check the file at ``path`` as in ``verify_bytes``; no more is read than a bundle can have.
 
     Raises:
-        BundleRefusedError: it cannot be read, or is no bundle; the message names file, member and rule.
+        BundleRefusedError: It cannot be read, or is not a bundle; the message names file, member and rule.
     """
     try:
         with path.open("rb") as stream:
@@ -74,13 +74,13 @@ def verify_file(path: Path, *, signer: str | None = None) -> Verification:
 
 
 def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
-    """Everything that can be told of a bundle from its bytes; ``signer`` is a public key that must have signed it.
+    """Check a bundle's bytes; ``signer`` is the public key that must have signed it.
 
     Raises:
-        BundleRefusedError: it is no bundle, or not of a version that this program reads.
+        BundleRefusedError: It is not a bundle, or not of a version that this program can read.
     """
     members, damaged = read_archive(data)
-    findings = [finding(name, "its bytes are not those that were stored (CRC-32)") for name in damaged]
+    findings = [finding(name, "its content does not match its checksum (CRC-32)") for name in damaged]
     if MANIFEST not in members:
         raise BundleRefusedError(f"{MANIFEST}: missing: not a submission bundle")
     try:
@@ -90,7 +90,7 @@ def verify_bytes(data: bytes, *, signer: str | None = None) -> Verification:
             raise
         return Verification(None, (*findings, finding(MANIFEST, str(error))), "not checked")
     strange = tuple(strange_values(MANIFEST, manifest))
-    if strange:  # nothing can be set against such figures
+    if strange:  # nothing can be compared with such figures
         return Verification(None, (*findings, *strange), "not checked")
     faults, signature = _check_signature(members, signer=signer)
     findings += [*faults, *_check_manifest(manifest, members)]
@@ -104,10 +104,10 @@ def _manifest(content: bytes) -> BundleManifest:
     try:
         version = read_record(_Versioned, content, name=MANIFEST).schema_version
     except RecordError as error:
-        raise BundleRefusedError(f"not the manifest of a bundle: {error}") from error
+        raise BundleRefusedError(f"not a bundle manifest: {error}") from error
     if version not in _VERSIONS:
         known = ", ".join(map(str, _VERSIONS))
-        raise BundleRefusedError(f"{MANIFEST}: schema_version {version}: this program reads {known}")
+        raise BundleRefusedError(f"{MANIFEST}: unknown schema_version {version} (expected {known})")
     try:
         return read_record(BundleManifest, content, name=MANIFEST)
     except RecordError as error:
@@ -116,48 +116,52 @@ def _manifest(content: bytes) -> BundleManifest:
 
 def _check_manifest(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
     if manifest.sha256 != manifest.content_digest():
-        yield finding(MANIFEST, "it was changed after it was sealed", field="sha256")
+        yield finding(MANIFEST, "changed after it was sealed", field="sha256")
     elif members[MANIFEST] != manifest.as_text().encode():
-        yield finding(MANIFEST, "its bytes are not those that 'bundle' writes")
+        yield finding(MANIFEST, "not written by 'bundle': the bytes differ")
     if manifest.attestation != ATTESTATION:
-        yield finding(MANIFEST, "not the words that are to be attested", field="attestation")
+        yield finding(MANIFEST, "the text differs from the required attestation", field="attestation")
 
 
 def _check_files(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
-    """Every member is listed as it is, each once; only manifest and signature list themselves."""
+    """Check that every member is listed once and unchanged; only manifest and signature are not listed."""
     listed = {file.path: file for file in manifest.files}
     if len(listed) != len(manifest.files):
-        yield finding(MANIFEST, "a path stands there twice", field="files")
+        yield finding(MANIFEST, "a path is listed twice", field="files")
     for name in sorted({*listed, *members} - {MANIFEST, SIGNATURE}):
         if name not in members:
             yield finding(name, f"missing: {MANIFEST} lists it")
         elif name not in listed:
             yield finding(name, f"added: {MANIFEST} does not list it")
         elif len(members[name]) != listed[name].size_bytes:
-            yield finding(name, f"changed: {len(members[name])} bytes, and {MANIFEST} says {listed[name].size_bytes}")
+            yield finding(name, f"changed: {len(members[name])} bytes, but {MANIFEST} says {listed[name].size_bytes}")
         elif hashlib.sha256(members[name]).hexdigest() != listed[name].sha256:
-            yield finding(name, f"changed: its SHA-256 is not the one that {MANIFEST} says")
+            yield finding(name, f"changed: its SHA-256 does not match {MANIFEST}")
 
 
 def _check_places(manifest: BundleManifest, members: Mapping[str, bytes]) -> Iterator[Finding]:
-    """What the manifest lists is a file that a run of it writes, or the snapshot; what it left out is not there."""
+    """Check that the manifest lists only files of a run or the snapshot, and that left-out files are absent."""
     layouts = [RunDirectory(Path(run.folder)) for run in manifest.runs]
     homes = tuple(f"{run.folder}/" for run in manifest.runs)
     own = {path.as_posix() for layout in layouts for path in layout.files} | {manifest.snapshot.path}
     others = tuple(f"{layout.optimum_folder.as_posix()}/" for layout in layouts)
     for name in sorted({file.path for file in manifest.files}):
         if name in (MANIFEST, SIGNATURE):
-            message = f"{name} stands there, and no manifest lists itself or its signature"
+            message = f"{name} is listed, but a manifest does not list itself or its signature"
             yield finding(MANIFEST, message, field="files")
         elif name not in own and not name.startswith(others):
-            because = "not a file that a run writes" if name.startswith(homes) else "it belongs to no run of the bundle"
+            because = (
+                "not a file that a run writes"
+                if name.startswith(homes)
+                else ("it does not belong to a run of the bundle")
+            )
             yield finding(name, because)
     for name in sorted({left.path for left in manifest.left_out} & set(members)):
-        yield finding(name, f"it is there, and {MANIFEST} says that it was left out")
+        yield finding(name, f"it is present, but {MANIFEST} says that it was left out")
 
 
 def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tuple[list[Finding], str]:
-    """What is wrong with the signature, and who signed in words."""
+    """Return the errors of the signature, and a text that says who signed."""
     if SIGNATURE not in members:
         return ([finding(SIGNATURE, "missing: the bundle is not signed")] if signer else []), "unsigned"
     try:
@@ -165,9 +169,9 @@ def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tup
     except RecordError as error:
         return [_damaged(error)], "invalid"
     if members[SIGNATURE] != signature.as_text().encode():
-        return [finding(SIGNATURE, "its bytes are not those that 'bundle' writes")], "invalid"
+        return [finding(SIGNATURE, "not written by 'bundle': the bytes differ")], "invalid"
     if signer is None and importlib.util.find_spec("cryptography") is None:
-        return [], "signed, and not checked: that needs the extra signing"
+        return [], "signed, not checked: this needs the extra 'signing'"
     fault, in_words = _signed_by(signature, members[MANIFEST], signer=signer)
     return ([fault] if fault else []), in_words
 
@@ -177,22 +181,24 @@ def _signed_by(signature: BundleSignature, manifest: bytes, *, signer: str | Non
 
     key = signature.public_key
     if not is_valid(signature, manifest):
-        message = f"invalid: the key that it names did not sign this {MANIFEST}"
+        message = f"invalid: its key did not sign this {MANIFEST}"
         return finding(SIGNATURE, message, field="signature"), "invalid"
     if signer is None:
-        return None, f"signed by {key}, which you have not named with --signer"
+        return None, f"signed by {key}, not checked against a --signer"
     if key != signer:
-        return finding(SIGNATURE, f"signed by another key: {key}, and not {signer}", field="public_key"), "another key"
-    return None, f"signed by the key that you named, {signer}"
+        return finding(
+            SIGNATURE, f"signed by another key: found {key}, expected {signer}", field="public_key"
+        ), "another key"
+    return None, f"signed by the expected key, {signer}"
 
 
 def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[list[Finding], CohortSnapshot | None]:
-    """The snapshot that stars are relative to; None where it cannot be had, which is a finding."""
+    """Return the snapshot that stars are relative to, or None and a finding if it is not available."""
     stated = manifest.snapshot
     if stated.path is None:
         if stated.name not in official_names():
             known = ", ".join(official_names())
-            message = f"{stated.name} is none of the published ones that come with this program: {known}"
+            message = f"{stated.name} is not a published snapshot (expected one of: {known})"
             return [finding(MANIFEST, message, field="snapshot.name")], None
         source, snapshot = f"the published snapshot {stated.name}", open_snapshot(stated.name)
     else:
@@ -206,7 +212,7 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
         if strange:
             return strange, None
         if snapshot.official:
-            message = "it calls itself official; a published one comes with this program and not with a bundle"
+            message = "it claims to be official, but published snapshots are included in this program, not in a bundle"
             return [finding(SNAPSHOT, message, field="official")], None
     fields = {"name", "issued", "official", "sha256"}
     said, is_so = stated.model_dump(include=fields), snapshot.sealed().model_dump(include=fields)
@@ -218,9 +224,9 @@ def _check_runs(
 ) -> Iterator[Finding]:
     folders = [run.folder for run in manifest.runs]
     if len(set(folders)) != len(folders):
-        yield finding(MANIFEST, "a folder stands there twice", field="runs")
+        yield finding(MANIFEST, "a folder is listed twice", field="runs")
         return
-    # Of a run that was derived no more is kept than this: a record may take some ten times its size in memory.
+    # Keep only this of each recomputed run: a record can take about ten times its size in memory.
     derived: list[tuple[int, ResultRow, BundledRun]] = []
     folder_of: dict[str, str] = {}
     for index, run in enumerate(manifest.runs):
@@ -246,7 +252,7 @@ def _check_runs(
 def _check_claims(
     runs: Sequence[BundledRun], derived: Sequence[tuple[int, ResultRow, BundledRun]], snapshot: CohortSnapshot
 ) -> Iterator[Finding]:
-    """What the manifest claims of each run follows from that run's readings, its stars from the snapshot as well."""
+    """Check that the manifest's claims match the run's readings, and its stars the snapshot."""
     ratings = rate_against([row for _, row, _ in derived], snapshot)
     for (index, _, claims), rating in zip(derived, ratings, strict=True):
         yield from differences(
@@ -259,21 +265,21 @@ def _check_claims(
 
 
 def _damaged(error: RecordError) -> Finding:
-    """The fault of a member that is no record, whose message begins with the member's name."""
+    """Return a finding for a member that is not a valid record; its message starts with the member's name."""
     file, _, fault = str(error).partition(": ")
     return finding(file, fault)
 
 
 def version_notes(manifest: BundleManifest) -> Iterator[str]:
-    """A note for each version of the program but this one that had a part in the bundle."""
+    """Yield a note for each other version of the program that was used for the bundle."""
     others = {"made": manifest.tool_version} | {
         f"{run.folder} was measured": run.tool_version or "unknown" for run in manifest.runs
     }
     for what, version in others.items():
         if version != __version__:
             yield (
-                f"{what} by version {version} and checked by {__version__}: where rules have changed between the two, "
-                "figures and verdicts may differ for that alone"
+                f"{what} by version {version} and checked by {__version__}: if rules changed between the two, "
+                "figures and verdicts can differ for that reason alone"
             )
 
 

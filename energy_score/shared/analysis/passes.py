@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 from energy_score.contract.run_report import WORK_PHASES, PhaseEnergy
 
+# Our choice: a GPU between two queries may draw up to half as much again as in the idle window, or half as much. The
+# pauses of a window add so much of their energy to its uncertainty.
+PAUSE_UNCERTAINTY = 0.5
+
 
 @dataclass(frozen=True)
 class OnePass:

@@ -6,6 +6,8 @@ from statistics import fmean, stdev
 
 from energy_score.contract.run_report import PhaseEnergy, PhaseStatistics
 from energy_score.contract.run_spec import RepeatPolicy
+from energy_score.shared.analysis.drift import course_of
+from energy_score.shared.analysis.intervals import Interval, correlated_interval, with_floor
 from energy_score.shared.analysis.passes import OnePass, Repeats, phases_of
 
 # Two-sided 95 % quantiles of Student's t for 1 to 30 degrees of freedom.
@@ -34,6 +36,9 @@ def phase_statistics(windows: Sequence[PhaseEnergy]) -> tuple[PhaseStatistics, .
     mean either: a ``decode`` under three times ``standard_error_j`` or not above 0, and a ``preprocess`` or
     ``prefill`` under its own tick uncertainty. The total is measured by itself and unaffected.
     ``idle_subtracted_j`` is the mean less the idle power of the same meter times the mean duration.
+
+    Repeats follow each other, and a repeat may resemble the one before it: the interval is widened for that
+    (``correlated_interval``), and never below its floor. ``drifts`` says that a course was found in the repeats.
     """
     figures: list[PhaseStatistics] = []
     for key in dict.fromkeys((window.domain, window.source) for window in windows if window.counted):
@@ -106,12 +111,13 @@ def idle_power_w(windows: Iterable[PhaseEnergy]) -> float | None:
 
 def _statistics(phase: str, repeats: Repeats, *, like: PhaseEnergy, idle_w: float | None) -> PhaseStatistics:
     """``like`` is any window of the meter: it says domain and source."""
-    passes = tuple(repeats.values())
+    passes = tuple(repeats[number] for number in sorted(repeats))
     known_j = [one_pass.energy_j for one_pass in passes if one_pass.energy_j is not None]
     energies_j = known_j if len(known_j) == len(passes) else []
     unresolved = bool(energies_j) and _is_unresolved(phase, fmean(energies_j), passes)
     mean_energy_j = fmean(energies_j) if energies_j and not unresolved else None
     mean_duration_s = fmean(one_pass.duration_s for one_pass in passes)
+    interval, course = correlated_interval(energies_j), course_of(energies_j)
     return PhaseStatistics(
         phase=phase,
         domain=like.domain,
@@ -120,12 +126,22 @@ def _statistics(phase: str, repeats: Repeats, *, like: PhaseEnergy, idle_w: floa
         mean_duration_s=mean_duration_s,
         mean_energy_j=mean_energy_j,
         stdev_energy_j=stdev(energies_j) if len(energies_j) > 1 else None,
-        ci95_half_width_j=ci95_half_width(energies_j),
+        ci95_half_width_j=with_floor(_half_width_j(energies_j, interval), fmean(energies_j)) if energies_j else None,
+        effective_repeats=None if interval is None else interval.effective_repeats,
+        drifts=course is not None and course.drifts,
         unresolved=unresolved,
         idle_subtracted_j=(
             None if mean_energy_j is None or idle_w is None else mean_energy_j - idle_w * mean_duration_s
         ),
     )
+
+
+def _half_width_j(energies_j: Sequence[float], interval: Interval | None) -> float | None:
+    """The half-width that reckons with correlated repeats; as if they were independent where they are too few."""
+    independent_j = ci95_half_width(energies_j)
+    if interval is None or independent_j is None:
+        return independent_j
+    return max(interval.half_width, independent_j)
 
 
 def _is_unresolved(phase: str, mean_energy_j: float, passes: Sequence[OnePass]) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from energy_score.contract.prompt_plan import PromptUse
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import (
     GpuConditions,
     Hardware,
@@ -32,6 +33,8 @@ RULES: tuple[Rule, ...] = (
     counter.integral_deviates_from_the_counter,
     counter.ticks_are_coarse,
     counter.phase_is_unresolved,
+    counter.repeats_drift,
+    counter.run_stood_still,
     gpu.mig_is_on,
     gpu.another_process_computed,
     gpu.hardware_slowed_down,
@@ -82,6 +85,7 @@ def judge(
     hardware: Hardware,
     conditions: Sequence[GpuConditions] = (),
     server: ServerUse | None = None,
+    repairs: Sequence[Repair] = (),
     prompt: PromptUse | None = None,
 ) -> Verdict:
     """The verdict with every reason that spoke, in the order of the rules.
@@ -98,6 +102,7 @@ def judge(
         hardware=hardware,
         conditions=tuple(conditions),
         server=server,
+        repairs=tuple(repairs),
         prompt=prompt,
     )
     reasons = tuple(reason for rule in RULES if (reason := rule(facts)) is not None)

@@ -13,6 +13,9 @@ CLOCK_EVENT_REASONS: dict[int, str] = {
     0x100: "display_clock_setting",
 }
 
+# Source: METHOD.md, "Verdict of a run": a hardware thermal or power-brake slowdown invalidates.
+INVALIDATING_SLOWDOWNS = ("hw_thermal_slowdown", "hw_power_brake_slowdown")
+
 
 def clock_event_names(mask: int) -> tuple[str, ...]:
     """The reasons in ``mask``, lowest bit first; a bit that has no name here is called ``bit_N``."""

@@ -34,16 +34,18 @@ def foreign_process_ids(
     end_s: float,
     ids_are_comparable: bool,
     arrivals_s: Iterable[tuple[float, float]] = (),
+    own_until_s: float | None = None,
 ) -> tuple[int, ...]:
     """The processes seen between ``start_s`` and ``end_s`` that are not the run's own, in order.
 
     Where NVML's ids are this process's, all are foreign but descendants and ``own_process_ids``. In a container they
     are the host's (or absent: some drivers show a container no process at all), and an own one cannot be told by its
     id. Foreign are then those of the first look, which is before the model is loaded, and those that appear after
-    ``start_s``, when the run's own are there already. What appears in between is taken for own, and so is what appears
-    within one of ``arrivals_s``, when a run started a further process of its own: the host's witness sees the rest.
+    ``own_until_s`` (default: ``start_s``), when the run's own are there already. What appears in between is taken for
+    own, and so is what appears within one of ``arrivals_s``, when a run started a further process of its own: the host
+    sees the rest.
     """
-    may_be_own_s = [(-math.inf, start_s), *arrivals_s]
+    may_be_own_s = [(-math.inf, start_s if own_until_s is None else own_until_s), *arrivals_s]
     foreign = []
     for sighting in sightings:
         if sighting.first_s > end_s or sighting.gone_s < start_s:

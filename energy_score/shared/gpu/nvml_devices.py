@@ -1,16 +1,22 @@
 """The visible GPUs by UUID, and one small question to NVML per method."""
 
 import contextlib
+import logging
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import ModuleType, TracebackType
 from typing import Literal, Self, TypeVar
 
 from energy_score.contract.errors import MeterError
+from energy_score.contract.repair import Repair, RepairLog
 from energy_score.contract.run_report import Gpu
 from energy_score.shared.gpu.nvml_library import initialised_nvml, is_simulated
 from energy_score.shared.gpu.visible_gpus import refuse_ambiguous_indices, visible_gpu_indices
+
+log = logging.getLogger(__name__)
 
 PowerField = Literal["instant", "average"]
 Answer = TypeVar("Answer")
@@ -18,6 +24,9 @@ Answer = TypeVar("Answer")
 _BYTES_PER_MIB = 2**20
 _MW_PER_W = 1000.0
 _CUDA = "CUDA_VISIBLE_DEVICES"
+# Source: METHOD.md, "Transient faults, sensors, intervals".
+_RETRIES = 3
+_RETRY_AFTER_S = 0.05
 _DEVICE_SCOPE = 0  # of a field value: the GPU without its module (GH200) or its memory
 
 
@@ -25,7 +34,9 @@ class NvmlDevices:
     """The GPUs ``gpus`` behind an initialised NVML; ``close`` (or leaving the context) gives it back.
 
     Every question names a UUID. An answer that the GPU, the driver or the user's rights do not give is None, never 0.
-    Every question raises MeterError where NVML fails otherwise (the GPU is lost, the driver is gone).
+    Where NVML fails otherwise, the question is asked up to three times more; ``repairs`` keeps those that were answered
+    then. It raises MeterError where none was (the GPU is lost, the driver is gone), and is not repeated any more until
+    it has been answered again.
     """
 
     def __init__(
@@ -35,6 +46,8 @@ class NvmlDevices:
         self.simulated = simulated
         self._nvml = nvml
         self._handles = dict(handles)
+        self._failing: set[tuple[str, str]] = set()
+        self.repairs = RepairLog()
         self._power_fields = {uuid: self._find_power_field(uuid) for uuid in self._handles}
 
     @property
@@ -126,13 +139,31 @@ class NvmlDevices:
         return None if power_mw is None else power_mw / _MW_PER_W
 
     def _ask(self, uuid: str, what: str, question: Callable[[object], Answer]) -> Answer | None:
-        nvml = self._nvml
-        try:
-            return question(self._handles[uuid])
-        except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound, nvml.NVMLError_NoPermission):
-            return None
-        except nvml.NVMLError as error:
-            raise MeterError(f"{uuid}: {what} cannot be read (NVML: {error})") from error
+        nvml, key = self._nvml, (uuid, what)
+        first_error, first_at = None, None
+        tries = 1 if key in self._failing else 1 + _RETRIES
+        for left in range(tries - 1, -1, -1):
+            try:
+                answer = question(self._handles[uuid])
+            except (nvml.NVMLError_NotSupported, nvml.NVMLError_FunctionNotFound, nvml.NVMLError_NoPermission):
+                return None
+            except nvml.NVMLError as error:
+                if first_error is None:
+                    first_error, first_at = error, datetime.now(UTC)
+                if left == 0:
+                    self._failing.add(key)
+                    raise MeterError(f"{uuid}: {what} cannot be read (NVML: {error})") from error
+                time.sleep(_RETRY_AFTER_S)
+            else:
+                break
+        self._failing.discard(key)
+        if first_error is not None and first_at is not None:
+            log.info("NVML answered when asked again: gpu=%s what=%s error=%s", uuid, what, first_error)
+            subject = f"{what} of {uuid}"
+            self.repairs.add(
+                Repair(kind="reading", subject=subject, cause=str(first_error), count=1, first_at=first_at)
+            )
+        return answer
 
 
 def open_nvml_devices(*, count: int | None = None, shown: str | None = None, all_gpus: bool = False) -> NvmlDevices:

@@ -16,7 +16,7 @@ def initialised_nvml() -> ModuleType:
     try:
         nvml = import_module("pynvml")
     except ImportError as error:
-        raise MeterError("pynvml is not installed; pip install nvidia-ml-py") from error
+        raise MeterError("the package nvidia-ml-py is missing. Install it with: pip install nvidia-ml-py") from error
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from energy_score.contract.errors import DatasetError
 from energy_score.contract.foreign_json import parsed
+from energy_score.contract.installation import install_command
 from energy_score.contract.run_spec import DatasetRef
 
 FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
@@ -130,7 +131,8 @@ def _read_parquet(path: Path) -> Table:
         parquet = import_module("pyarrow.parquet")  # heavy, and only this format needs it
     except ModuleNotFoundError as error:
         raise DatasetError(
-            f"{path}: reading Parquet needs pyarrow: pip install -c constraints.txt pyarrow, or give {FORMATS}"
+            f"{path}: reading Parquet needs the package pyarrow. Install it with: {install_command('pytorch')}; or use "
+            f"{FORMATS}"
         ) from error
     rows: Table = parquet.read_table(path).to_pylist()
     return rows

@@ -32,7 +32,7 @@ with open_nvml_devices() as devices:
     time.sleep({window_s})
     end_s = time.monotonic()
     integral_j = sampler.integral_j(start_s, end_s)
-    conditions = sampler.conditions((), start_s, end_s)
+    conditions = sampler.conditions((), [(start_s, end_s)])
     sampler.stop()
     again_j = sampler.integral_j(start_s, end_s)
     trace = Path({trace!r})
@@ -83,7 +83,8 @@ def test_conditions_hold_what_was_seen_of_the_gpu(nvml_simulator: NvmlSimulator,
     (gpu,) = found["conditions"]
     assert gpu["sample_count"] >= 5
     assert gpu | {"sample_count": 0, "foreign_process_ids": []} == {
-        "uuid": UUIDS[0], "counter_period_s": None, "power_period_s": None, "power_field": "instant",
+        "uuid": UUIDS[0], "counter_period_s": None, "counter_period_under_load_s": None, "power_period_s": None,
+        "power_field": "instant", "default_power_limit_w": None,
         "sample_count": 0, "mean_power_w": 300, "peak_power_w": 300, "idle_power_w": None, "temperature_max_c": 45,
         "sm_clock_min_mhz": 1980, "sm_clock_max_mhz": 1980, "memory_peak_mib": 4096,
         "throttle_reasons": ["sw_power_cap", "hw_thermal_slowdown"], "power_limits_w": [700, 400],
@@ -141,7 +142,7 @@ def test_a_gpu_that_does_not_answer_is_unknown_in_everything_and_ends_nothing() 
     end_s = time.monotonic()
     sampler.stop()
     assert sampler.integral_j(start_s, end_s) == {}
-    (gpu,) = sampler.conditions((), start_s, end_s)
+    (gpu,) = sampler.conditions((), [(start_s, end_s)])
     assert gpu.sample_count >= 2
     assert gpu.model_dump(exclude_defaults=True).keys() == {"uuid", "sample_count"}
 
@@ -171,7 +172,7 @@ def test_a_process_does_not_become_another_one_when_a_list_of_them_cannot_be_rea
     start_s = time.monotonic()
     sampler._sample()
     sampler._sample()
-    (gpu,) = sampler.conditions((), start_s, time.monotonic())
+    (gpu,) = sampler.conditions((), [(start_s, time.monotonic())])
     assert gpu.foreign_process_ids == ()
 
 
@@ -184,8 +185,8 @@ def test_a_further_process_of_the_run_is_none_of_others_in_a_container(monkeypat
     start_s = time.monotonic()
     sampler._sample()
     end_s = time.monotonic()
-    (without,) = sampler.conditions((), start_s, end_s)
-    (gpu,) = sampler.conditions((), start_s, end_s, arrivals_s=[(start_s - 1, start_s)])
+    (without,) = sampler.conditions((), [(start_s, end_s)])
+    (gpu,) = sampler.conditions((), [(start_s, end_s)], arrivals_s=[(start_s - 1, start_s)])
     assert (without.foreign_process_ids, gpu.foreign_process_ids) == ((7,), ())
 
 

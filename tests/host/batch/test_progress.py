@@ -1,5 +1,6 @@
 import io
 import json
+from datetime import datetime, timedelta
 
 from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import JsonProgress, PlainProgress, RichProgress, energy_text
@@ -50,8 +51,21 @@ def test_json_progress_carries_the_engines_events_and_the_whole_row() -> None:
     progress.engine_event(run("a"), {"event": "progress", "queries_done": 1})
     progress.run_finished(run("a"), outcome="done", row=row(gpu_energy_wh=2.0), detail="")
     engine, finished = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert datetime.fromisoformat(engine.pop("timestamp")).utcoffset() == timedelta(0)
     assert engine == {"event": "engine", "kind": "progress", "queries_done": 1, "run": "a", "name": "a_dir"}
     assert (finished["result"]["gpu_energy_wh"], finished["result"]["prefill_wh"]) == (2.0, None)
+
+
+def test_json_events_of_a_batch_count_what_has_ended() -> None:
+    stream = io.StringIO()
+    progress = JsonProgress(stream)
+    progress.batch_started(run_count=3, headline="3 rows")
+    for outcome in ("done", "failed", "done"):
+        progress.run_finished(run("a"), outcome=outcome, row=None, detail="")
+    progress.batch_finished("2 done, 1 failed")
+    events = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(event["run_count"], event["ended_count"]) for event in events] == [(3, 0), (3, 1), (3, 2), (3, 3), (3, 3)]
+    assert events[-1]["counts"] == {"done": 2, "failed": 1}
 
 
 def test_the_live_view_takes_every_event_and_names_what_it_shows() -> None:

@@ -51,7 +51,7 @@ def test_an_address_keeps_its_port_and_path(given: str, address: str, port: int)
     ],
 )
 def test_an_address_that_is_none_is_refused_with_a_valid_one(wrong: str) -> None:
-    with pytest.raises(UsageError, match=r"^--endpoint.*valid is http://HOST:PORT/v1") as refusal:
+    with pytest.raises(UsageError, match=r"^--endpoint.*expected http://HOST:PORT/v1") as refusal:
         spec(endpoint=wrong)
     assert "u:p" not in str(refusal.value)
 
@@ -74,8 +74,8 @@ def test_an_endpoint_is_of_the_vllm_backend_alone() -> None:
         ({"backend": "vllm", "truncation": True}, "truncation has no effect on a server"),
         ({"backend": "vllm", "meter_gpus": "first"}, "'first' is no GPU; valid is an index or a UUID"),
         ({"backend": "vllm", "meter_gpus": " , "}, "--meter-gpu: names no GPU"),
-        ({"backend": "vllm", "managed": True, "server_command": "x"}, "without {port} the server is not found"),
-        ({"backend": "vllm", "managed": True, "server_command": "x {port} {gpu}"}, "{gpu} is not known; valid is a"),
+        ({"backend": "vllm", "managed": True, "server_command": "x"}, "{port} is missing"),
+        ({"backend": "vllm", "managed": True, "server_command": "x {port} {gpu}"}, "unknown placeholder {gpu}. Use a"),
         ({"backend": "vllm", "managed": True, "server_command": "'x {port}"}, "No closing quotation"),
     ],
 )

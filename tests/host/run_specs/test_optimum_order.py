@@ -69,4 +69,6 @@ def test_the_environment_is_the_one_named_else_the_one_that_make_makes(tmp_path:
     assert optimum_python(named) == tmp_path / "bin/python"
     assert optimum_python({}).parts[-3:] == (".venv-optimum", "bin", "python")
     assert how_to_have_it({}).startswith("run make optimum-env")
-    assert how_to_have_it(named).startswith(f"{VARIABLE}={tmp_path / 'bin/python'} names none; run make optimum-env")
+    assert how_to_have_it(named).startswith(
+        f"{VARIABLE}={tmp_path / 'bin/python'} does not exist; run make optimum-env"
+    )

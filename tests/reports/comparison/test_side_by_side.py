@@ -91,7 +91,7 @@ def test_two_models_are_beside_the_first() -> None:
     rows = [make_row("Off", 10.0, 1000), make_row("Off", 5.0, 1000, model_name="b/b")]
     comparison = models(rows, "a/a", "b/b")
     assert [line.energy_ratio for line in comparison.lines] == [1.0, 0.5]
-    with pytest.raises(NothingMatchedError, match=r"'c/c' has no row; there are: a/a, b/b"):
+    with pytest.raises(NothingMatchedError, match=r"no results for model 'c/c'. Models with results: a/a, b/b"):
         models(rows, "a/a", "c/c")
 
 
@@ -115,13 +115,13 @@ def test_what_the_conditions_of_the_rows_differ_in_is_noted() -> None:
     comparison = models(other, "a/a", "b/b")
     assert comparison.lines[1].energy_ratio is None
     assert side_by_side_table(comparison).notes[1:] == (
-        "energies of different sources, tasks or data sets have no ratio", "the rows differ in dataset",
+        "energies of different sources, tasks or datasets have no ratio", "the rows differ in dataset",
     )  # fmt: skip
 
 
 def test_models_without_a_common_task_are_not_compared() -> None:
     rows = [make_row("Off", 10.0, 1000), make_row("", 5.0, 0, model_name="b/b", task="asr")]
-    with pytest.raises(NothingMatchedError, match="no task in common"):
+    with pytest.raises(NothingMatchedError, match="no common task"):
         models(rows, "a/a", "b/b")
 
 

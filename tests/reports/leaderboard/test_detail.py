@@ -34,7 +34,7 @@ def test_the_environment_names_what_the_figures_were_read_on(tmp_path: Path) -> 
     assert environment["parameters"] == "20,914,757,184"
     assert environment["protocol"] == "official, 10 repeats"
     assert environment["new tokens"] == "1 to 8192"
-    assert environment["host witness"] == "read the same counters"
+    assert environment["host check"] == "same counters read"
     assert environment["nvidia_driver"] == "570.124.06"
 
 
@@ -43,9 +43,9 @@ def test_what_nobody_told_is_told_as_such(tmp_path: Path) -> None:
         update={"commit": None, "dtype": None, "parameter_count": None, "attention": None}
     )
     environment = dict(detail_of(make_run(tmp_path, report=make_report(model=model))).environment)
-    untold = [name for name, value in environment.items() if value == "not told"]
+    untold = [name for name, value in environment.items() if value == "unknown"]
     assert untold == ["model commit", "parameters", "precision", "attention"]
-    assert environment["host witness"] == "none"
+    assert environment["host check"] == "none"
 
 
 def test_the_verdict_is_that_of_the_results_table_and_a_damaged_owner_file_costs_only_the_owner(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_filters_combine(visit: SimpleNamespace, large_site: Path) -> None:
     assert set(column(page, "Class")) == {"B"}
     assert all("5 of 5 stars" in stars for stars in column(page, "Stars"))
     page.get_by_label("Stars", exact=True).select_option("none")
-    assert all(stars.startswith("unrated") for stars in column(page, "Stars"))
+    assert all(stars.startswith("Not rated") for stars in column(page, "Stars"))
 
 
 def test_a_column_sorts_by_its_numbers_with_the_keyboard_and_unknown_ones_come_last(
@@ -145,7 +145,7 @@ def test_a_model_leads_to_its_page_with_phases_verdict_and_environment(
 def test_failed_and_damaged_runs_say_so(visit: SimpleNamespace, small_site: Path) -> None:
     page = leaderboard(visit, small_site)
     stars = dict(zip(column(page, "Model"), column(page, "Stars"), strict=True))
-    assert stars["b/bad"] == "unrated: the run failed: load: the model's weights are not there"
+    assert stars["b/bad"] == "Not rated: the run failed: load: the model's weights are not there"
     page.get_by_role("link", name="c/damaged").click()
     assert "cannot be read" in page.locator("main").inner_text()
 

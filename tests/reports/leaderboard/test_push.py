@@ -86,11 +86,11 @@ def test_an_error_without_a_word_and_a_damaged_record_end_no_push_in_a_traceback
 
     monkeypatch.setattr(push_module, "_upload", break_off)
     (versions_folder(site) / ".pushed.json").write_text("{", encoding="utf-8")
-    with pytest.raises(EnvironmentNotReadyError, match="pushed to dataset lab/data: ReadError; log in"):
+    with pytest.raises(EnvironmentNotReadyError, match=r"pushed to dataset lab/data: ReadError\. Log in"):
         push_module.push(site, {"dataset": "lab/data"})
 
 
 def test_a_hub_that_is_not_there_is_told(site: Path) -> None:
     code, told = push(site, HubStandIn(address="http://127.0.0.1:9"))
     assert code == 3
-    assert "the site is up to date here, and could not be pushed" in told
+    assert "the site was updated here, but could not be pushed" in told

@@ -124,7 +124,7 @@ def test_a_run_that_has_not_ended_is_no_failed_one(tmp_path: Path) -> None:
     runs = rated_runs(read_results(tmp_path / "r"), against="own")
     told = {run.directory.path.name: run.rating.unrated_because for run in runs if run.directory}
     assert told == {
-        "planned": "no result yet: planned: the run has not begun",
-        "running": "no result yet: running: the run is under way",
+        "planned": "no result yet: planned: the run has not started",
+        "running": "no result yet: running: the run is in progress",
         "failed": "the run failed: load: the model's weights are not there",
     }

@@ -42,7 +42,7 @@ def test_a_new_version_says_what_changed_and_keeps_the_cohort(results: Path, tmp
     add_run(results, "c/c", share=12.0)
     found = update(site, results, 2)
     told = {change.after.model: change.what for change in found.changes if change.after}
-    assert told == {"a/a": "what is said beside it", "b/b": "stars 1 -> 5", "c/c": "new"}
+    assert told == {"a/a": "other details", "b/b": "stars 1 -> 5", "c/c": "new"}
     assert "| b/b | On (High) | text\\_gen | 5080 | 5080 | stars 1 -\\> 5 |" in (site / "changes.md").read_text("utf-8")
     assert len(json.loads((site / "changes.json").read_text("utf-8"))) == 3
     assert [len(one.cohorts[0].members) for one in (first, CohortSnapshot.read(site / "snapshot.json"))] == [2, 3]

@@ -86,14 +86,14 @@ def test_a_version_that_cannot_be_written_leaves_the_site_as_it_was(tmp_path: Pa
 
 def test_a_folder_that_is_no_site_of_ours_is_refused(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    with pytest.raises(UsageError, match="not a link to a site of ours"):
+    with pytest.raises(UsageError, match="was not made by this program"):
         publish(tmp_path / "site", write("one"))
 
 
 def test_a_link_to_something_else_is_refused_and_stays(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "site").symlink_to("other")
-    with pytest.raises(UsageError, match="not a link to a site of ours"):
+    with pytest.raises(UsageError, match="was not made by this program"):
         publish(tmp_path / "site", write("one"))
     assert (tmp_path / "site").readlink() == Path("other")
 

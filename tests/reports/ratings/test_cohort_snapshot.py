@@ -52,7 +52,7 @@ def test_a_changed_file_is_found_out(tmp_path: Path) -> None:
 
 def test_a_member_stands_there_once() -> None:
     member = CohortMember(model="a/a", wh_per_1000_queries=1.0, stars=5)
-    with pytest.raises(ValidationError, match="stands there twice"):
+    with pytest.raises(ValidationError, match="is listed twice"):
         Cohort(task="asr", model_class=None, members=(member, member))
 
 

@@ -29,14 +29,14 @@ def test_a_new_most_expensive_model_is_named_as_the_cause() -> None:
     assert changed(found) == {"b/middle": (3, 5), "c/most": (1, 5)}
     assert found.joined == ("text_gen class A: d/huge",)
     for change in found.changes:
-        assert change.because == ("the most of the range is new d/huge with 101 Wh, before c/most with 11 Wh")
+        assert change.because == ("the highest in the range is new d/huge with 101 Wh; it was c/most with 11 Wh")
 
 
 def test_a_model_that_left_is_told() -> None:
     found = drift(snapshot(BEFORE), snapshot({"a/least": 1.0, "b/middle": 6.0}))
     assert found.left == ("text_gen class A: c/most",)
     assert changed(found) == {"b/middle": (3, 1)}
-    assert found.changes[0].because == "the most of the range is now b/middle with 6 Wh, before c/most with 11 Wh"
+    assert found.changes[0].because == "the highest in the range is now b/middle with 6 Wh; it was c/most with 11 Wh"
 
 
 def test_a_model_measured_anew_changes_its_own_stars() -> None:
@@ -72,5 +72,5 @@ def test_another_commit_of_a_model_is_no_new_model() -> None:
     assert found.left == ("text_gen class A: c/most (commit abc)",)
     assert changed(found) == {"b/middle": (3, 5)}
     assert found.changes[0].because == (
-        "the most of the range is now c/most (commit def) with 101 Wh, before c/most with 11 Wh"
+        "the highest in the range is now c/most (commit def) with 101 Wh; it was c/most with 11 Wh"
     )

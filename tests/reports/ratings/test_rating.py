@@ -47,7 +47,7 @@ def test_a_run_near_an_edge_says_the_chance_of_the_other_star() -> None:
 def test_a_class_is_a_cohort_of_its_own_and_few_members_are_noted() -> None:
     [rating] = rate_against([make_row("my/model", 54.3, model_class="B")], open_snapshot("2025-02"))
     assert rating.stars == 5
-    assert "only 3 models in the cohort text_gen class B" in rating.notes[0]
+    assert "only 3 models in cohort text_gen class B" in rating.notes[0]
 
 
 def test_a_class_means_nothing_for_a_task_without_classes() -> None:
@@ -58,7 +58,7 @@ def test_a_class_means_nothing_for_a_task_without_classes() -> None:
 def test_a_task_that_the_snapshot_lacks_is_unrated_by_name() -> None:
     [rating] = rate_against([make_row("my/qa", 0.7, task="extractive_qa", model_class=None)], open_snapshot("2025-02"))
     assert rating.stars is None
-    assert rating.unrated_because == "there is no cohort extractive_qa in it"
+    assert rating.unrated_because == "the snapshot has no cohort extractive_qa"
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_task_that_the_snapshot_lacks_is_unrated_by_name() -> None:
     [
         ({"rateable": False, "verdict_reasons": "simulated_source"}, "not rateable: simulated_source"),
         ({"comparable": False, "verdict_reasons": "other_gpu"}, "not comparable: other_gpu"),
-        ({"rateable": None, "comparable": None}, "the table has no verdict for it"),
+        ({"rateable": None, "comparable": None}, "the table has no verdict for this run"),
         ({"successful_prompts": None, "error_message": "load: no such model"}, "the run failed: load: no such model"),
         ({"wh_per_1000_queries": None}, "no GPU energy was measured"),
     ],
@@ -81,7 +81,7 @@ def test_what_may_not_be_rated_says_why_and_moves_nobody_s_stars(changes: dict[s
 def test_own_runs_are_rated_among_themselves_and_it_is_said() -> None:
     ratings = rate_among([make_row("a/a", 1.0), make_row("b/b", 2.0)])
     assert [rating.stars for rating in ratings] == [5, 1]
-    assert ratings[0].against == "these runs alone, no official cohort"
+    assert ratings[0].against == "these runs only, no official cohort"
     assert "only 2 models" in ratings[0].notes[0]
 
 
@@ -94,7 +94,10 @@ def test_four_members_are_noted_as_few_and_five_are_not(members: int, notes: int
 def test_one_model_alone_is_unrated() -> None:
     [rating] = rate_among([make_row("a/a", 1.0)])
     assert rating.stars is None
-    assert rating.unrated_because == "the cohort text_gen class A has no range (n < 2, or all alike)"
+    assert (
+        rating.unrated_because
+        == "cohort text_gen class A has no range (fewer than 2 models, or all with the same energy)"
+    )
 
 
 def test_reasoning_states_and_revisions_of_a_model_are_rated_apart() -> None:
@@ -127,21 +130,21 @@ def test_of_two_runs_of_one_model_the_later_one_is_rated() -> None:
 def test_a_row_in_kilowatt_hours_lies_outside_the_cohort_and_says_so() -> None:
     [rating] = rate_against([make_row("my/model", 0.020)], open_snapshot("2025-02"))
     assert rating.stars == 5
-    assert "outside the range of the cohort text_gen class A" in rating.notes[0]
+    assert "outside the range of cohort text_gen class A" in rating.notes[0]
 
 
 def test_a_snapshot_without_any_rateable_run_is_refused() -> None:
-    with pytest.raises(UsageError, match="not one run there is rateable"):
+    with pytest.raises(UsageError, match="no run is both rateable"):
         snapshot_of([make_row("a/a", 1.0, rateable=False)], name="own", issued="2026-11", source="batch_results")
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"model_name": ""}, "it names no model"),
-        ({"wh_per_1000_queries": 0.0}, "its GPU energy is no positive number"),
-        ({"wh_per_1000_queries": float("inf")}, "its GPU energy is no positive number"),
-        ({"model_class": "D"}, "its class is none of A, B and C"),
+        ({"model_name": ""}, "the model name is missing"),
+        ({"wh_per_1000_queries": 0.0}, "the GPU energy is not a positive number"),
+        ({"wh_per_1000_queries": float("inf")}, "the GPU energy is not a positive number"),
+        ({"model_class": "D"}, "the class is not A, B or C"),
     ],
 )
 def test_what_only_a_table_from_elsewhere_says_is_unrated_and_no_member(changes: dict[str, Any], reason: str) -> None:

@@ -39,7 +39,7 @@ def test_a_missing_witness_is_a_warning_that_bars_nothing() -> None:
 @pytest.mark.parametrize(
     ("changes", "observed"),
     [
-        ({"run_id": "another"}, "a witness of run another"),
+        ({"run_id": "another"}, "a host check of run another"),
         ({"source": None, "energy_j": {}}, "host without a counter, engine nvml-counter"),
         ({"source": EnergySource.NVML_POWER}, "host nvml-power, engine nvml-counter"),
     ],

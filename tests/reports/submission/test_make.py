@@ -41,7 +41,7 @@ def test_prompts_and_answers_stay_out_unless_asked_for(tmp_path: Path, make: Mak
     run = write_finished_run(tmp_path, query_count=6, save_text=True)
     without = make(run)
     assert [(left.path, left.because) for left in without.manifest.left_out] == [
-        (f"{RUN}/texts.jsonl", "prompts and answers; --with-texts puts them in")
+        (f"{RUN}/texts.jsonl", "prompts and answers; --with-texts includes them")
     ]
     assert b"A promise." not in without.content
     assert b"A promise." in make(run, with_texts=True).content
@@ -72,7 +72,7 @@ def test_a_link_and_what_is_no_regular_file_are_refused_by_name(
     outside = tmp_path / "outside.json"
     shutil.move(run.witness_file, outside)
     run.witness_file.symlink_to(outside)
-    with pytest.raises(UsageError, match=r"host_witness\.json: cannot be read, or a link"):
+    with pytest.raises(UsageError, match=r"host_witness\.json: cannot be read, or is a link"):
         make(run)
     run.witness_file.unlink()
     os.mkfifo(run.witness_file)
@@ -80,7 +80,7 @@ def test_a_link_and_what_is_no_regular_file_are_refused_by_name(
         make(run)
     linked = tmp_path / "linked"
     linked.symlink_to(run.path)
-    with pytest.raises(UsageError, match="linked: a link"):
+    with pytest.raises(UsageError, match="linked: is a link"):
         make(linked)
 
 
@@ -105,14 +105,14 @@ def test_an_access_token_in_any_file_is_refused_by_the_files_name_alone(
     with pytest.raises(UsageError) as refused:
         make(run)
     name = place.relative_to(run.path).as_posix()
-    assert str(refused.value).startswith(f"{RUN}/{name}: holds an access token")
+    assert str(refused.value).startswith(f"{RUN}/{name}: contains an access token")
     assert token not in str(refused.value)
 
 
 def test_a_run_that_is_not_done_is_refused_and_every_one_is_named(tmp_path: Path, make: MakeBundle) -> None:
-    with pytest.raises(UsageError, match="failed: only a run that is done has a result"):
+    with pytest.raises(UsageError, match="failed: only finished runs have a result"):
         make(make_run(tmp_path, "failed", failure=make_failure()))
-    with pytest.raises(UsageError, match="planned: only a run that is done has a result"):
+    with pytest.raises(UsageError, match="planned: only finished runs have a result"):
         make(make_run(tmp_path, "planned"))
 
 
@@ -138,7 +138,7 @@ def test_a_run_that_cannot_be_rated_is_refused_unless_asked_for_and_then_marked(
 
 def test_files_that_contradict_each_other_are_named_and_nothing_is_made(run: RunDirectory, make: MakeBundle) -> None:
     run.energy_file.write_bytes(b"1.00\n")
-    with pytest.raises(UsageError, match=r"(?s)contradict each other.*GPU_ENERGY_WH\.txt: line 1: 1\.00 stands there"):
+    with pytest.raises(UsageError, match=r"(?s)contradict each other.*GPU_ENERGY_WH\.txt: line 1: found 1\.00"):
         make(run)
 
 
@@ -169,7 +169,7 @@ def test_a_snapshot_of_ones_own_is_bundled_and_one_that_calls_itself_official_is
     assert (made.manifest.snapshot.path, made.manifest.runs[0].stars) == (SNAPSHOT, 4)
     assert verify_bytes(made.content).is_verified
     lab_snapshot(official=True).write(file)
-    with pytest.raises(UsageError, match="calls itself official"):
+    with pytest.raises(UsageError, match="claims to be official"):
         make(run, against=str(file))
 
 

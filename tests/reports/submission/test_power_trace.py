@@ -103,13 +103,13 @@ def test_a_window_without_its_second_opinion_is_caught_where_power_is_known_thro
     trace, report = recorded(3, steady=True)
     bare = tuple(window.model_copy(update={"integral_j": {}}) for window in report.phases)
     (finding,) = check_power_trace(TRACE, trace, report.model_copy(update={"phases": bare}))
-    assert finding.message == "power is known throughout, and phase full, repeat 0 has no integral of it"
+    assert finding.message == "power is known throughout, but phase full, repeat 0 has no integral of it"
 
 
 HIDDEN = [
     ("throttle_reasons", [], b",hw_thermal_slowdown", "throttled by nothing"),
     ("throttle_reasons", ["sw_power_cap"], b",", "throttled by sw_power_cap"),
-    ("mean_power_w", 400.0, b",", "400 W in the mean"),
+    ("mean_power_w", 400.0, b",", "mean power 400 W"),
     ("peak_power_w", 610.0, b",", "610 W at most"),
     ("temperature_max_c", 59, b",", "59 C at most"),
     ("sm_clock_min_mhz", 1981, b",", "1981 MHz at least"),
@@ -128,14 +128,14 @@ def test_a_condition_of_the_gpu_that_the_trace_shows_and_the_report_hides_is_cau
 
     (finding,) = found(reforged(bundle, report=hide, files={TRACE: shown}))
     assert finding.startswith(f"{RUN}/{TRACE}: ")
-    assert "1121 samples in a row are as the report says, " + words in finding
+    assert "1121 consecutive samples match the report: " + words in finding
 
 
 def test_a_trace_of_a_gpu_that_the_run_had_not_is_none(bundle: bytes) -> None:
     def of_two(content: bytes) -> bytes:
         return gzip.compress(gzip.decompress(content) + b"1311.0000,1,600.000,1980,60,,\n", mtime=0)
 
-    assert any("a sample of GPU 1, and the run has 1" in one for one in found(reforged(bundle, files={TRACE: of_two})))
+    assert any("a sample of GPU 1, but the run has 1" in one for one in found(reforged(bundle, files={TRACE: of_two})))
 
 
 @pytest.mark.parametrize(

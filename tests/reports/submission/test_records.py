@@ -42,7 +42,7 @@ def test_a_runs_records_are_read_from_its_folder_and_lie_under_their_members_nam
 @pytest.mark.parametrize("name", ["model_config.json", "run_spec.json", "benchmark_report.json"])
 def test_a_record_that_every_run_has_is_missed_by_name(members: Mapping[str, bytes], name: str) -> None:
     rest = {path: content for path, content in members.items() if path != f"{RUN}/{name}"}
-    with pytest.raises(RecordError, match=rf"^{RUN}/{name}: missing, and every run has one$"):
+    with pytest.raises(RecordError, match=rf"^{RUN}/{name}: missing, but every run has one$"):
         read_records(RUN, rest)
 
 
@@ -58,10 +58,10 @@ def test_a_run_may_have_no_witness_and_have_an_owner(members: Mapping[str, bytes
     [
         (b"{", "a.json: "),
         (b"{}", "run_id"),
-        (b" " * (16 * 2**20 + 1), "16777217 bytes: a record has at most 16777216"),
+        (b" " * (16 * 2**20 + 1), "16777217 bytes, more than the limit of 16777216 for a record"),
         (
             make_spec().as_text().replace('"image"', '"run_id": "another", "image"').encode(),
-            "run_id stands there twice",
+            "run_id occurs twice",
         ),
     ],
     ids=["damaged", "no-spec", "too-large", "read-in-two-ways"],
@@ -95,9 +95,9 @@ def test_a_run_is_told_with_its_energy_and_stars_or_why_it_has_none(members: Map
     name = f"{RUN}: openai/gpt-oss-20b On (High)"
     assert in_words(rated(claims, Rating(row, "a cohort", 4))) == f"{name}: 16.8472 Wh per 1,000, 4 stars"
     unrated = rated(claims, Rating(row, "a cohort", None, unrated_because="not rateable"))
-    assert in_words(unrated) == f"{name}: 16.8472 Wh per 1,000, unrated: not rateable"
+    assert in_words(unrated) == f"{name}: 16.8472 Wh per 1,000, not rated: not rateable"
     unmeasured = unrated.model_copy(update={"wh_per_1000_queries": None})
-    assert in_words(unmeasured) == f"{name}: no GPU energy, unrated: not rateable"
+    assert in_words(unmeasured) == f"{name}: no GPU energy, not rated: not rateable"
 
 
 def test_the_witness_of_the_host_is_read_too(members: Mapping[str, bytes]) -> None:

@@ -63,15 +63,15 @@ def sooner(report: Any) -> None:
 
 
 FORGERIES: list[tuple[Callable[[Any], None], dict[str, Callable[[bytes], bytes]], tuple[str, ...], str]] = [
-    (twice_the_passes, {}, (), "benchmark_results.csv: latency_seconds: the answers took 100.00 s, 1 at a time, and "),
-    (twice_the_queries, {"benchmark_results.csv": rows_twice}, (), "phases[2].query_count: 1000 stands there, and "),
-    (other_repeats_count, {}, (), "benchmark_report.json: phases[2].counted: True stands there, and False follows"),
-    (a_repeat_less, {}, (), "phases: 20 windows of 2 phases, the last of repeat 11: not one for each phase in 1"),
-    (a_window_twice, {}, (), "phases: 23 windows of 2 phases, the last of repeat 11: not one for each phase"),
-    (nothing_sampled, {}, ("power_trace.csv.gz",), f'conditions: [] stands there, and ["{UUID}"] follows'),
-    (another_gpu, {}, ("host_witness.json",), f"phases[0].energy_j[0]: {UUID} stands there, and GPU-of-somebody-else"),
-    (later, {}, (), "host_witness.json: started_at: the host looked on from 2025-"),
-    (sooner, {}, (), "finished_at: 0.0 s after started_at, and its windows alone last 1312.0 s"),
+    (twice_the_passes, {}, (), "benchmark_results.csv: latency_seconds: the answers took 100.00 s, 1 at a time, but "),
+    (twice_the_queries, {"benchmark_results.csv": rows_twice}, (), "phases[2].query_count: found 1000, expected "),
+    (other_repeats_count, {}, (), "benchmark_report.json: phases[2].counted: found True, expected False"),
+    (a_repeat_less, {}, (), "phases: 20 windows of 2 phases, the last from repeat 11, but expected one per phase in 1"),
+    (a_window_twice, {}, (), "phases: 23 windows of 2 phases, the last from repeat 11, but expected one per phase"),
+    (nothing_sampled, {}, ("power_trace.csv.gz",), f'conditions: found [], expected ["{UUID}"]'),
+    (another_gpu, {}, ("host_witness.json",), f"phases[0].energy_j[0]: found {UUID}, expected GPU-of-somebody-else"),
+    (later, {}, (), "host_witness.json: started_at: the host check lasted from 2025-"),
+    (sooner, {}, (), "finished_at: 0.0 s after started_at, but its windows alone last 1312.0 s"),
 ]  # fmt: skip
 
 
@@ -98,18 +98,18 @@ def test_work_that_is_another_tasks_is_caught_where_that_would_have_more_stars(b
 
     files = {"model_config.json": of_the_sheet}
     assert found(reforged(bundle, spec=as_image_generation, files=files)) == [
-        f"{REPORT}: phases: full: not the work of task image_gen"
+        f"{REPORT}: phases: full: not the phases of task image_gen"
     ]
     (sheet, _) = found(reforged(bundle, spec=as_image_generation, files={
         "model_config.json": lambda content: with_json(content, "model_class", None)}))  # fmt: skip
-    assert sheet.startswith(f"{RUN}/run_spec.json: task: image_gen stands there, and text_gen follows from {RUN}/model")
+    assert sheet.startswith(f"{RUN}/run_spec.json: task: found image_gen, expected text_gen from {RUN}/model")
 
 
 @pytest.mark.parametrize("name", ["host_witness.json", "run_owner.json"])
 def test_a_record_of_another_run_is_caught(bundle: bytes, name: str) -> None:
     others = make_owner().as_text().encode() if name == "run_owner.json" else opened(bundle)[f"{RUN}/{name}"]
     members = {**opened(bundle), f"{RUN}/{name}": with_json(others, "run_id", "another")}
-    assert f"{RUN}/{name}: run_id: another stands there, and " in found(resealed(members))[0]
+    assert f"{RUN}/{name}: run_id: found another, expected " in found(resealed(members))[0]
 
 
 def test_a_repeat_that_was_cut_out_of_the_trace_too_is_caught(bundle: bytes) -> None:
@@ -133,4 +133,4 @@ def test_times_at_the_ends_of_the_calendar_are_named_and_nothing_breaks(bundle: 
     dated = with_json(with_json(opened(bundle)[REPORT], "started_at", last), "finished_at", first)
     witness = with_json(opened(bundle)[f"{RUN}/host_witness.json"], "started_at", first)
     members = {**opened(bundle), REPORT: dated, f"{RUN}/host_witness.json": witness}
-    assert any("after started_at, and its windows alone last" in finding for finding in found(resealed(members)))
+    assert any("after started_at, but its windows alone last" in finding for finding in found(resealed(members)))

@@ -75,15 +75,15 @@ def test_samples_like_the_reports_lie_between_the_one_before_and_the_one_after()
 @pytest.mark.parametrize(
     ("seen", "told"),
     [
-        ({"sample_count": 9}, "4 samples, and the report counts 9"),
-        ({"sample_count": 0}, "4 samples, and the report counts 0"),
-        ({"peak_power_w": 400.0}, "at most 300 W, and the report says 400 W"),
-        ({"peak_power_w": 100.0}, "no 4 samples in a row are as the report says, 100 W at most"),
-        ({"mean_power_w": 210.0}, "no 4 samples in a row are as the report says, 210 W in the mean"),
-        ({"temperature_max_c": 49}, "no 4 samples in a row are as the report says, 49 C at most"),
-        ({"sm_clock_min_mhz": 1755}, "no 4 samples in a row are as the report says, 1755 MHz at least"),
-        ({"memory_peak_mib": 900}, "no 4 samples in a row are as the report says, 900 MiB at most"),
-        ({"throttle_reasons": ("hw_slowdown",)}, "no 4 samples in a row are as the report says, throttled by hw_slo"),
+        ({"sample_count": 9}, "4 samples, but the report counts 9"),
+        ({"sample_count": 0}, "4 samples, but the report counts 0"),
+        ({"peak_power_w": 400.0}, "at most 300 W, but the report says 400 W"),
+        ({"peak_power_w": 100.0}, "no 4 consecutive samples match the report: 100 W at most"),
+        ({"mean_power_w": 210.0}, "no 4 consecutive samples match the report: mean power 210 W"),
+        ({"temperature_max_c": 49}, "no 4 consecutive samples match the report: 49 C at most"),
+        ({"sm_clock_min_mhz": 1755}, "no 4 consecutive samples match the report: 1755 MHz at least"),
+        ({"memory_peak_mib": 900}, "no 4 consecutive samples match the report: 900 MiB at most"),
+        ({"throttle_reasons": ("hw_slowdown",)}, "no 4 consecutive samples match the report: throttled by hw_slo"),
     ],
 )
 def test_what_the_samples_do_not_show_is_told_in_words(seen: dict[str, Any], told: str) -> None:
@@ -96,6 +96,6 @@ def test_what_the_samples_do_not_show_is_told_in_words(seen: dict[str, Any], tol
 def test_a_slowdown_that_the_report_does_not_tell_is_found() -> None:
     slowed = course(300, 300, 300, reasons=[0, 1, 0])
     silent = GpuConditions(uuid="GPU-a", sample_count=3)
-    assert slowed.span_like(silent) == "no 3 samples in a row are as the report says, throttled by nothing"
+    assert slowed.span_like(silent) == "no 3 consecutive samples match the report: throttled by nothing"
     telling = silent.model_copy(update={"throttle_reasons": ("sw_power_cap",)})
     assert slowed.span_like(telling) == (0.0, slowed.end_s)

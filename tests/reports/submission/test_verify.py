@@ -43,15 +43,15 @@ def test_a_changed_byte_names_its_file(bundle: bytes) -> None:
     mutated = bytearray(bundle)
     mutated[position] ^= 0x01
     findings = found(bytes(mutated))
-    assert f"{REPORT}: its bytes are not those that were stored (CRC-32)" in findings
-    assert f"{REPORT}: changed: its SHA-256 is not the one that manifest.json says" in findings
+    assert f"{REPORT}: its content does not match its checksum (CRC-32)" in findings
+    assert f"{REPORT}: changed: its SHA-256 does not match manifest.json" in findings
 
 
 def test_a_changed_a_missing_and_an_added_file_are_named(bundle: bytes) -> None:
     members = opened(bundle)
     energy = f"{RUN}/GPU_ENERGY_WH.txt"
     assert (
-        found(archive_of({**members, energy: b"1.00\n"}))[0] == f"{energy}: changed: 5 bytes, and manifest.json says 6"
+        found(archive_of({**members, energy: b"1.00\n"}))[0] == f"{energy}: changed: 5 bytes, but manifest.json says 6"
     )
     without = {name: content for name, content in members.items() if name != energy}
     assert f"{energy}: missing: manifest.json lists it" in found(archive_of(without))
@@ -59,7 +59,7 @@ def test_a_changed_a_missing_and_an_added_file_are_named(bundle: bytes) -> None:
         f"{RUN}/more.txt: added: manifest.json does not list it"
     ]
     stray = resealed({**members, "elsewhere.txt": b""})
-    assert found(stray) == ["elsewhere.txt: it belongs to no run of the bundle"]
+    assert found(stray) == ["elsewhere.txt: it does not belong to a run of the bundle"]
 
 
 @pytest.mark.parametrize("name", [f"{RUN}/setup.exe", f"{RUN}/emissions/more.csv", f"{RUN}/another/model_config.json"])
@@ -73,11 +73,11 @@ def test_a_manifest_that_lists_what_it_cannot_or_leaves_out_what_is_there_is_cau
     for name in (MANIFEST, SIGNATURE):
         listed = (*files, BundledFile(path=name, size_bytes=1, sha256="0" * 64))
         assert found(resealed(members, files=listed)) == [
-            f"manifest.json: files: {name} stands there, and no manifest lists itself or its signature"
+            f"manifest.json: files: {name} is listed, but a manifest does not list itself or its signature"
         ]
     hidden = (LeftOutFile(path=REPORT, because="not a file that a run writes"),)
     assert found(resealed(members, left_out=hidden)) == [
-        f"{REPORT}: it is there, and manifest.json says that it was left out"
+        f"{REPORT}: it is present, but manifest.json says that it was left out"
     ]
 
 
@@ -113,9 +113,7 @@ def test_one_number_of_the_report_is_caught_though_the_manifest_was_made_anew(
 def test_a_finding_says_what_stands_there_and_what_follows(bundle: bytes) -> None:
     forged = changed(bundle, REPORT, lambda content: with_json(content, "statistics.2.mean_energy_j", 1000.0))
     (finding,) = found(forged)
-    assert finding == (
-        f"{REPORT}: statistics[2].mean_energy_j: 1000.0 stands there, and 60650.0 follows from its windows"
-    )
+    assert finding == (f"{REPORT}: statistics[2].mean_energy_j: found 1000.0, expected 60650.0 from its windows")
 
 
 def test_a_verdict_that_was_edited_to_rateable_is_caught(bundle: bytes) -> None:
@@ -127,8 +125,8 @@ def test_a_verdict_that_was_edited_to_rateable_is_caught(bundle: bytes) -> None:
     forged = changed(bundle, f"{RUN}/run_spec.json", of_a_trial("repeat_policy.protocol"))
     forged = changed(forged, REPORT, of_a_trial("spec.repeat_policy.protocol"))
     findings = found(forged)
-    assert f"{REPORT}: verdict.rateable: True stands there, and False follows from the rules of the verdict" in findings
-    assert any(finding.startswith("manifest.json: runs[0].stars: 5 stands there, and nothing") for finding in findings)
+    assert f"{REPORT}: verdict.rateable: found True, expected False from the rules of the verdict" in findings
+    assert any(finding.startswith("manifest.json: runs[0].stars: found 5, expected nothing") for finding in findings)
 
 
 def other_gzip(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
@@ -136,25 +134,25 @@ def other_gzip(content: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 
 OTHER_FILES: list[tuple[str, Callable[[bytes], bytes], str]] = [
-    ("GPU_ENERGY_WH.txt", lambda _: b"1.00\n", "line 1: 1.00 stands there, and 16.85"),
-    ("GPU_ENERGY_WH.txt", lambda _: b"16.85\r\n", "line ends"),
+    ("GPU_ENERGY_WH.txt", lambda _: b"1.00\n", "line 1: found 1.00, expected 16.85"),
+    ("GPU_ENERGY_WH.txt", lambda _: b"16.85\r\n", "line endings"),
     ("GPU_ENERGY_SUMMARY.json", lambda content: content.replace(b'"rateable": true', b'"rateable": false'), "line 10"),
     ("emissions/emissions.csv", lambda content: content.replace(b"world", b"france"), "line 2"),
     ("emissions/emissions.csv", lambda content: content + b"more\n", "3 lines"),
     ("benchmark_results.csv", lambda content: content.replace(b"999,success", b"999,failed"), "queries.succeeded"),
     ("benchmark_results.csv", lambda content: content.rsplit(b"\n", 2)[0] + b"\n", "queries.asked"),
     ("benchmark_results.csv", lambda content: content.replace(b"\n7,", b"\n8,"), "query_index does not count"),
-    ("benchmark_results.csv", lambda _: b"\xff", "not the table of a run's queries"),
+    ("benchmark_results.csv", lambda _: b"\xff", "not a query table"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b",6", b",3")), "power_w"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b",9", b",90")), "power_w"),
     ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[: text.index(b"\n90.")]), "samples"),
-    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b"\n5.", b"\n99.")), "rise"),
-    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[1:]), "begin with its columns"),
+    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text.replace(b"\n5.", b"\n99.")), "times"),
+    ("power_trace.csv.gz", lambda content: other_gzip(content, lambda text: text[1:]), "start with the column names"),
     ("power_trace.csv.gz", lambda content: content[:-9], "not a power trace"),
     ("power_trace.csv.gz", lambda _: b"no gzip", "not a power trace"),
-    ("host_witness.json", lambda content: with_json(content, "foreign_process_ids", [7]), "verdict.rateable: True"),
+    ("host_witness.json", lambda content: with_json(content, "foreign_process_ids", [7]), "rateable: found True"),
     ("host_witness.json", lambda content: with_json(content, "schema_version", 9), "schema version"),
-    ("model_config.json", lambda content: with_json(content, "model_class", "A"), "model_class: B stands there, and A"),
+    ("model_config.json", lambda content: with_json(content, "model_class", "A"), "model_class: found B, expected A"),
     ("run_spec.json", lambda content: with_json(content, "seed", 1), "Extra inputs"),
 ]  # fmt: skip
 
@@ -199,7 +197,7 @@ def test_a_file_that_every_such_run_has_is_missed_though_nobody_lists_it(bundle:
 def test_a_run_without_a_witness_is_no_run_with_one(bundle: bytes) -> None:
     members = {name: content for name, content in opened(bundle).items() if not name.endswith("host_witness.json")}
     (finding,) = found(resealed(members))
-    assert finding.startswith("manifest.json: runs[0].verdict.reasons: [] stands there, and ")
+    assert finding.startswith("manifest.json: runs[0].verdict.reasons: found [], expected ")
     assert "no_host_witness" in finding
 
 
@@ -212,18 +210,16 @@ def test_a_claim_of_the_manifest_follows_from_the_files_or_is_caught(bundle: byt
     members = opened(bundle)
     run = manifest_of(members).runs[0].model_copy(update={field: value})
     (finding,) = found(resealed(members, runs=(run,)))
-    assert finding.startswith(f"manifest.json: runs[0].{field}: {value} stands there, and ")
+    assert finding.startswith(f"manifest.json: runs[0].{field}: found {value}, expected ")
 
 
 def test_a_manifest_that_was_edited_and_not_sealed_is_caught(bundle: bytes) -> None:
     members = opened(bundle)
     edited = with_json(members[MANIFEST], "tool_version", "0.0.9")
-    assert found(archive_of({**members, MANIFEST: edited})) == [
-        "manifest.json: sha256: it was changed after it was sealed"
-    ]
+    assert found(archive_of({**members, MANIFEST: edited})) == ["manifest.json: sha256: changed after it was sealed"]
     respaced = json.dumps(json.loads(members[MANIFEST])).encode()
     assert found(archive_of({**members, MANIFEST: respaced})) == [
-        "manifest.json: its bytes are not those that 'bundle' writes"
+        "manifest.json: not written by 'bundle': the bytes differ"
     ]
 
 
@@ -242,7 +238,7 @@ def test_a_run_of_another_version_of_the_program_says_so_too(bundle: bytes) -> N
 
 def test_other_words_than_the_attestation_are_caught(bundle: bytes) -> None:
     assert found(resealed(opened(bundle), attestation=("I promise nothing.",))) == [
-        "manifest.json: attestation: not the words that are to be attested"
+        "manifest.json: attestation: the text differs from the required attestation"
     ]
 
 
@@ -250,11 +246,11 @@ def test_other_words_than_the_attestation_are_caught(bundle: bytes) -> None:
     ("content", "rule"),
     [
         (None, "manifest.json: missing: not a submission bundle"),
-        (b"{}", "not the manifest of a bundle"),
-        (b"\xff", "not the manifest of a bundle"),
-        (b'{"schema_version": 2}', "schema_version 2: this program reads 1"),
+        (b"{}", "not a bundle manifest"),
+        (b"\xff", "not a bundle manifest"),
+        (b'{"schema_version": 2}', "unknown schema_version 2 .expected 1"),
         (b'{"schema_version": 1}', "Field required"),
-        (b"[" * 100_000, "not the manifest of a bundle"),
+        (b"[" * 100_000, "not a bundle manifest"),
     ],
 )
 def test_what_has_no_manifest_that_can_be_read_is_refused(bundle: bytes, content: bytes | None, rule: str) -> None:
@@ -297,13 +293,13 @@ def test_a_value_that_no_run_can_have_is_named_and_nothing_is_made_of_it(
 def test_a_record_that_two_readers_understand_in_two_ways_is_refused(bundle: bytes, old: bytes, new: bytes) -> None:
     (finding, *_) = found(changed(bundle, REPORT, lambda content: content.replace(old, new, 1)))
     assert finding.startswith(f"{REPORT}: ")
-    assert finding.endswith(" stands there twice in one object")
+    assert finding.endswith(" occurs twice in one object")
 
 
 def test_a_manifest_that_two_readers_understand_in_two_ways_is_refused(bundle: bytes) -> None:
     members = opened(bundle)
     twice = members[MANIFEST].replace(b'"stars": 5', b'"stars": 1, "stars": 5')
-    with pytest.raises(BundleRefusedError, match="stars stands there twice"):
+    with pytest.raises(BundleRefusedError, match="stars occurs twice"):
         verify_bytes(archive_of({**members, MANIFEST: twice}))
 
 
@@ -314,9 +310,9 @@ def test_what_would_take_too_much_memory_is_not_parsed(bundle: bytes, monkeypatc
     monkeypatch.setattr(query_table, "_MAX_BYTES", 1000)
     findings = found(changed(bundle, trace, lambda _: bomb))
     assert any("power trace" in finding for finding in findings)
-    assert any("the table of a run's queries has at most 1000" in finding for finding in findings)
+    assert any("more than the limit of 1000 for a query table" in finding for finding in findings)
     monkeypatch.setattr(records, "_MAX_RECORD_BYTES", 10_000)
-    assert [finding for finding in found(bundle) if "a record has at most 10000" in finding]
+    assert [finding for finding in found(bundle) if "more than the limit of 10000 for a record" in finding]
 
 
 @pytest.mark.parametrize("value", [10**320, float("nan"), float("inf"), -1e300])
@@ -325,7 +321,7 @@ def test_a_claim_that_no_run_can_have_is_named_as_well(bundle: bytes, value: obj
     field = "query_count" if isinstance(value, int) else "wh_per_1000_queries"
     claimed = with_json(members[MANIFEST], f"runs.0.{field}", value)
     assert found(archive_of({**members, MANIFEST: claimed})) == [
-        f"manifest.json: runs[0].{field}: no number that a run can have"
+        f"manifest.json: runs[0].{field}: not a number that a run can have"
     ]
 
 
@@ -357,16 +353,16 @@ def against(bundle: bytes, snapshot: CohortSnapshot, **stated: Any) -> bytes:
 
 def test_stars_are_derived_from_the_snapshot_that_is_bundled(bundle: bytes) -> None:
     (finding,) = found(against(bundle, lab_snapshot(official=False)))
-    assert finding == (f"manifest.json: runs[0].stars: 5 stands there, and 4 follows from the files in {RUN}")
+    assert finding == (f"manifest.json: runs[0].stars: found 5, expected 4 from the files in {RUN}")
 
 
 def test_a_bundled_snapshot_cannot_make_itself_official(bundle: bytes) -> None:
-    assert "snapshot.json: official: it calls itself official" in found(against(bundle, lab_snapshot(official=True)))[0]
+    assert "snapshot.json: official: it claims to be official" in found(against(bundle, lab_snapshot(official=True)))[0]
     lying = against(bundle, lab_snapshot(official=False), official=True)
-    assert "manifest.json: snapshot.official: True stands there, and False" in found(lying)[0]
+    assert "manifest.json: snapshot.official: found True, expected False" in found(lying)[0]
     other = resealed(
         opened(bundle), snapshot=manifest_of(opened(bundle)).snapshot.model_copy(update={"name": "2099-01"})
     )
     assert found(other) == [
-        "manifest.json: snapshot.name: 2099-01 is none of the published ones that come with this program: 2025-02"
+        "manifest.json: snapshot.name: 2099-01 is not a published snapshot (expected one of: 2025-02)"
     ]

@@ -88,14 +88,46 @@ def test_a_fault_in_a_window_that_counts_for_nothing_or_of_a_cpu_is_no_reason(
 def test_a_counter_that_the_integral_contradicts_is_invalid(make_facts: MakeFacts, make_window: MakeWindow) -> None:
     near, halved = (
         make_window(repeat=repeat, energy_j={"GPU-a": 1800.0}, integral_j={"GPU-a": integral_j})
-        for repeat, integral_j in ((1, 1900.0), (2, 3600.0))
+        for repeat, integral_j in ((1, 1800.0), (2, 3600.0))
     )
     facts = make_facts(windows=(near, halved))
     reason = counter.integral_contradicts_the_counter(facts)
-    assert figures(reason) == ("integral_discrepancy", "invalid", "100.0%", "<= 5%")
+    assert figures(reason) == ("integral_discrepancy", "invalid", "50.0%", "<= 5.0%")
     assert reason is not None
-    assert "phase full, repeat 2" in reason.message
+    assert "all 2 work windows" in reason.message
     assert counter.integral_deviates_from_the_counter(facts) is None
+
+
+def test_a_single_window_far_off_is_only_a_warning(make_facts: MakeFacts, make_window: MakeWindow) -> None:
+    windows = [
+        make_window(repeat=repeat, energy_j={"GPU-a": 1000.0}, integral_j={"GPU-a": 1000.0 if repeat else 1100.0})
+        for repeat in range(10)
+    ]
+    facts = make_facts(windows=tuple(windows))
+    assert counter.integral_contradicts_the_counter(facts) is None
+    reason = counter.integral_deviates_from_the_counter(facts)
+    assert figures(reason) == ("integral_deviation", "warning", "10.0%", "<= 5.0%")
+    assert reason is not None
+    assert "phase full, repeat 0" in reason.message
+
+
+def test_three_standard_errors_of_the_integral_are_part_of_its_limit(
+    make_facts: MakeFacts, make_window: MakeWindow
+) -> None:
+    def reason(sigma_j: float) -> str | None:
+        windows = [
+            make_window(
+                repeat=repeat, energy_j={"GPU-a": 1000.0}, integral_j={"GPU-a": 1080.0},
+                integral_sigma_j={"GPU-a": sigma_j},
+            )
+            for repeat in range(4)
+        ]  # fmt: skip
+        found = counter.integral_contradicts_the_counter(make_facts(windows=tuple(windows)))
+        return None if found is None else found.threshold
+
+    # 4 independent windows: sigma of the sum is twice that of one, 2 % of 4000 J for 40 J, and thrice that is 6 %.
+    assert reason(19.0) == "<= 7.8%"
+    assert reason(21.0) is reason(40.0) is None
 
 
 def test_a_small_deviation_of_the_integral_is_a_warning(make_facts: MakeFacts, make_window: MakeWindow) -> None:
@@ -104,7 +136,7 @@ def test_a_small_deviation_of_the_integral_is_a_warning(make_facts: MakeFacts, m
         "integral_deviation",
         "warning",
         "3.0%",
-        "<= 2%",
+        "<= 2.0%",
     )
     assert counter.integral_contradicts_the_counter(facts) is None
 
@@ -154,11 +186,22 @@ def test_the_integral_is_no_reason_where_it_agrees_or_says_nothing_of_the_work(
 def test_ticks_of_more_than_one_percent_are_a_warning(
     make_facts: MakeFacts, make_window: MakeWindow, phase: str
 ) -> None:
-    coarse = make_window(phase=phase, repeat=3, energy_j={"GPU-a": 1000.0}, uncertainty_j={"GPU-a": 15.0})
-    reason = counter.ticks_are_coarse(make_facts(windows=(*make_facts().windows, coarse)))
+    coarse = [
+        make_window(phase=phase, repeat=repeat, energy_j={"GPU-a": 1000.0}, uncertainty_j={"GPU-a": uncertainty_j})
+        for repeat, uncertainty_j in ((1, 10.0), (2, 20.0))
+    ]
+    reason = counter.ticks_are_coarse(make_facts(windows=coarse))
     assert figures(reason) == ("tick_uncertainty", "warning", "1.5%", "<= 1%")
     assert reason is not None
-    assert f"phase {phase}, repeat 3" in reason.message
+    assert f"phase {phase}" in reason.message
+
+
+def test_one_window_with_coarse_ticks_among_good_ones_is_fine(make_facts: MakeFacts, make_window: MakeWindow) -> None:
+    windows = [
+        make_window(repeat=repeat, energy_j={"GPU-a": 1000.0}, uncertainty_j={"GPU-a": 25.0 if repeat == 3 else 5.0})
+        for repeat in range(10)
+    ]
+    assert counter.ticks_are_coarse(make_facts(windows=windows)) is None
 
 
 def test_ticks_of_one_percent_and_those_of_preprocessing_are_fine(

@@ -62,3 +62,41 @@ def test_clock_events_have_the_names_of_nvidia_smi_and_unknown_bits_a_number() -
     assert clock_event_names(0) == ()
     assert clock_event_names(0x1 | 0x40 | 0x80) == ("gpu_idle", "hw_thermal_slowdown", "hw_power_brake_slowdown")
     assert clock_event_names(0x400) == ("bit_10",)
+
+
+RETRY = """
+import json, time
+from energy_score.contract.errors import MeterError
+from energy_score.shared.gpu.nvml_devices import open_nvml_devices
+
+with open_nvml_devices() as devices:
+    (uuid,) = devices.uuids
+    answers = []
+    for _ in range(3):
+        start_s = time.monotonic()
+        try:
+            answers.append(devices.energy_mj(uuid) is not None)
+        except MeterError:
+            answers.append(None)
+        answers.append(time.monotonic() - start_s)
+    repairs = [repair.model_dump(mode="json") for repair in devices.repairs.all()]
+print(json.dumps({"answers": answers, "repairs": repairs}))
+"""
+
+
+def test_a_question_that_fails_is_asked_three_times_more_and_noted(nvml_simulator: NvmlSimulator) -> None:
+    done = nvml_simulator.run(RETRY, fail="energy@0*3")
+    found = json.loads(done.stdout)
+    assert found["answers"][::2] == [True, True, True]
+    assert found["answers"][1] >= 0.15
+    (repair,) = found["repairs"]
+    assert (repair["kind"], repair["count"]) == ("reading", 1)
+    assert repair["subject"] == f"the total-energy counter of {UUIDS[0]}"
+    assert "Unknown Error" in repair["cause"]
+
+
+def test_a_question_that_fails_for_good_is_an_error_and_is_not_waited_for_again(nvml_simulator: NvmlSimulator) -> None:
+    found = json.loads(nvml_simulator.run(RETRY, fail="energy@0*0").stdout)
+    assert found["answers"][::2] == [None, None, None]
+    assert found["answers"][1] >= 0.15 > found["answers"][3]
+    assert found["repairs"] == []

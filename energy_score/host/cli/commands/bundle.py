@@ -11,6 +11,7 @@ from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
 from energy_score.contract.record import write_bytes_atomically
 from energy_score.contract.run_directory import RunDirectory, run_name
+from energy_score.host.cli import help_page
 from energy_score.host.cli.options import results_option
 from results_aggregator import ResultsAggregator
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 _ZIP = b"PK\3\4"
 
 
-@click.command("bundle")
+@help_page.command("bundle", examples=[
+    ("submission.zip", "print the attestation; nothing is written"),
+    ("submission.zip --model-name Qwen3-8B --i-attest", "all runs of one model"),
+])  # fmt: skip
 @results_option
-@click.option("--run", "names", multiple=True, metavar="NAME", help="The run directory of that name; may be repeated.")
-@click.option("--model-name", metavar="S", help="Runs whose model id contains S (any case).  [default: all]")
+@click.option("--run", "names", multiple=True, metavar="NAME", help="Bundle this run directory. Can be repeated.")
+@click.option("--model-name", metavar="TEXT", help="Only runs whose model id contains TEXT (case-insensitive).")
 @click.option(
     "--against",
     metavar="NAME|FILE",
@@ -32,9 +36,9 @@ _ZIP = b"PK\3\4"
     show_default=True,
     help="What stars are relative to: a published snapshot, or a snapshot file, which is then bundled.",
 )
-@click.option("--i-attest", is_flag=True, help="You agree to the attestation, which is printed without this option.")
-@click.option("--unrateable", is_flag=True, help="Take runs that cannot be rated too; the manifest says so.")
-@click.option("--with-texts", is_flag=True, help="Put prompts and answers (texts.jsonl) in.")
+@click.option("--i-attest", is_flag=True, help="Agree to the attestation, which is printed without this option.")
+@click.option("--unrateable", is_flag=True, help="Include runs that cannot be rated; the manifest says so.")
+@click.option("--with-texts", is_flag=True, help="Include prompts and answers (texts.jsonl).")
 @click.option(
     "--sign-key",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -54,16 +58,17 @@ def command(
     sign_key: Path | None,
     file: Path,
 ) -> None:
-    """Completed runs with their manifest as FILE, a zip to hand in. Equal runs give equal bytes; 'verify' checks it.
+    """Write completed runs and a manifest to the zip FILE, ready to submit. Check it with 'verify'.
 
-    Exit codes: 0 written, 2 a run cannot be handed in or nothing was attested, 3 a package is missing, 4 nothing
-    matched.
+    The same runs always give the same bytes.
+
+    Exit codes: 0 written, 2 a run cannot be submitted or nothing was attested, 3 a package is missing, 4 none matches.
     """  # fmt: skip
     from energy_score.reports.submission.bundle_manifest import ATTESTATION
 
     if not i_attest:
         click.echo("\n".join(ATTESTATION))
-        raise UsageError("nothing was written: read the above, and give --i-attest if you agree to it")
+        raise UsageError("nothing was written. Read the attestation above, and add --i-attest if you agree.")
     from energy_score.reports.submission.make import make_bundle
 
     try:
@@ -87,7 +92,7 @@ def _check_place(file: Path, runs: Mapping[str, RunDirectory]) -> None:
     """
     for run in runs.values():
         if file.resolve().is_relative_to(run.path.resolve()):
-            raise UsageError(f"{file}: among the files of the run in {run.path}; valid is a file outside of it")
+            raise UsageError(f"{file} is inside the run directory {run.path}. Choose a file outside of it.")
     if not file.exists():
         return
     head = b""
@@ -95,7 +100,7 @@ def _check_place(file: Path, runs: Mapping[str, RunDirectory]) -> None:
         with file.open("rb") as stream:
             head = stream.read(len(_ZIP))
     if head != _ZIP:
-        raise UsageError(f"{file}: something else than a bundle is there, and is not replaced; valid is a new file")
+        raise UsageError(f"{file} exists and is not a bundle, so it was not replaced. Choose a new file.")
 
 
 def _write(file: Path, content: bytes) -> None:

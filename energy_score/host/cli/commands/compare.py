@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from energy_score.contract.errors import ExitCode, UsageError
+from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import share
-from energy_score.host.cli.options import results_option
+from energy_score.host.cli.options import format_option, results_option
 from energy_score.reports.results import read_results
 from energy_score.reports.table import write
 
@@ -15,53 +16,57 @@ if TYPE_CHECKING:
     from energy_score.reports.comparison.side_by_side import SideBySide
     from energy_score.reports.table import Format
 
-_form = click.option("--format", "form", type=click.Choice(["table", "markdown", "json"]), default="table",
-                     show_default=True, help="How the table is written.")  # fmt: skip
 _plot = click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                     help="Draw it too: .svg, .png or .pdf.")  # fmt: skip
+                     help="Draw a plot too: .svg, .png or .pdf.")  # fmt: skip
 
 
 @click.group("compare")
 def command() -> None:
-    """Runs side by side. Reads results only; nothing is run."""
+    """Compare measured runs side by side. Nothing is run."""
 
 
-@command.command("modes", short_help="The reasoning modes of each model.")
+@command.command("modes", cls=help_page.HelpPage, short_help="The reasoning modes of each model.", examples=[
+    ("--model-name Qwen3-8B --plot modes.svg", "one model, with a plot"),
+])  # fmt: skip
 @results_option
-@click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
-@_form
+@click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
+@format_option
 @_plot
 def modes_command(results: Path, model_name: str | None, form: str, plot: Path | None) -> None:
-    """The reasoning modes of each model, beside Off: energy, tokens, J per token, and what the ratio is made of."""
+    """Compare the reasoning modes of each model with Off: energy, tokens, J per token, and the ratio's parts."""
     from energy_score.reports.comparison.side_by_side import modes
 
     _show(modes(read_results(results).rows, model_name=model_name), form, plot)
 
 
-@command.command("models", short_help="Two models.")
+@command.command("models", cls=help_page.HelpPage, short_help="Two models.", examples=[
+    ("Qwen/Qwen3-8B Qwen/Qwen3-4B", "in every mode that was measured"),
+])  # fmt: skip
 @results_option
 @click.argument("first")
 @click.argument("second")
-@_form
+@format_option
 @_plot
 def models_command(results: Path, first: str, second: str, form: str, plot: Path | None) -> None:
-    """Two models by their ids, in every state that was measured, beside the first one."""
+    """Compare two models, by their ids, in every reasoning state that was measured."""
     from energy_score.reports.comparison.side_by_side import models
 
     _show([models(read_results(results).rows, first, second)], form, plot)
 
 
-@command.command("results", short_help="The same models then and now.")
+@command.command("results", cls=help_page.HelpPage, short_help="The same models then and now.", examples=[
+    ("last_week/ batch_results/", "exits with 1 if energy went up"),
+])  # fmt: skip
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
 @click.option("--threshold", type=share, default="3%", show_default=True, metavar="SHARE",
-              help="The least increase that counts.")  # fmt: skip
-@_form
+              help="Smallest increase that counts.")  # fmt: skip
+@format_option
 @click.pass_context
 def results_command(context: click.Context, before: Path, after: Path, threshold: float, form: str) -> None:
-    """Two results, BEFORE and AFTER, each an output directory or a master_results.csv: what takes more energy now.
+    """Show what takes more energy in AFTER than in BEFORE, each an output directory or a master_results.csv.
 
-    Exit codes: 0 nothing got worse, 1 a regression, or a result that was lost or has gone.
+    Exit codes: 0 nothing got worse, 1 something got worse or is missing.
     """
     from energy_score.reports.comparison.regression import changes
     from energy_score.reports.comparison.tables import changes_table

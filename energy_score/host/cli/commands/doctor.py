@@ -8,6 +8,7 @@ import click
 
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.plain_text import printed_json
+from energy_score.host.cli import help_page
 from energy_score.host.cli.findings_table import show_findings
 from energy_score.host.preflight import clusters, devices, files, services, software
 from energy_score.host.preflight.check import Check, Probe, gather
@@ -46,20 +47,20 @@ def can_run(found: Iterable[Check]) -> bool:
     return has_packages or {"container engine", "image"} <= {check.name for check in found if check.status == "ok"}
 
 
-@click.command()
+@help_page.command()
 @click.option("--csv", type=click.Path(path_type=Path), default="models.csv", show_default=True, metavar="FILE",
-              help="The models spreadsheet to look for.")  # fmt: skip
+              help="Models spreadsheet to look for.")  # fmt: skip
 @click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", show_default=True,
-              metavar="DIR", help="Where a batch would write.")  # fmt: skip
+              metavar="DIR", help="Where results would be written.")  # fmt: skip
 @click.option("--endpoint", "-e", envvar="VLLM_ENDPOINT", show_envvar=True, default="http://localhost:8000/v1",
-              show_default=True, metavar="URL", help="The endpoint of the vllm backend.")  # fmt: skip
+              show_default=True, metavar="URL", help="Server to look for, for --backend vllm.")  # fmt: skip
 @click.option("--image", envvar="DOCKER_IMAGE", show_envvar=True, default="ai_energy_score", show_default=True,
-              metavar="NAME", help="The image of the docker executor.")  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the findings as a JSON list.")
+              metavar="NAME", help="Container image to look for.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Write the findings as a JSON list.")
 def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: bool) -> None:
-    """Say what this machine can do, and what to do about what it cannot.
+    """Check what this machine can do, and what to do about the rest.
 
-    Ends with 0 where the docker or the local executor can carry out a run, else with 3.
+    Exit codes: 0 a run can be executed, with docker or locally, 3 it cannot.
     """
     found = list(checks(csv=csv, output_dir=output_dir, endpoint=endpoint, image=image))
     if as_json:

@@ -6,46 +6,43 @@ from typing import cast
 import click
 
 from energy_score.contract.errors import NothingMatchedError
+from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import NumberRange
-from energy_score.host.cli.options import results_option
+from energy_score.host.cli.options import format_option, results_option
 from energy_score.reports.impact.estimate import Impact, impact_of
 from energy_score.reports.impact.factors import KNOWN_REGIONS, VERSION, Factor, factors_of, parse_changes
 from energy_score.reports.results import read_results
 from energy_score.reports.table import Format, Table, figure, write
 
 
-@click.command("impact")
+@help_page.command("impact", examples=[
+    ("--queries-per-year 1e9", "a year of one billion queries"),
+    ("--queries-per-year 1e6 --region france", "with the French electricity mix"),
+])  # fmt: skip
 @results_option
 @click.option(
     "--queries-per-year",
     type=NumberRange(min=0, min_open=True, max=1e18),
     required=True,
     metavar="N",
-    help="The volume to estimate for, as 1e9.",
+    help="Number of queries in a year, such as 1e9.",
 )
 @click.option(
     "--region",
     default="world",
     show_default=True,
     metavar="NAME",
-    help=f"Where the electricity comes from: {', '.join(KNOWN_REGIONS)}.",
+    help=f"Electricity grid: {', '.join(KNOWN_REGIONS)}.",
 )
 @click.option(
     "--factor",
     "changes",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Another value of a factor, as pue=1.1; the output lists their names.",
+    help="Change a factor, such as pue=1.1. The output lists all factors.",
 )
-@click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["table", "markdown", "json"]),
-    default="table",
-    show_default=True,
-    help="How the tables are written.",
-)
+@click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
+@format_option
 def command(
     *,
     results: Path,
@@ -55,7 +52,7 @@ def command(
     model_name: str | None,
     form: str,
 ) -> None:
-    """Estimates for a year of queries like the measured ones. All but the measured energies are estimates.
+    """Estimate energy, CO2e, water and resources for a year of queries like the measured ones.
 
     Exit codes: 0 estimates were made, 4 no GPU energy was measured.
     """

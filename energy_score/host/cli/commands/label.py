@@ -5,21 +5,24 @@ from pathlib import Path
 import click
 
 from energy_score.contract.errors import NothingMatchedError
+from energy_score.host.cli import help_page
 from energy_score.host.cli.options import against_option, results_option
 from energy_score.reports.results import read_results
 
 
-@click.command("label")
+@help_page.command("label", examples=[
+    ("--model-name Qwen3-8B", "labels of one model, in ./labels"),
+])  # fmt: skip
 @results_option
 @against_option
-@click.option("--snapshot", metavar="NAME|FILE", help="Labels of a snapshot's models instead of --results.")
-@click.option("--model-name", metavar="S", help="Models whose id contains S (any case).  [default: all]")
+@click.option("--snapshot", metavar="NAME|FILE", help="Use the models of a snapshot instead of --results.")
+@click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
 @click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default="./labels",
-              show_default=True, metavar="DIR", help="Where the files go.")  # fmt: skip
+              show_default=True, metavar="DIR", help="Where the files are written.")  # fmt: skip
 def command(results: Path, against: str, snapshot: str | None, model_name: str | None, folder: Path) -> None:
-    """A label of 260 x 364 px (SVG, and PNG in both sizes) and a badge for each rated model. Prints the files' paths.
+    """Write a label and a badge for each rated model, as SVG and PNG, and print their paths.
 
-    Only the models of an official snapshot get a label without a watermark.
+    Only models of an official snapshot get a label without a watermark.
     """
     from energy_score.reports.labels.contents import (
         contents_of_ratings,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from energy_score.host.cli import help_page
 from energy_score.host.cli.options import against_option, results_option
 from energy_score.reports.results import read_results
 
@@ -13,15 +14,15 @@ if TYPE_CHECKING:
     from energy_score.reports.leaderboard.site import Prior
 
 
-@click.command("leaderboard")
+@help_page.command("leaderboard", examples=[("--site ./board", "open ./board/index.html afterwards")])
 @results_option
 @against_option
 @click.option("--site", type=click.Path(path_type=Path), default="./site", show_default=True, metavar="DIR",
-              help="Where the site lies: a link to its newest version.")  # fmt: skip
+              help="Folder of the site, a link to its newest version.")  # fmt: skip
 def command(results: Path, against: str, site: Path) -> None:
-    """A page with all runs, one for each model, and the data as CSV, JSON and Parquet. Prints the page's path.
+    """Build a static website of the results: one page with all runs, one per model, and the data for download.
 
-    It opens from the disk and from any static host. Earlier versions stay reachable from it.
+    It opens from disk and from any web server, and links to its earlier versions. Prints the path of the page.
     """
     from energy_score.reports.leaderboard.build import rated_runs
     from energy_score.reports.leaderboard.site import write_site

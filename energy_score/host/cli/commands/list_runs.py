@@ -1,23 +1,26 @@
-"""``list``: what would run, resolved; nothing is run."""
+"""``list``: show what would run; nothing is run."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-import click
-
-from energy_score.host.cli.options import run_options, selection_options, sheet_argument
+from energy_score.host.cli import help_page
+from energy_score.host.cli.options import format_option, run_options, selection_options, sheet_argument
 from energy_score.host.cli.parameters import run_options_from, selection_from, with_sheet
 from energy_score.host.cli.plan_table import show_plan
+from energy_score.reports.table import Format
 
 
-@click.command("list")
+@help_page.command("list", examples=[
+    ("--class A --task text_gen", "class A text models of models.csv"),
+    ("my_models.csv --format csv", "another spreadsheet, as CSV"),
+])  # fmt: skip
 @sheet_argument
 @selection_options
 @run_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with the whole spec.")
-def command(*, file: Path | None, as_json: bool, **parameters: Any) -> None:  # noqa: ANN401 - click passes every option by name
-    """Show what would run of the spreadsheet, FILE or --csv, resolved: tokens, switches, notes, refusals.
+@format_option
+def command(*, file: Path | None, form: str, **parameters: Any) -> None:
+    """Show what would run from a spreadsheet: tokens, reasoning switches, notes and refusals. Nothing is run.
 
-    Nothing is run.
+    Reads FILE, or the file of --csv. With --format json, one object a line with the whole run specification.
     """
-    show_plan(selection_from(with_sheet(parameters, file)), run_options_from(parameters), as_json=as_json)
+    show_plan(selection_from(with_sheet(parameters, file)), run_options_from(parameters), form=cast("Format", form))

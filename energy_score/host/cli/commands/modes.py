@@ -11,6 +11,7 @@ from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.plain_text import printed_json
+from energy_score.host.cli import help_page
 from energy_score.host.preflight.models.model_modes import MODES, ModelModes, cell_for, read_modes, state_of
 from energy_score.host.sheet.cells import CellFaultError, model_of, revision_of
 from energy_score.reports.terminal_table import print_table
@@ -24,7 +25,10 @@ _KINDS = {
 }
 
 
-@click.command("modes")
+@help_page.command("modes", examples=[
+    ("Qwen/Qwen3-8B", "its switches, and sheet rows to paste"),
+    ("./my-model --class A", "a local model"),
+])  # fmt: skip
 @click.argument("model")
 @click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
 @click.option("--class", "model_class", default="", metavar="A|B|C", help="The class to write into the sheet rows.")

@@ -13,6 +13,7 @@ from energy_score.contract.model_config import ModelConfig
 from energy_score.contract.plain_text import counted, printed_json
 from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, make_plan, resolve_row, resolved_runs
+from energy_score.host.cli import help_page
 from energy_score.host.cli.findings_table import show_findings
 from energy_score.host.cli.options import selection_options
 from energy_score.host.cli.parameters import selection_from
@@ -83,34 +84,37 @@ class Judged:
         }  # fmt: skip
 
 
-@click.command("preflight")
+@help_page.command("preflight", examples=[
+    ("--class A", "class A models of models.csv"),
+    ("Qwen/Qwen3-8B --task text_gen", "one model"),
+])  # fmt: skip
 @click.argument("models", nargs=-1, metavar="[MODEL...]")
 @selection_options
-@click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
+@click.option("--revision", metavar="REV", help="Commit, branch or tag of MODEL.  [default: main]")
 @click.option("--dtype", type=click.Choice(DTYPES),
               help="Precision of the weights.  [default: the task's]")  # fmt: skip
 @click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", metavar="DIR",
-              show_default=True, help="Where results lie that say what was scored already.")  # fmt: skip
-@click.option("--all", "show_all", is_flag=True, help="Show the rules that pass for several rows too.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, one object for each row with its findings.")
+              show_default=True, help="Results of earlier runs, to find models that were scored already.")  # fmt: skip
+@click.option("--all", "show_all", is_flag=True, help="Show rules that pass as well.")
+@click.option("--json", "as_json", is_flag=True, help="Write a JSON list with one object per row.")
 @click.pass_context
 def command(
     context: click.Context,
     /,
     *,
     models: Sequence[str],
-    dtype: Any,  # noqa: ANN401 - one of the choices
+    dtype: Any,
     output_dir: Path,
     show_all: bool,
     as_json: bool,
-    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+    **parameters: Any,
 ) -> None:
-    """Check MODELs, or the selected rows of --csv, against every rule for a run and for a submission.
+    """Check whether models can run and can be submitted, before any GPU time is spent.
 
-    A MODEL is a Hub id, its address, or a folder written with ./, ../, / or ~; its task is --task (text_gen), its class
-    --class. Nothing is run, and no weights are downloaded.
+    MODEL is a Hub id, its address, or a folder that starts with ./, ../, / or ~. Without MODEL, check the selected rows
+    of --csv. Nothing is run, and no weights are downloaded.
 
-    Exit codes: 0 no rule fails, 1 some rule fails, 2 usage, 3 the Hub gave no answer, 4 nothing matched.
+    Exit codes: 0 no rule fails, 1 some rule fails, 2 usage, 3 no answer from the Hub, 4 no row matches.
     """
     options = RunOptions(dtype=dtype)
     plan = _plan_of_models(models, parameters, options) if models else _plan_of_sheet(parameters, options)

@@ -1,57 +1,67 @@
 """``rate``, ``snapshot`` and ``drift``: stars, what they are relative to, and how they change."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from energy_score.contract.errors import ExitCode, RecordError, UsageError
 from energy_score.contract.plain_text import printed_json
+from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import day_or_month, snapshot_name
-from energy_score.host.cli.options import against_option, results_option
+from energy_score.host.cli.options import against_option, format_option, results_option
 from energy_score.reports.results import read_results
-from energy_score.reports.table import figure_with_interval
-from energy_score.reports.terminal_table import print_table
+from energy_score.reports.table import Format, Table, figure_with_interval, write, write_lines
 
 if TYPE_CHECKING:
     from energy_score.reports.ratings.drift import Drift
     from energy_score.reports.ratings.rating import Rating
 
 
-@click.command("rate")
+@help_page.command("rate", examples=[
+    ("", "stars relative to the published models"),
+    ("--against own", "stars relative to your own runs only"),
+    ("--format csv > stars.csv", "a table for a spreadsheet"),
+])  # fmt: skip
 @results_option
 @against_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@format_option
 @click.pass_context
-def rate(context: click.Context, results: Path, against: str, *, as_json: bool) -> None:
-    """Stars of measured runs. Only rateable and comparable runs get any; the others say why not.
+def rate(context: click.Context, results: Path, against: str, form: str) -> None:
+    """Give stars to measured runs, and say why a run is not rated.
 
-    Exit codes: 0 some run has stars, 4 none has.
+    Exit codes: 0 at least one run has stars, 4 no run has stars.
     """
     from energy_score.reports.ratings.choice import rated as rated_rows
 
     ratings = rated_rows(read_results(results).rows, against=against)
-    if as_json:
-        for rating in ratings:
-            click.echo(printed_json(_as_object(rating)))
-    else:
-        header = ("model", "state", "task", "Wh per 1,000", "rating", "note")
-        print_table(header, [_as_cells(rating) for rating in ratings], stream=sys.stdout)
+    table = Table(
+        title="",
+        header=("model", "state", "task", "Wh per 1,000", "rating", "note"),
+        rows=tuple(_as_cells(rating) for rating in ratings),
+        objects=tuple(_as_object(rating) for rating in ratings),
+    )
+    write_lines(table, cast("Format", form))
     rated = [rating for rating in ratings if rating.stars is not None]
     relative_to = ratings[0].against if ratings else "nothing"
     click.echo(f"{len(rated)} of {len(ratings)} runs have stars, relative to {relative_to}", err=True)
     context.exit(ExitCode.OK if rated else ExitCode.NOTHING_MATCHED)
 
 
-@click.command("snapshot")
+@help_page.command("snapshot", examples=[
+    ("--name 2026-11-lab 2026-11-lab.json", "keep today's rateable runs under a name"),
+])  # fmt: skip
 @results_option
-@click.option("--name", required=True, type=snapshot_name, metavar="NAME", help="The snapshot's name, as 2026-11-lab.")
-@click.option("--issued", type=day_or_month, metavar="DATE", help="Day or month of issue.  [default: today]")
+@click.option(
+    "--name", required=True, type=snapshot_name, metavar="NAME", help="Name of the snapshot, such as 2026-11-lab."
+)
+@click.option(
+    "--issued", type=day_or_month, metavar="DATE", help="Day or month of issue, such as 2026-11.  [default: today]"
+)
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
-    """Keep the rateable runs as a cohort in FILE, with their stars; an issued snapshot is never changed."""
+    """Write the rateable runs and their stars to FILE. A snapshot never changes once it is written."""
     from energy_score.reports.ratings.rating import snapshot_of
 
     issued = issued or f"{datetime.now(UTC):%Y-%m-%d}"
@@ -64,17 +74,22 @@ def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
     click.echo(f"{file}: snapshot {name} of {issued} ({sizes})")
 
 
-@click.command("drift")
+@help_page.command("drift", examples=[
+    ("2025-02 2026-11-lab.json", "from the published snapshot to your own"),
+])  # fmt: skip
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-def drift(before: str, after: str, *, as_json: bool) -> None:
-    """Whose stars changed from one snapshot (a published name or a file) to another, and which model is the cause."""
+@format_option
+def drift(before: str, after: str, form: str) -> None:
+    """Show whose stars changed between two snapshots, and which model caused it.
+
+    A snapshot is a published name or a file.
+    """
     from energy_score.reports.ratings.drift import drift as difference
     from energy_score.reports.ratings.official import open_snapshot
 
     found = difference(open_snapshot(before), open_snapshot(after))
-    if as_json:
+    if form == "json":
         click.echo(printed_json(_drift_object(found)))
         return
     rows = [
@@ -82,7 +97,9 @@ def drift(before: str, after: str, *, as_json: bool) -> None:
          _stars_cell(change.stars_before), _stars_cell(change.stars_after), change.because)
         for change in found.changes
     ]  # fmt: skip
-    print_table(("cohort", "model", "before", "after", "because"), rows, stream=sys.stdout)
+    header = ("cohort", "model", "before", "after", "because")
+    objects = tuple(_drift_object(found)["changes"])
+    write([Table(title="", header=header, rows=tuple(rows), objects=objects)], cast("Format", form))
     click.echo(
         f"{len(found.changes)} models have other stars, {len(found.joined)} joined, {len(found.left)} left", err=True
     )

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from energy_score.contract.errors import ExitCode
+from energy_score.host.cli import help_page
 from energy_score.host.cli.options import (
     against_option,
     batch_executor_options,
@@ -19,7 +20,10 @@ from energy_score.host.cli.plan_table import show_plan
 from energy_score.host.cli.run_batch import run_batch
 
 
-@click.command("refresh")
+@help_page.command("refresh", examples=[
+    ("--site ./board", "run what is new, rate, publish"),
+    ("--site ./board --class A --allow-failed", "publish even if rows failed"),
+])  # fmt: skip
 @selection_options
 @run_options
 @batch_executor_options
@@ -31,12 +35,12 @@ from energy_score.host.cli.run_batch import run_batch
     default="./site",
     show_default=True,
     metavar="DIR",
-    help="Where the site lies: a link to its newest version.",
+    help="Folder of the site, a link to its newest version.",
 )
 @against_option
-@click.option("--allow-failed", is_flag=True, help="Publish although rows failed or were refused; they say so there.")
-@click.option("--push-dataset", metavar="ID", help="Upload the data to this data set of the Hub.")
-@click.option("--push-space", metavar="ID", help="Upload the site to this static Space of the Hub.")
+@click.option("--allow-failed", is_flag=True, help="Publish even if rows failed or were refused.")
+@click.option("--push-dataset", metavar="ID", help="Upload the data to this dataset on the Hub.")
+@click.option("--push-space", metavar="ID", help="Upload the site to this static Space on the Hub.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -48,12 +52,11 @@ def command(
     push_dataset: str | None,
     push_space: str | None,
     dry_run: bool,
-    **parameters: Any,  # noqa: ANN401
+    **parameters: Any,
 ) -> None:
-    """Run what is new or changed, rebuild the table, rate it, and publish the site if anything is different.
+    """Run what is new or changed, rate all results, and publish the site if anything changed.
 
-    The site switches from the old version to the new one in one step. If a run fails it stays as it is, and the exit
-    code says so.
+    The site switches to the new version in one step. If a run fails, the site stays as it is.
 
     Exit codes: 0 the site is up to date, 1 some runs failed, 3 environment, 130 interrupted.
     """
@@ -64,18 +67,21 @@ def command(
 
     options = batch_options_from(parameters)
     if dry_run:
-        show_plan(options.selection, options.run, as_json=False)
+        show_plan(options.selection, options.run, form="table")
         return
-    # What is wrong with the site is told before the night, and not after it.
+    # A fault of the site is reported before the night, not after it.
     rated((), against=against)
     require_place(site)
     code = run_batch(options)
     if code is not ExitCode.OK and not (allow_failed and code is ExitCode.SOME_RUNS_FAILED):
-        click.echo(f"{site}: left as it is: not every run is done (--allow-failed publishes all the same)", err=True)
+        click.echo(
+            f"{site} was not updated: not all runs are done. See the summary, or publish anyway with --allow-failed.",
+            err=True,
+        )
         context.exit(code)
     update = update_site(site, options.output_directory, against=against)
     if update.version is None:
-        click.echo(f"{site}: nothing has changed since {site.resolve().name}")
+        click.echo(f"{site} is up to date: nothing changed since {site.resolve().name}")
     else:
         click.echo(f"{site / 'index.html'}: version {update.version.name}, {len(update.changes)} lines changed")
     repositories = {kind: name for kind, name in (("dataset", push_dataset), ("space", push_space)) if name}

@@ -1,4 +1,4 @@
-"""``run``: one model by Hydra-style arguments, its files directly in the results directory."""
+"""``run``: run one model, its files directly in the results directory."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,8 +16,15 @@ from energy_score.contract.plain_text import printed_json
 from energy_score.contract.run_directory import run_name
 from energy_score.host.batch.attempt import end_on_sigterm
 from energy_score.host.batch.progress import open_progress
+from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import WholeNumber
-from energy_score.host.cli.options import executor_options, load_options, measurement_options, preflight_option
+from energy_score.host.cli.options import (
+    events_option,
+    executor_options,
+    load_options,
+    measurement_options,
+    preflight_option,
+)
 from energy_score.host.cli.parameters import executor_options_from
 from energy_score.host.cli.printed_results import print_rows
 from energy_score.host.single_run.composition import compose
@@ -42,28 +49,32 @@ class Defaults:
 def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value: object) -> None:
     if value is not None:
         raise click.UsageError(
-            "Hydra's own flags (--multirun, --config-path, --cfg and the like) are not understood; valid are "
-            "--config-name (-cn) and key=value"
+            "Hydra's own flags (--multirun, --config-path, --cfg and the like) are not supported. "
+            "Use --config-name (-cn) and key=value."
         )
 
 
-@click.command("run")
+@help_page.command("run", examples=[
+    ("Qwen/Qwen3-0.6B -n 20", "a quick trial of one model"),
+    ("./my-model --config-name summarization", "a local model and another task"),
+    ("Qwen/Qwen3-0.6B scenario.reasoning=True", "with reasoning on"),
+])  # fmt: skip
 @click.option("--config-name", "-cn", default="text_generation", show_default=True, metavar="NAME",
-              help="The task's configuration: text_generation, summarization, asr, …")  # fmt: skip
+              help="Configuration of the task: text_generation, summarization, asr, …")  # fmt: skip
 @click.option("--num-prompts", "-n", "--num-samples", "query_count", type=WholeNumber(min=1), metavar="N",
-              help="Queries, as scenario.num_samples.  [default: 10; in the image all of the data set]")  # fmt: skip
+              help="Queries to run, as scenario.num_samples.  [default: 10; in the image, all]")  # fmt: skip
 @load_options
 @click.option("--results", type=click.Path(path_type=Path, file_okay=False), default="./results", metavar="DIR",
               show_default=True, envvar="RESULTS_DIR", show_envvar=True,
-              help="Where the run's files are written; an earlier run's go to aside/ in it.")  # fmt: skip
+              help="Where the files of the run are written. Those of an earlier run are moved to aside/.")  # fmt: skip
 @measurement_options
 @executor_options
 @preflight_option
-@click.option("--dry-run", is_flag=True, help="Resolve, show the run's specification, and stop.")
-@click.option("--json", "as_json", is_flag=True, help="Events and the result as JSON lines on standard output.")
+@click.option("--dry-run", is_flag=True, help="Show the specification of the run, and exit.")
+@events_option
 @click.option(*_HYDRA_FLAGS, "hydra_flag", is_flag=False, flag_value="", hidden=True, expose_value=False,
               is_eager=True, callback=_refuse_hydra_flag)  # fmt: skip
-@click.option("--model", metavar="MODEL", help="The model; the same as backend.model=MODEL.")
+@click.option("--model", metavar="MODEL", help="Model to run, the same as backend.model=MODEL.")
 @click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="[MODEL] KEY=VALUE...")
 @click.pass_context
 def command(
@@ -72,9 +83,9 @@ def command(
     *,
     model: str | None,
     keys: Sequence[str],
-    **parameters: Any,  # noqa: ANN401 - by name
+    **parameters: Any,
 ) -> None:
-    """Run one MODEL (a Hub id or a folder), and what differs from the configuration as key=value.
+    """Run one MODEL, a Hub id or a folder. Settings of its configuration can be changed by key=value.
 
     \b
     Keys:
@@ -92,9 +103,20 @@ def command(
 
 
 def _as_keys(words: Sequence[str], model: str | None) -> list[str]:
-    """Return the words as key=value; one without a sign, a folder whatever its name, and --model name the model."""
-    named = [] if model is None else [f"backend.model={model}"]
-    return named + [f"backend.model={word}" if _is_model(word) else word for word in words]
+    """Return the words as key=value; a word without ``=``, a folder, and --model name the model.
+
+    Raises:
+        click.UsageError: More than one model is named, or something that is no model.
+    """
+    models = [word for word in words if _is_model(word)] + ([] if model is None else [model])
+    if len(models) > 1:
+        raise click.UsageError(f"{' and '.join(models)} are {len(models)} models. Name one; --csv runs several.")
+    for name in models:
+        if Path(name).suffix.lower() in (".csv", ".tsv", ".xlsx"):
+            raise click.UsageError(f"{name} is a spreadsheet, not a model. To run it: {help_page.PROGRAM} --csv {name}")
+        if "/" not in name and Path(name).is_dir():
+            raise click.UsageError(f"{name} is a Hub id, and a folder here has the same name. For the folder: ./{name}")
+    return [f"backend.model={name}" for name in models] + [word for word in words if not _is_model(word)]
 
 
 def _is_model(word: str) -> bool:
@@ -126,17 +148,15 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     )
 
 
-def _print_row(row: "ResultRow") -> None:
-
+def _print_row(row: ResultRow) -> None:
     print_rows([row])
 
 
-def _ignore_row(_row: "ResultRow") -> None:
+def _ignore_row(_row: ResultRow) -> None:
     """Print nothing: the events on standard output hold the row."""
 
 
-def _single_run(parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults) -> "SingleRun":
-
+def _single_run(parameters: Mapping[str, Any], keys: Sequence[str], defaults: Defaults) -> SingleRun:
     composition = compose(parameters["config_name"], keys)
     if composition.deprecated is not None:
         click.echo(f"note: --config-name {composition.config_name} is deprecated: {composition.deprecated}", err=True)

@@ -10,18 +10,22 @@ import click
 from energy_score.contract.errors import ExitCode, NothingMatchedError, RecordError
 from energy_score.contract.plain_text import printed_json
 from energy_score.host.batch.overview import Overview, lines_of
-from energy_score.host.cli.output_directory import output_dir_option
+from energy_score.host.cli import help_page
+from energy_score.host.cli.output_directory import output_dir_argument
 
 _REFRESH_S = 1.0
 
 
-@click.command()
-@output_dir_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@help_page.command(examples=[
+    ("", "the batch in ./batch_results"),
+    ("my_results --json", "another one, for a program"),
+])  # fmt: skip
+@output_dir_argument
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 def status(output_dir: Path, *, as_json: bool) -> None:
-    """Say what a batch is doing, or did last: counts, what runs where, energy, failures. Needs no lock.
+    """Show what a batch is doing, or did last: counts, what runs where, energy, failures.
 
-    Exit codes: 0 it runs, or ended; 1 it died, and the same command again goes on; 4 there is none.
+    Exit codes: 0 the batch is running or finished, 1 it died (the same command continues it), 4 there is no batch.
     """
     overview = _overview(output_dir)
     if as_json:
@@ -32,10 +36,10 @@ def status(output_dir: Path, *, as_json: bool) -> None:
     sys.exit(int(ExitCode.SOME_RUNS_FAILED if overview.has_died else ExitCode.OK))
 
 
-@click.command()
-@output_dir_option
+@help_page.command()
+@output_dir_argument
 def watch(output_dir: Path) -> None:
-    """Show what a batch is doing, live, until it ends. In a pipe: its status whenever that changes."""
+    """Show what a batch is doing, live, until it ends. In a pipe, print its status whenever it changes."""
     if sys.stdout.isatty():
         _watch_on_terminal(output_dir)
         return
@@ -65,9 +69,8 @@ def _watch_on_terminal(output_dir: Path) -> None:
             time.sleep(_REFRESH_S)
 
 
-def _overview(output_dir: Path) -> "Overview":
-
+def _overview(output_dir: Path) -> Overview:
     try:
         return Overview.of(output_dir)
     except RecordError as error:
-        raise NothingMatchedError(f"no batch has run there: {error}") from error
+        raise NothingMatchedError(f"no batch has run in {output_dir}: {error}") from error

@@ -12,8 +12,13 @@ import click
 from energy_score.contract.errors import ExitCode, NothingMatchedError, UsageError
 from energy_score.contract.model_config import ReasoningMode, is_local_model
 from energy_score.host.batch.plan import Selection
-from energy_score.host.cli import option_types
-from energy_score.host.cli.options import batch_executor_options, batch_options, dry_run_option, run_options
+from energy_score.host.cli import help_page, option_types
+from energy_score.host.cli.options import (
+    batch_executor_options,
+    batch_options,
+    dry_run_option,
+    run_options,
+)
 from energy_score.host.cli.parameters import batch_options_from
 from energy_score.host.cli.plan_table import show_plan
 from energy_score.host.cli.run_batch import run_batch
@@ -44,7 +49,10 @@ def states_of(model: str) -> list[str]:
     return states
 
 
-@click.command("sweep")
+@help_page.command("sweep", examples=[
+    ("Qwen/Qwen3-8B", "every mode, as long as it likes and with 256 tokens"),
+    ("Qwen/Qwen3-8B -n 20 --dry-run", "show what would run"),
+])  # fmt: skip
 @click.argument("model")
 @click.option(
     "--class",
@@ -53,7 +61,7 @@ def states_of(model: str) -> list[str]:
     default="A",
     show_default=True,
     metavar="A|B|C",
-    help="The model's class: it decides how many GPUs a run gets.",
+    help="Class of the model, which decides how many GPUs a run gets.",
 )
 @click.option(
     "--fixed-tokens",
@@ -61,7 +69,7 @@ def states_of(model: str) -> list[str]:
     default=256,
     show_default=True,
     metavar="N",
-    help="New tokens of every query in the second half of the sweep, in every mode.",
+    help="New tokens per query in the second half of the sweep.",
 )
 @run_options
 @batch_executor_options
@@ -76,12 +84,12 @@ def command(
     model_class: str,
     fixed_tokens: int,
     dry_run: bool,
-    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+    **parameters: Any,
 ) -> None:
-    """Run MODEL in every mode it has, twice: as long as it likes, and with exactly N new tokens a query.
+    """Run MODEL in every reasoning mode twice: with answers of natural length, and with exactly N new tokens.
 
-    Writes DIR/natural and DIR/fixed_N, each as a batch does, and the comparison of the modes of each. Run it again and
-    it goes on.
+    Writes a batch to DIR/natural and one to DIR/fixed_N, and compares the modes in each. If it is interrupted, the same
+    command continues.
     """
     from energy_score.reports.comparison.side_by_side import modes
     from energy_score.reports.comparison.tables import side_by_side_table
@@ -117,7 +125,7 @@ def _show(model: str, model_class: str, options: "RunOptions") -> None:
     """The first half of the sweep, resolved; the second one differs in the number of tokens alone."""
     with TemporaryDirectory() as folder:
         sheet = write_sheet(Path(folder), model, model_class)
-        show_plan(Selection(csv=sheet), options, as_json=False)
+        show_plan(Selection(csv=sheet), options, form="table")
 
 
 def write_sheet(directory: Path, model: str, model_class: str) -> Path:

@@ -1,4 +1,4 @@
-"""``validate``: every fault of a spreadsheet, and every row that could not run."""
+"""``validate``: report every fault of a spreadsheet, and every row that could not run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,12 @@ from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, make_plan, resolved_runs
+from energy_score.host.cli import help_page
 from energy_score.host.cli.options import run_options, selection_options, sheet_argument
 from energy_score.host.cli.parameters import run_options_from, selection_from, with_sheet
 
 
-@click.command("validate")
+@help_page.command("validate", examples=[("my_models.csv", "check this spreadsheet")])
 @sheet_argument
 @selection_options
 @run_options
@@ -24,11 +25,11 @@ def command(
     /,
     *,
     file: Path | None,
-    **parameters: Any,  # noqa: ANN401 - click passes every option by name
+    **parameters: Any,
 ) -> None:
-    """Check the spreadsheet, FILE or --csv: every fault at once, then every row that would be refused.
+    """Check a spreadsheet, FILE or --csv, and report all faults at once, then the rows that would be refused.
 
-    Exit codes: 0 all rows can run, 1 some rows would be refused, 2 the sheet has faults.
+    Exit codes: 0 all rows can run, 1 some rows would be refused, 2 the spreadsheet has faults.
     """
     selection = selection_from(with_sheet(parameters, file))
     plan = make_plan(selection, run_options_from(parameters))

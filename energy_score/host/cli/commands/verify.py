@@ -8,27 +8,28 @@ import click
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.plain_text import counted, printed_json
+from energy_score.host.cli import help_page
 
 if TYPE_CHECKING:
     from energy_score.reports.submission.verify import Verification
 
 
-@click.command("verify")
+@help_page.command("verify", examples=[("submission.zip", "check every figure of a bundle")])
 @click.option(
     "--signer",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="PUBKEY",
-    help="The public key that must have signed the bundle (OpenSSH or PEM).",
+    help="Public key that the bundle must be signed with (OpenSSH or PEM).",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.pass_context
 def command(context: click.Context, *, signer: Path | None, as_json: bool, file: Path) -> None:
-    """Check the bundle FILE: its form, every file, and every figure, verdict and star derived again from raw readings.
+    """Check a bundle: every file, and every figure, verdict and star, derived again from the raw readings.
 
-    Nothing is unpacked to the disk, and no network is used. What it proves, and what not: docs/submission.md.
+    Nothing is unpacked to disk, and no network is used. docs/submission.md says what this proves and what it does not.
 
-    Exit codes: 0 verified, 1 something differs, 2 refused: not a bundle, 3 a package is missing.
+    Exit codes: 0 verified, 1 something differs, 2 not a bundle, 3 a package is missing.
     """  # fmt: skip
     from energy_score.reports.submission.verify import verify_file
 

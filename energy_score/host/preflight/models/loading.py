@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from energy_score.contract.installation import install_command
 from energy_score.host.preflight.models.facts import Model
 
 _CHILD = Path(__file__).with_name("loading_child.py")
@@ -33,9 +34,7 @@ def load_results(
     if not wanted:
         return {}
     if importlib.util.find_spec("transformers") is None:
-        missing = LoadResult(
-            unknown="transformers is not installed here: pip install -c constraints.txt -e '.[pytorch]'"
-        )
+        missing = LoadResult(unknown=f"transformers is missing here. Install it with: {install_command('pytorch')}")
         return dict.fromkeys(wanted, missing)
     order = [
         {"location": model.path or model.model_id, "revision": commit, "task": task}

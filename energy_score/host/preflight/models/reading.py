@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from energy_score.contract.installation import install_command
 from energy_score.host.preflight import services
 from energy_score.host.preflight.check import gather
 from energy_score.host.preflight.models.facts import Model, ModelFacts
@@ -24,7 +25,7 @@ def hub_absence() -> str | None:
     """Why the Hub cannot be asked here, in words; None where it can be. It is asked once, for 3 s at most."""
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
-            return f"the package {package} is not installed: pip install -c constraints.txt -e '.[reports]'"
+            return f"the package {package} is missing. Install it with: {install_command('reports')}"
     try:
         importlib.import_module("huggingface_hub.constants")
     except ValueError as error:  # it reads its settings when it is imported

@@ -13,11 +13,11 @@ const escaped = (text) => {
   return element.innerHTML.replaceAll('"', "&quot;");
 };
 
-// By significant digits: three decimals, the default, make 0 of what a small model takes.
+// Use significant digits: the default of three decimals would show small models as 0.
 const number = (value, digits) =>
   value === null ? "" : value.toLocaleString("en", { maximumSignificantDigits: digits });
 
-// What is unknown sorts behind every number, whichever way.
+// Unknown values sort after all numbers, in both directions.
 const behind = (one, other) => (one === null) - (other === null);
 DataTable.type("figure", {
   order: {
@@ -34,7 +34,7 @@ const figure = (field, digits, title, shown = (text) => text) => ({
     kind === "display" ? shown(number(value, digits)) : kind === "sort" ? value : (value ?? ""),
 });
 
-// As a string: what looks like HTML in a name would be left out of the search otherwise.
+// As a string, because the search ignores parts of a name that look like HTML otherwise.
 const text = (field, title, className = "") => ({
   title,
   data: field,
@@ -44,7 +44,7 @@ const text = (field, title, className = "") => ({
 });
 
 const starCell = (entry) => {
-  if (entry.stars === null) return `<span class="quiet">unrated: ${escaped(entry.unrated_because)}</span>`;
+  if (entry.stars === null) return `<span class="quiet">Not rated: ${escaped(entry.unrated_because)}</span>`;
   const picture = "★".repeat(entry.stars) + "☆".repeat(5 - entry.stars);
   const notes = [entry.star_chances, entry.rating_notes].filter(Boolean).map(escaped).join("; ");
   return `<span class="stars" aria-hidden="true">${picture}</span><span class="hidden">${entry.stars} of 5 stars</span>` +
@@ -70,7 +70,7 @@ const columns = [
     type: "num",
     render: (value, kind, entry) => (kind === "display" ? starCell(entry) : kind === "filter" ? (value ?? "none") : (value ?? 0)),
   },
-  figure("wh_per_1000_queries", 5, "Wh per 1,000", (value) => value || "unmeasured"),
+  figure("wh_per_1000_queries", 5, "Wh per 1,000", (value) => value || "not measured"),
   figure("ci95_half_width_wh", 2, "±"),
   text("task", "Task"),
   text("model_class", "Class"),
@@ -107,7 +107,7 @@ for (const name of ["task", "model_class", "stars"]) {
   });
 }
 document.querySelector("form.filters").addEventListener("submit", (event) => event.preventDefault());
-// Once it is an earlier one itself, the still earlier ones lie beside this page and no longer in it.
+// When this page is an earlier version itself, still earlier ones are next to it and no longer in it.
 if (/\/prior\/\d{4}-\d{2}-\d{2}T\d{6}Z(-\d+)?\/[^/]*$/.test(location.pathname)) {
   for (const link of document.querySelectorAll('a[href^="prior/"]')) {
     link.setAttribute("href", link.getAttribute("href").replace("prior/", "../"));

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from energy_score.contract.prompt_plan import PromptUse
+from energy_score.contract.repair import Repair
 from energy_score.contract.run_report import (
     WORK_PHASES,
     GpuConditions,
@@ -33,6 +34,7 @@ class Facts:
     hardware: Hardware
     conditions: tuple[GpuConditions, ...] = ()
     server: ServerUse | None = None
+    repairs: tuple[Repair, ...] = ()
     prompt: PromptUse | None = None
 
     @cached_property
@@ -49,6 +51,12 @@ class Facts:
     def counter_windows(self) -> tuple[PhaseEnergy, ...]:
         """The counted windows of the GPU meter, those without a figure included."""
         return tuple(window for window in self.counted if window.domain == "gpu")
+
+    @property
+    def a_query_failed(self) -> bool:
+        """Whether a query failed, also in a window that was measured again: a server may have worked on it."""
+        spoilt = any(repair.kind == "window" and "query" in repair.cause for repair in self.repairs)
+        return bool(self.queries.failed or self.queries.retried) or spoilt
 
     @cached_property
     def gpu_statistics(self) -> tuple[PhaseStatistics, ...]:

@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from energy_score.contract.reasons import invalid, warning
 from energy_score.contract.run_report import VerdictReason
 from energy_score.shared.analysis.rules.facts import Facts
-
-# Source: METHOD.md, "Verdict of a run": a hardware thermal or power-brake slowdown invalidates.
-_INVALIDATING_SLOWDOWNS = ("hw_thermal_slowdown", "hw_power_brake_slowdown")
+from energy_score.shared.gpu.clock_events import INVALIDATING_SLOWDOWNS
 
 
 def mig_is_on(facts: Facts) -> VerdictReason | None:
@@ -37,9 +35,10 @@ def another_process_computed(facts: Facts) -> VerdictReason | None:
 
 
 def hardware_slowed_down(facts: Facts) -> VerdictReason | None:
-    """Invalid: heat or the power brake slowed the GPU down."""
-    slowed = _slowed_by(facts, *_INVALIDATING_SLOWDOWNS)
-    if not slowed:
+    """Invalid: heat or the power brake slowed the GPU down, in a window that could not be measured again without it."""
+    slowed = _slowed_by(facts, *INVALIDATING_SLOWDOWNS)
+    times_are_known = any(window.start_s is not None for window in facts.counted)
+    if not slowed or (times_are_known and not any("hardware_slowdown" in window.defects for window in facts.counted)):
         return None
     return invalid(
         "hardware_slowdown",
@@ -55,7 +54,7 @@ def hardware_slowed_down_without_a_cause(facts: Facts) -> VerdictReason | None:
     NVML may report that at a mere change of clocks as well, so it proves nothing. Source: NVIDIA, NVML and DCGM API
     references, HW_SLOWDOWN.
     """
-    explained = _slowed_by(facts, *_INVALIDATING_SLOWDOWNS)
+    explained = _slowed_by(facts, *INVALIDATING_SLOWDOWNS)
     slowed = [uuid for uuid in _slowed_by(facts, "hw_slowdown") if uuid not in explained]
     if not slowed:
         return None
@@ -95,7 +94,7 @@ def driver_cooled_the_gpu(facts: Facts) -> VerdictReason | None:
 
 def power_limit_was_changed(facts: Facts) -> VerdictReason | None:
     """Invalid: the GPU did not have one power limit throughout."""
-    changed = [seen for seen in facts.conditions if len(set(seen.power_limits_w)) > 1]
+    changed = [seen for seen in facts.conditions if len({round(limit_w) for limit_w in seen.power_limits_w}) > 1]
     if not changed:
         return None
     limits_w = [f"{limit_w:g} W" for limit_w in changed[0].power_limits_w]

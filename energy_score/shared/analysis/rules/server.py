@@ -45,7 +45,7 @@ def prefix_caching_is_unknown(facts: Facts) -> VerdictReason | None:
 def server_did_other_work(facts: Facts) -> VerdictReason | None:
     """Invalid: the server counted other tokens than this run received, though no query failed."""
     server = facts.server
-    if server is None or server.counted is None or facts.queries.failed or facts.queries.retried:
+    if server is None or server.counted is None or facts.a_query_failed:
         return None
     if server.counted == server.received:
         return None
@@ -62,8 +62,7 @@ def other_work_would_go_unseen(facts: Facts) -> VerdictReason | None:
     server = facts.server
     if server is None:
         return None
-    comparable = not (facts.queries.failed or facts.queries.retried)
-    if server.counted is not None and comparable:
+    if server.counted is not None and not facts.a_query_failed:
         return None
     return warning(
         "server_work_unchecked",

@@ -39,7 +39,7 @@ def test_without_the_attestation_nothing_is_written_and_its_words_are_printed(
     printed = capsys.readouterr()
     for clause in ("1. Public Data Sharing: You consent", "2. Data Integrity:", "3. Model Representation:"):
         assert clause in printed.out
-    assert "give --i-attest if you agree" in printed.err
+    assert "add --i-attest if you agree" in printed.err
     assert not file.exists()
 
 
@@ -65,9 +65,9 @@ def test_one_byte_one_file_and_one_number_end_verify_with_1_and_are_named(
     without = {name: content for name, content in opened(whole).items() if not name.endswith(".txt")}
     number = changed(whole, REPORT, lambda content: with_json(content, "statistics.2.mean_energy_j", 1.0))
     for forged, named in (
-        (bytes(byte), f"differs: {REPORT}: its bytes are not those"),
+        (bytes(byte), f"differs: {REPORT}: its content does not match"),
         (archive_of(without), f"differs: runs/{NAME}/GPU_ENERGY_WH.txt: missing"),
-        (number, f"differs: {REPORT}: statistics[2].mean_energy_j: 1.0 stands there, and 60650.0 follows"),
+        (number, f"differs: {REPORT}: statistics[2].mean_energy_j: found 1.0, expected 60650.0"),
     ):
         capsys.readouterr()
         file.write_bytes(forged)
@@ -103,7 +103,7 @@ def test_runs_are_chosen_by_name_and_by_model(
     make_run(results, "another", failure=make_failure())
     file = tmp_path / "x.zip"
     assert ends_with("bundle", "--results", results, "--i-attest", file) == 2
-    assert "another: failed: only a run that is done" in capsys.readouterr().err
+    assert "another: failed: only finished runs" in capsys.readouterr().err
     assert ends_with("bundle", "--results", results, "--run", NAME, "--i-attest", file) == 0
     assert ends_with("bundle", "--results", results, "--run", "none", "--i-attest", file) == 2
     assert f"--run none: no such run; there are another, {NAME}" in capsys.readouterr().err
@@ -125,7 +125,7 @@ def test_the_files_of_a_run_are_never_written_over(
     run = results / "individual_runs" / NAME
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     assert ends_with("bundle", "--results", results, "--i-attest", run / name) == 2
-    assert f"{name}: among the files of the run in {run}" in capsys.readouterr().err
+    assert f"{name} is inside the run directory {run}" in capsys.readouterr().err
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
@@ -133,7 +133,7 @@ def test_only_a_bundle_is_replaced_by_a_bundle(results: Path, capsys: pytest.Cap
     table = results / "master_results.csv"
     table.write_bytes(b"model_name\n")
     assert ends_with("bundle", "--results", results, "--i-attest", table) == 2
-    assert f"{table}: something else than a bundle is there" in capsys.readouterr().err
+    assert f"{table} exists and is not a bundle" in capsys.readouterr().err
     assert table.read_bytes() == b"model_name\n"
     pipe = results / "pipe"
     os.mkfifo(pipe)
@@ -154,7 +154,7 @@ def test_a_run_with_a_damaged_record_is_one_that_cannot_be_handed_in(
 def test_one_run_that_failed_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path, "one", failure=make_failure())
     assert ends_with("bundle", "--results", run.path, "--i-attest", tmp_path / "x.zip") == 2
-    assert f"{run.path}: failed: only a run that is done has a result" in capsys.readouterr().err
+    assert f"{run.path}: failed: only finished runs have a result" in capsys.readouterr().err
 
 
 def test_the_results_directory_of_one_run_is_a_run_as_well(results: Path, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_signed_bundle_is_checked_against_the_named_key(
     public.write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH))
     assert ends_with("bundle", "--results", results, "--i-attest", "--sign-key", private, file) == 0
     assert ends_with("verify", "--signer", public, file) == 0
-    assert "signature: signed by the key that you named" in capsys.readouterr().out
+    assert "signature: signed by the expected key" in capsys.readouterr().out
     assert ends_with("verify", "--signer", private, file) == 2
 
 

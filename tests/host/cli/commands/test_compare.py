@@ -45,7 +45,7 @@ def test_modes_are_drawn(results: Path, tmp_path: Path, ending: str, begins: byt
 
 def test_a_picture_of_another_kind_is_refused(results: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(command, ["modes", "--results", str(results), "--plot", str(tmp_path / "modes.gif")])
-    assert "valid endings of a plot are .svg, .png, .pdf" in str(done.exception)
+    assert "(expected one of: .svg, .png, .pdf)" in str(done.exception)
 
 
 def test_a_regression_between_two_results_ends_with_1(results: Path, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ def test_one_model_rated_in_two_classes_gets_a_label_for_each(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({}, "calls itself official and does not come with this program"),
-        ({"sha256": ""}, "sha256: is empty"),
-        ({"official": False, "sha256": ""}, "sha256: is empty"),
+        ({}, "claims to be official, but is not one of"),
+        ({"sha256": ""}, "sha256 is missing"),
+        ({"official": False, "sha256": ""}, "sha256 is missing"),
     ],
 )
 def test_a_file_cannot_make_its_models_official(change: dict[str, object], fault: str, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_one_model_shows_every_rule_and_ends_with_0(folder: Path) -> None:
     assert code == 0
     assert told.splitlines()[0] == f"{folder} (text_gen, class A): warn"
     assert "  pass  licence        apache-2.0" in told
-    assert "unknown: transformers is not installed here" in told
+    assert "unknown: transformers is missing here" in told
     assert summary == "1 row: 0 pass, 1 warn, 0 fail; 0 cannot run\n"
 
 

@@ -39,7 +39,7 @@ def test_runs_are_rated_against_february_2025_unless_asked_otherwise(results: Pa
 def test_own_runs_say_that_no_official_cohort_stands_behind_their_stars(results: Path) -> None:
     done = invoke(rate, "--results", results, "--against", "own")
     assert "5 stars" in done.stdout
-    assert "relative to these runs alone, no official cohort" in done.stderr
+    assert "relative to these runs only, no official cohort" in done.stderr
 
 
 def test_nothing_to_rate_is_told_by_the_exit_code(tmp_path: Path) -> None:
@@ -69,9 +69,9 @@ def test_a_snapshot_of_own_runs_can_be_rated_against_and_compared(results: Path,
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (["--name", "a b"], "'a b' is no name; valid are up to 64 letters, digits, dots, dashes and underscores"),
-        (["--name", "a", "--issued", "today"], "'today' is no date; valid is a day (2026-11-24) or a month (2026-11)"),
-        (["--name", "a", "--issued", "2026-13"], "'2026-13' is no date"),
+        (["--name", "a b"], "'a b' is not a name. Use up to 64 letters, digits, dots, dashes and underscores"),
+        (["--name", "a", "--issued", "today"], "'today' is not a date. Use a day (2026-11-24) or a month (2026-11)"),
+        (["--name", "a", "--issued", "2026-13"], "'2026-13' is not a date"),
     ],
 )
 def test_a_name_or_date_that_is_none_is_refused_with_the_rule(words: list[str], fault: str, tmp_path: Path) -> None:
@@ -87,5 +87,5 @@ def test_a_snapshot_that_is_damaged_or_there_already_is_a_usage_error(results: P
     file.write_text(file.read_text(encoding="utf-8").replace("a/small", "a/tiny"), encoding="utf-8")
     changed = command("drift", "2025-02", str(file))
     assert (again.exit_code, changed.exit_code) == (2, 2)
-    assert "an issued one is never changed" in again.stderr
+    assert "snapshots are never changed" in again.stderr
     assert "the file was changed" in changed.stderr

@@ -15,9 +15,9 @@ Models to Add,Priority (1=hi),Class,Task,Reasoning State,Chat Template
 @pytest.mark.parametrize(
     ("site", "against", "code", "words"),
     [
-        ("taken", "2025-02", 2, "is there and is not a link to a site of ours"),
+        ("taken", "2025-02", 2, "already exists and was not made by this program"),
         ("model.csv/site", "2025-02", 3, "cannot be read or written: Not a directory"),
-        ("board", "2025-20", 2, "snapshot '2025-20': no such file"),
+        ("board", "2025-20", 2, "no such snapshot: '2025-20'"),
     ],
 )
 def test_a_site_that_could_not_be_published_is_refused_before_anything_runs(

@@ -87,9 +87,9 @@ def test_an_old_configuration_says_what_to_use_instead() -> None:
         ([MODEL, "--config-path", "/etc"], "Hydra's own flags"),
         ([MODEL, "--cfg=job"], "Hydra's own flags"),
         ([MODEL, "--no-such-flag"], "--no-such-flag"),
-        ([MODEL, "-n", "0"], "0 is not in the range"),
+        ([MODEL, "-n", "0"], "0 is out of range"),
         (["backend.model=./nowhere"], "backend.model=./nowhere: is no folder"),
-        ([MODEL, "--region", "mars"], "'mars' is not one of world"),
+        ([MODEL, "--region", "mars"], "unknown region 'mars' (expected one of: world"),
     ],
 )
 def test_a_wrong_order_is_a_usage_error_without_a_traceback(arguments: list[str], words: str, tmp_path: Path) -> None:
