@@ -194,7 +194,7 @@ def _judge(request: ModeRequest, mode: ReasoningMode, decision: Decision) -> Non
         decision.notes.append(f"{state} cannot be expressed: no reasoning mode exists; run as default")
     elif decision.expressed is False and mode.thinks and mode is not ReasoningMode.ON:
         decision.notes.append(
-            f"{state} cannot be expressed: the model has no such effort; run with thoughts as it does"
+            f"{state} cannot be expressed: the model has no such effort; run as On"
         )
     elif decision.expressed is False:
         decision.notes.append(f"{state} cannot be expressed; run as default")
