@@ -114,7 +114,7 @@ def optimum_environment() -> Path:
     """The Python of optimum-benchmark's own environment."""
     python = optimum_python(os.environ)
     if not python.exists():
-        pytest.skip(f"optimum-benchmark's environment is not there: {how_to_have_it(os.environ)}")
+        pytest.skip(f"optimum-benchmark's environment does not exist: {how_to_have_it(os.environ)}")
     return python
 
 

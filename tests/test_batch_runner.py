@@ -117,7 +117,7 @@ def test_validate_groups_notes_by_their_cause_and_tells_rows_that_would_be_refus
         (["--csv", "nowhere.csv"], "nowhere.csv"),
         (["--backend", "onnx"], "--backend onnx: not available in this version"),
         (["--backend", "vllm", "--endpoint", "h:8021"], "expected http://HOST:PORT/v1"),
-        (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch; valid with --backend vllm"),
+        (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch. Use it with --backend vllm"),
         (["--region", "mars"], "unknown region 'mars' (expected one of: world"),
         (["--prompts-file", "nowhere.txt"], "nowhere.txt"),
         (["--node-gpus", "8"], "--node-gpus has a meaning only with --executor slurm or ray"),
@@ -240,7 +240,7 @@ def test_a_python_that_cannot_run_the_program_is_told_so_in_one_line(words: list
 @pytest.mark.parametrize(
     ("words", "option", "look"),
     [
-        (["--csv", "one.csv", "--output-dir"], "--output-dir", "look at it with 'status --output-dir "),
+        (["--csv", "one.csv", "--output-dir"], "--output-dir", "check it with 'status --output-dir "),
         (["run", "backend.model=./model", "--results"], "--results (or RESULTS_DIR)", "or choose another --results"),
     ],
 )
@@ -254,7 +254,7 @@ def test_a_second_batch_is_refused_and_takes_nothing_from_the_first(
     with locked_output(first.output_directory, option=option):
         done = program(*words, str(first.output_directory), "--executor", "local", folder=tmp_path)
     assert done.returncode == 3
-    assert "works there; wait for its end, " in done.stderr
+    assert "Wait for it to end" in done.stderr
     assert look in done.stderr
     assert (first.output_directory / ".reserve").exists(), "the room for records of failures"
 

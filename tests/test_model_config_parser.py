@@ -124,10 +124,10 @@ def test_five_different_faults_are_all_named(tmp_path: Path) -> None:
         "org/good,1,A,text_gen,On,",
         "datasets/org/five,1,A,text_gen,On,",
     )
-    assert [fault.split("; valid is ")[0].split(" of text_gen")[0] for fault in found] == [
+    assert [fault.split("; valid is ")[0].split(" (expected")[0] for fault in found] == [
         "models.csv:2: Priority (1=hi): 'first' is no priority",
         "models.csv:3: Class: 'D' is no class",
-        "models.csv:4: Task: 'text2text' is not one",
+        "models.csv:4: Task: unknown task 'text2text'",
         "models.csv:5: Reasoning State: 'Sometimes' is no reasoning state",
         "models.csv:7: Models to Add: 'datasets/org/five' is no model id",
     ]

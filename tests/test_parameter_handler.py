@@ -307,12 +307,16 @@ def test_a_run_says_which_paths_it_reads(tmp_path: Path) -> None:
 
 def test_a_medium_that_is_not_there_is_refused_by_row_and_column(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("audio\nnone.wav\n")
-    with pytest.raises(RowRefusedError, match=r"models\.csv:1: --prompts-file: .*row 1: column 'audio': 'none.wav' is"):
+    with pytest.raises(
+        RowRefusedError,
+        match=r"models\.csv:1: --prompts-file: .*row 1: column 'audio': "
+        r"file 'none.wav' not found",
+    ):
         handler(prompts_file=tmp_path / "q.csv").resolve(of_task("asr"), run_id="run")
 
 
 def test_a_processor_folder_that_is_not_there_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match=r"processor '\./none' is no folder"):
+    with pytest.raises(UsageError, match=r"processor '\./none': no such folder"):
         handler(processor="./none")
 
 
@@ -392,7 +396,7 @@ def test_a_path_that_no_record_can_hold_is_refused_before_anything_runs(tmp_path
 @pytest.mark.parametrize("name", ["prompts.tsv", "prompts.XLSX", "prompts.yaml", "prompts.ndjson"])
 def test_a_table_that_is_not_read_is_never_taken_for_plain_text(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("text\tid\nhello\t1\n")
-    with pytest.raises(UsageError, match=r"tables in \.\w+ are not read; valid is a CSV, JSON"):
+    with pytest.raises(UsageError, match=r"tables in \.\w+ format are not supported .expected a CSV, JSON"):
         handler(prompts_file=tmp_path / name)
 
 

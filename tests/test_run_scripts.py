@@ -134,7 +134,7 @@ def test_the_scripts_choose_the_executor(tmp_path: Path) -> None:
              script("run_docker.sh", *call, folder=tmp_path, USE_DOCKER="false")]  # fmt: skip
     for done in local:
         assert done.returncode == 2
-        assert "only a container has a memory limit" in done.stderr
+        assert "only containers have a memory limit" in done.stderr
     by_option = script("run_non_docker.sh", *call, "--executor", "docker", "--dry-run", folder=tmp_path)
     assert by_option.returncode == 0
 

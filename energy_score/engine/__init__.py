@@ -1,1 +1,1 @@
-"""What happens inside a run. Never imports docker, click, pandas, rich, or anything of the host."""
+"""Everything inside a run. Never imports docker, click, pandas, rich, or anything from the host."""

@@ -1,6 +1,6 @@
 """The engine's process: ``python -m energy_score.engine --spec run_spec.json --output DIR``.
 
-Standard output carries events, one JSON object a line; standard error carries the log.
+Events go to standard output, one JSON object per line; the log goes to standard error.
 """
 
 import argparse
@@ -23,15 +23,17 @@ log = logging.getLogger("energy_score.engine")
 
 
 def main() -> int:
-    """Carry out one spec; the exit code of the process."""
+    """Run one spec and return the exit code of the process."""
     parser = argparse.ArgumentParser(prog="python -m energy_score.engine", description=__doc__)
-    parser.add_argument("--spec", type=Path, required=True, help="the run_spec.json to carry out")
-    parser.add_argument("--output", type=Path, required=True, help="the run directory to write into")
+    parser.add_argument("--spec", type=Path, required=True, help="the run_spec.json to run")
+    parser.add_argument("--output", type=Path, required=True, help="the run directory for the output")
     parser.add_argument(
-        "--gpus", default="", metavar="UUID,…", help="the GPUs that the run was given and must find here"
+        "--gpus", default="", metavar="UUID,…", help="the GPUs that were given to the run and must be visible here"
     )
     parser.add_argument(
-        "--end-with-stdin", action="store_true", help="die when standard input ends, that is: with the owner"
+        "--end-with-stdin",
+        action="store_true",
+        help="exit when standard input closes, which means that the owner is gone",
     )
     arguments = parser.parse_args()
     console = logging.StreamHandler()
@@ -57,7 +59,7 @@ def _carry_out(spec: RunSpec, directory: RunDirectory, gpu_uuids: tuple[str, ...
     run = Run(spec=spec, directory=directory, gpu_uuids=gpu_uuids, stop=stop)
     try:
         report = run.execute()
-    except (KeyboardInterrupt, Exception) as error:  # the one blind catch of the engine: each end leaves a record
+    except (KeyboardInterrupt, Exception) as error:  # the only blind catch of the engine: every end leaves a record
         log.debug("stage=%s failed", run.stage, exc_info=True)
         if stop.asked or isinstance(error, KeyboardInterrupt):
             _record_failure(run.directory, spec, "interrupted", "stopped before the end", ExitCode.INTERRUPTED)
@@ -87,7 +89,7 @@ def _record_failure(directory: RunDirectory, spec: RunSpec, stage: str, message:
     try:
         failure.write(directory.failure_file)
     except OSError as error:  # a full disk: the host has a reserve and writes the record itself
-        log.error("the failure cannot be recorded here: %s", error)  # noqa: TRY400
+        log.error("could not record the failure: %s", error)  # noqa: TRY400
 
 
 def _codes(reasons: tuple[object, ...]) -> str:
@@ -95,10 +97,10 @@ def _codes(reasons: tuple[object, ...]) -> str:
 
 
 def _die_with_stdin() -> None:
-    """End the whole process group when the owner is gone: an orphan would spoil the next run's energy."""
+    """Kill the whole process group when the owner is gone: an orphan would spoil the next run's energy."""
     while os.read(sys.stdin.fileno(), 4096):
         pass
-    if os.getpgrp() == os.getpid():  # a group of the engine's own, as every executor gives it
+    if os.getpgrp() == os.getpid():  # the engine's own group, which every executor creates
         os.killpg(0, signal.SIGKILL)
     os._exit(128 + signal.SIGKILL)  # as the first process of a container it cannot kill itself
 

@@ -1,4 +1,4 @@
-"""The queries of a run, from a local file or folder or from a Hub data set: texts, images, sound."""
+"""The queries of a run, from a local file or folder or from a Hub dataset: text, images, sound."""
 
 import contextlib
 import logging
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Queries:
-    """The rows to run with the task's own columns, how many the source holds in all, the commit of a Hub data set."""
+    """The rows to run with the task's columns, the total number in the source, and the commit of a Hub dataset."""
 
     rows: tuple[Row, ...]
     available_count: int
@@ -27,22 +27,22 @@ class Queries:
 
 
 def load_queries(ref: DatasetRef, *, query_count: int | None) -> Queries:
-    """The first ``query_count`` rows (all for None) of ``ref``, with the columns that it names, media decoded.
+    """Return the first ``query_count`` rows of ``ref`` (None: all), with its columns, and with media decoded.
 
     Raises:
-        DatasetError: the source cannot be read, has no such column, or a cell is empty or of another kind.
+        DatasetError: The source cannot be read, lacks a column, or a cell is empty or of the wrong type.
     """
     if ref.path is not None:
         path = Path(ref.path)
         where, folder, revision = ref.path, path if path.is_dir() else path.parent, None
         table = read_table(path, ref.columns)
     else:
-        where, folder = f"data set {ref.name}", Path()
+        where, folder = f"dataset {ref.name}", Path()
         table, revision = _table_of_hub(ref)
     if not table:
-        raise DatasetError(f"{ref.path or ref.name}: no prompts in it; at least one is needed")
+        raise DatasetError(f"{ref.path or ref.name}: no prompts found (at least one is needed)")
     if query_count is not None and query_count > len(table):
-        log.warning("fewer prompts than asked: asked=%d available=%d", query_count, len(table))
+        log.warning("fewer prompts than requested: requested=%d available=%d", query_count, len(table))
     names = names_in_source(list(table[0]), ref, where=where)
     rows = tuple(
         {
@@ -67,7 +67,7 @@ def _cell(cell: object, *, column: str, folder: Path, where: str) -> Any:  # noq
 
 
 class _HubTable(Sequence[Mapping[str, Any]]):
-    """A data set of the library ``datasets`` as a table whose rows are read when they are asked for."""
+    """A dataset of the library ``datasets`` as a table whose rows are read on demand."""
 
     def __init__(self, table: Any) -> None:  # noqa: ANN401 - untyped
         self._table = table
@@ -87,14 +87,14 @@ def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
 
     assert ref.name is not None  # noqa: S101 - the record holds a name or a path
     commit = ref.revision
-    with contextlib.suppress(Exception):  # offline: the cached copy is used, its commit unknown
+    with contextlib.suppress(Exception):  # offline: the cached copy is used, its commit is unknown
         commit = huggingface_hub.HfApi().dataset_info(ref.name, revision=ref.revision, timeout=3).sha
     try:
         table = datasets.load_dataset(ref.name, split=ref.split, revision=commit)
-    except Exception as error:  # datasets raises many kinds; each means that the prompts cannot be had
+    except Exception as error:  # datasets raises many types; each means that there are no prompts
         raise DatasetError(
-            f"data set {ref.name}: cannot be loaded: {' '.join(str(error).split())}; "
-            f"without the Hub, give prompts with --prompts-file, or to one model with scenario.dataset_name ({FORMATS})"
+            f"dataset {ref.name}: cannot be loaded: {' '.join(str(error).split())}. "
+            f"Without the Hub, use --prompts-file, or scenario.dataset_name for one model ({FORMATS})."
         ) from error
     for name, feature in table.features.items():
         if type(feature).__name__ in ("Image", "Audio"):  # the library would need torchcodec to decode sound

@@ -1,4 +1,4 @@
-"""What the run ran on: the machine and the versions of what decides the figures. Nothing heavy is imported."""
+"""The environment of the run: the machine and the versions that affect the figures. Nothing slow is imported."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ _BYTES_PER_MIB = 2**20
 
 
 def read_hardware(gpus: Sequence[Gpu]) -> Hardware:
-    """The machine: ``gpus`` as their meter named them, the CPU, the cores this process may use, all memory in MiB."""
+    """Return the machine: ``gpus`` as named by their meter, the CPU, the usable cores, and all memory in MiB."""
     return Hardware(
         gpus=tuple(gpus),
         cpu=cpu_name(),
@@ -34,10 +34,10 @@ def read_hardware(gpus: Sequence[Gpu]) -> Hardware:
 
 
 def require_gpus(uuids: Sequence[str]) -> None:
-    """Nothing, where each of the GPUs can be seen from here.
+    """Return if each of the GPUs is visible here.
 
     Raises:
-        EnvironmentNotReadyError: one cannot; the message says what is seen instead.
+        EnvironmentNotReadyError: One is not; the message says what is visible instead.
     """
     if not uuids:
         return
@@ -48,23 +48,25 @@ def require_gpus(uuids: Sequence[str]) -> None:
         absent, seen = list(uuids), str(error)
     if absent:
         raise EnvironmentNotReadyError(
-            f"the run was given {', '.join(absent)}, which cannot be seen here ({seen}); a container engine must hand "
-            "GPUs on: install the NVIDIA Container Toolkit (podman needs its CDI), or use --executor local"
+            f"the run was given {', '.join(absent)}, which is not visible here ({seen}). The container engine must "
+            "pass on GPUs: install the NVIDIA Container Toolkit (Podman needs its CDI), or use --executor local."
         )
 
 
 def warn_of_other_hardware(hardware: Hardware) -> None:
-    """Log that figures of anything but the official GPU compare with no published score; the verdict marks them too."""
+    """Log that figures from any other GPU cannot be compared with published scores; the verdict marks them too."""
     if not hardware.gpus or any(not is_official_gpu(gpu.name, gpu.memory_mib) for gpu in hardware.gpus):
         found = ", ".join(gpu.name for gpu in hardware.gpus) or "no GPU"
-        log.warning("not an NVIDIA H100 80 GB, so the figures compare with no published score: found=%s", found)
+        log.warning(
+            "not an NVIDIA H100 80 GB, so the figures cannot be compared with published scores: found=%s", found
+        )
 
 
 def read_software(server: ServerUse | None = None, *, packages: Sequence[str] | None = None) -> dict[str, str]:
-    """Versions by name: python, platform, energy_score, the installed ones of the inference stack, the NVIDIA driver.
+    """Return the versions by name: python, platform, energy_score, the inference stack, the NVIDIA driver.
 
-    What is not there has no entry. Behind an endpoint the stack is the server's, and what it tells is ``server``;
-    ``packages`` are in place of this environment's stack, where the work is done in another.
+    What is not installed has no entry. Behind an endpoint the stack is the server's, as far as ``server`` reports it;
+    ``packages`` replace this environment's stack if the work is done in another one.
     """
     versions = {"python": platform.python_version(), "platform": platform.platform(), "energy_score": __version__}
     if server is not None:
@@ -81,7 +83,7 @@ def read_software(server: ServerUse | None = None, *, packages: Sequence[str] | 
 
 
 def cpu_name(cpuinfo: Path = _CPUINFO) -> str:
-    """The CPU's model name as Linux says it, else what the platform calls it."""
+    """Return the CPU's model name from Linux, or else the platform's name for it."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8").splitlines()
     except OSError:

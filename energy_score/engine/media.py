@@ -1,4 +1,4 @@
-"""Images and sound as the cells of a row hold them, decoded by pillow and soundfile."""
+"""Images and sound in the cells of a row, decoded with pillow and soundfile."""
 
 import io
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ class Audio:
 
     @property
     def duration_s(self) -> float:
-        """How long it lasts, in s."""
+        """Return the duration in s."""
         return len(self.samples) / self.sampling_rate_hz
 
 
 def decode_image(source: Path | bytes, *, where: str) -> Any:  # noqa: ANN401 - an image of pillow
-    """The image in RGB.
+    """Return the image in RGB.
 
     Raises:
-        DatasetError: it is no image that pillow can read; the message begins with ``where``.
+        DatasetError: Pillow cannot read it; the message starts with ``where``.
     """
     from PIL import Image  # noqa: PLC0415 - only tasks with images need it
 
@@ -33,14 +33,14 @@ def decode_image(source: Path | bytes, *, where: str) -> Any:  # noqa: ANN401 - 
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
             return image.convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DatasetError(f"{where}: no readable image: {error}") from error
+        raise DatasetError(f"{where}: cannot read image: {error}") from error
 
 
 def decode_audio(source: Path | bytes, *, where: str) -> Audio:
-    """The sound as one channel, the mean of all.
+    """Return the sound as one channel, the mean of all.
 
     Raises:
-        DatasetError: it is no sound that soundfile can read, or holds none; the message begins with ``where``.
+        DatasetError: soundfile cannot read it, or it is empty; the message starts with ``where``.
     """
     import soundfile  # noqa: PLC0415 - only speech needs it
 
@@ -49,7 +49,7 @@ def decode_audio(source: Path | bytes, *, where: str) -> Audio:
             io.BytesIO(source) if isinstance(source, bytes) else source, dtype="float32", always_2d=True
         )
     except (OSError, RuntimeError) as error:  # soundfile's own error is a RuntimeError
-        raise DatasetError(f"{where}: no readable audio: {error}") from error
+        raise DatasetError(f"{where}: cannot read audio: {error}") from error
     if not len(samples):
         raise DatasetError(f"{where}: the audio is empty")
     return Audio(samples.mean(axis=1), rate_hz)

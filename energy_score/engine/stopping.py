@@ -1,4 +1,4 @@
-"""How a run is stopped: the query under way is finished, what is between queries is left at once."""
+"""How a run is stopped: the current query is finished, and anything else is stopped immediately."""
 
 import signal
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from types import FrameType
 class StopRequest:
     """Whether the run was asked to stop, by SIGTERM once ``listen`` was called; all in the process's main thread.
 
-    Loading a model, an idle window or the wait for a tick are left at once: nothing of them is worth waiting for. A
-    second request leaves the query as well. Libraries may take the exception for a fault of their own (an interrupted
-    import, a finalizer), so ``asked`` stays true, and no query begins after it.
+    Loading a model, an idle window or the wait for a tick are stopped immediately, because nothing in them is worth
+    waiting for. A second request also stops the query. Libraries can mistake the exception for their own error (an
+    interrupted import, a finalizer), so ``asked`` stays true, and no query starts after it.
     """
 
     def __init__(self) -> None:
@@ -19,25 +19,25 @@ class StopRequest:
         self._in_query = False
 
     def listen(self) -> None:
-        """From now on SIGTERM asks."""
+        """Make SIGTERM call ``ask``."""
         signal.signal(signal.SIGTERM, self._on_signal)
 
     def ask(self) -> None:
         """Ask the run to stop.
 
         Raises:
-            KeyboardInterrupt: no query is under way, or it was asked before.
+            KeyboardInterrupt: There is no current query, or it was asked before.
         """
         was_asked, self.asked = self.asked, True
         if was_asked or not self._in_query:
-            raise KeyboardInterrupt  # no Exception, so that little on the way takes it for a failure of its own
+            raise KeyboardInterrupt  # not an Exception, so that little code on the way handles it
 
     @contextmanager
     def query(self) -> Iterator[None]:
-        """One query, which is finished whoever asks meanwhile.
+        """Protect one query, which is finished even if a stop is requested meanwhile.
 
         Raises:
-            KeyboardInterrupt: the run was asked to stop, meanwhile (the query is finished) or before (it never began).
+            KeyboardInterrupt: A stop was requested, meanwhile (the query is finished) or before (it never started).
         """
         if self.asked:
             raise KeyboardInterrupt

@@ -1,12 +1,12 @@
-"""Errors of one query without the query's text: servers, templates and libraries like to quote what they were given."""
+"""Remove a query's text from its errors: servers, templates and libraries often quote their input."""
 
 import contextlib
 import json
 from collections.abc import Iterator
 from itertools import groupby
 
-# So much in a row of the query's own text is a quotation. A shorter query is looked for as a whole, and words of a few
-# letters are nobody's secret.
+# This many consecutive characters of the query's text count as a quotation. Shorter queries are matched as a whole, and
+# words of a few letters reveal nothing.
 _PIECE = 16
 _SHORTEST = 10
 _LEFT_OUT = "…"
@@ -14,7 +14,7 @@ _LEFT_OUT = "…"
 
 @contextlib.contextmanager
 def unquoted(query_text: str) -> Iterator[None]:
-    """Whatever is raised inside says nothing of ``query_text``, nor do the errors that led to it."""
+    """Remove ``query_text`` from everything raised inside, including the causes."""
     try:
         yield
     except Exception as error:
@@ -28,7 +28,7 @@ def unquoted(query_text: str) -> Iterator[None]:
 
 
 def without_quotation(message: str, query_text: str) -> str:
-    """``message`` with an ellipsis for every piece of ``query_text`` in it, as it is or as JSON and Python write it."""
+    """Return ``message`` with an ellipsis for every quotation of ``query_text``, also as written by JSON and Python."""
     forms = {_plain(query_text), _plain(json.dumps(query_text)[1:-1]), _plain(repr(query_text)[1:-1])}
     size = min(_PIECE, *map(len, forms))
     line = _plain(message)

@@ -1,1 +1,1 @@
-"""Everything around a run: what selects, resolves, checks, starts and records it."""
+"""Everything around a run: select, resolve, check, start and record it."""

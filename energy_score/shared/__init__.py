@@ -1,1 +1,1 @@
-"""What both sides use: tasks, GPUs, query data and the analysis of a run."""
+"""Code used by both host and engine: tasks, GPUs, query data and the analysis of a run."""

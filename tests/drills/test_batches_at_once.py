@@ -133,7 +133,7 @@ def test_a_second_batch_is_told_who_holds_the_directory_and_readers_need_no_lock
     wait_until(lambda: not engines_of(tmp_path))
     dead = program(toy, "status", "--output-dir", str(tmp_path))
     assert dead.returncode == 1
-    assert f"process {slow_batch.pid} on {os.uname().nodename} is dead since " in dead.stdout
+    assert f"process {slow_batch.pid} on {os.uname().nodename} died at about " in dead.stdout
     assert RunDirectory(tmp_path / "individual_runs/models_models-00000").state() is RunState.LOST
     toy.queries("one")
     assert toy.run(toy.folder / "models.csv", tmp_path).returncode == 0  # the dead holder's lock is free
@@ -145,7 +145,7 @@ def test_sigterm_lets_the_query_finish_and_records_the_interruption(
     slow_batch.send_signal(signal.SIGTERM)
     _, progress = slow_batch.communicate(timeout=PATIENCE_S)  # all its queries would take longer
     assert slow_batch.returncode == 130
-    assert "stopping: each run finishes its query, within 60 s" in progress
+    assert "Stopping after the current query (up to 60 s)" in progress
     failure = RunDirectory(tmp_path / "individual_runs/models_models-00000").failure()
     assert (failure.stage, failure.cause) == ("interrupted", "interrupted")
     (log,) = tmp_path.glob("logs/*.log")

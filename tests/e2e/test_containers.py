@@ -135,7 +135,7 @@ def test_a_managed_server_that_the_image_has_not_is_told_by_its_name(containers:
     done = containers.run(sheet, tmp_path, "--backend", "vllm", "--managed")
     assert done.returncode == 1
     message = rows_of(tmp_path)[0]["error_message"]
-    assert "the server cannot be started: vllm: No such file or directory; valid is" in message
+    assert "the server cannot be started: vllm: No such file or directory" in message
     assert "in the image" in message
 
 

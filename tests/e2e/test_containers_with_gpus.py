@@ -95,7 +95,7 @@ def test_gpus_that_the_engine_did_not_hand_on_are_missed_before_anything_is_meas
     assert done.returncode == 1
     failure = json.loads((tmp_path / RUN / "run_failure.json").read_text())
     assert failure["stage"] == "start"
-    assert f"was given {UUIDS[0]}, which cannot be seen here" in failure["message"]
+    assert f"was given {UUIDS[0]}, which is not visible here" in failure["message"]
 
 
 def test_both_witnesses_of_a_run_in_a_container_agree(

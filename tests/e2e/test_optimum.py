@@ -121,7 +121,7 @@ def test_what_it_cannot_carry_is_refused_before_anything_runs(optimum_environmen
     output = batch(["./models/Qwen3-tiny,On,enable_thinking=True"], "--backend", "optimum", exit_code=1)
     failure = RunFailure.read(output / "individual_runs/models_Qwen3-tiny_On/run_failure.json")
     assert failure.stage == "resolve"
-    assert "writes exactly as many tokens as it is told, and this row allows 1 to 24" in failure.message
+    assert "generates an exact number of tokens, but this row allows 1 to 24" in failure.message
     for option in ("--save-text", "--no-weights", "--concurrency=2", "--managed"):
         batch([BASE], "--backend", "optimum", option, exit_code=2)
 
@@ -158,7 +158,7 @@ def test_a_tokenizer_that_version_4_cannot_read_is_a_recorded_failure_in_our_wor
     output = batch(["./models/strange-tiny,Off (N/A),"], "--backend", "optimum", exit_code=1)
     failure = RunFailure.read(output / "individual_runs/models_strange-tiny_Off_N_A/run_failure.json")
     assert failure.stage == "load"
-    assert "the tokenizer could not be loaded (optimum-benchmark keeps the reason to itself)" in failure.message
+    assert "the tokenizer could not be loaded (optimum-benchmark hides the reason)" in failure.message
     assert "its last words" in failure.message
 
 

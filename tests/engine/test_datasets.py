@@ -62,7 +62,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
 def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "text,body\na,b\n")
     assert texts_of(path, text_column="body") == ("b",)
-    way_out = r"name one with --text-column, or scenario\.text_column_name"
+    way_out = r"Choose one with --text-column, or scenario\.text_column_name"
     with pytest.raises(DatasetError, match=rf"no column 'title' among \['text', 'body'\]; {way_out}"):
         texts_of(path, text_column="title")
 
@@ -83,7 +83,7 @@ def test_asking_for_more_than_there_is_warns_with_both_numbers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert texts_of(write(tmp_path / "p.txt", "a\nb\n"), count=5) == ("a", "b")
-    assert "asked=5 available=2" in caplog.text
+    assert "requested=5 available=2" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -93,9 +93,13 @@ def test_asking_for_more_than_there_is_warns_with_both_numbers(
         ("p.json", '{"a": 1, "b": 2}', "expected a list"),
         ("p.jsonl", '"a"\n3\n', "entry 2 is neither"),
         ("p.csv", "text\n", "no prompts"),
-        ("p.csv", "text\na\nHello, who are you?\n", 'line 3 has more cells than the header; a comma in a text needs "'),
-        ("p.csv", "id;text\n1;Hello\n", "its columns stand between ';'; valid is a comma"),
-        ("p.csv", "id\ttext\n1\tHello\n", r"its columns stand between '\\t'; valid is a comma"),
+        (
+            "p.csv",
+            "text\na\nHello, who are you?\n",
+            'line 3 has more cells than the header; put text that contains a comma in "',
+        ),
+        ("p.csv", "id;text\n1;Hello\n", "it uses ';' as separator; save it as comma-separated CSV"),
+        ("p.csv", "id\ttext\n1\tHello\n", r"it uses '\\t' as separator; save it as comma-separated CSV"),
         ("p.csv", "text,x\n,1\n", "row 1: column 'text': '' is not a non-empty text"),
         ("p.csv", "a,b\n1,2\n", "no column 'text'"),
         ("p.parquet", "no parquet", "not a readable .parquet file"),
@@ -131,7 +135,7 @@ def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypat
 
 
 def test_a_data_set_that_cannot_be_had_names_the_way_out() -> None:
-    with pytest.raises(DatasetError, match=r"--prompts-file, or to one model with scenario\.dataset_name"):
+    with pytest.raises(DatasetError, match=r"--prompts-file, or scenario\.dataset_name"):
         load_queries(DatasetRef(name="nobody/nothing", columns=("text",)), query_count=None)
 
 
@@ -154,7 +158,7 @@ def test_a_folder_of_media_is_a_data_set(all_tasks: Path) -> None:
 
 def test_only_the_rows_that_are_run_are_read(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "image,x\nnone.png,1\n")
-    with pytest.raises(DatasetError, match=r"row 1: column 'image': 'none.png' is no file"):
+    with pytest.raises(DatasetError, match=r"row 1: column 'image': file 'none.png' not found"):
         load_queries(DatasetRef(path=str(path), columns=("image",)), query_count=None)
     assert texts_of(write(tmp_path / "q.csv", "text,x\na,1\n,2\n"), count=1) == ("a",)
 

@@ -35,11 +35,11 @@ def test_sound_is_decoded_from_bytes(tmp_path: Path) -> None:
 
 def test_what_is_no_image_or_no_sound_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("text")
-    with pytest.raises(DatasetError, match=r"^q.csv: row 3: column 'image': no readable image: "):
+    with pytest.raises(DatasetError, match=r"^q.csv: row 3: column 'image': cannot read image: "):
         decode_image(tmp_path / "a", where="q.csv: row 3: column 'image'")
-    with pytest.raises(DatasetError, match=r"^q.csv: row 3: column 'audio': no readable audio: "):
+    with pytest.raises(DatasetError, match=r"^q.csv: row 3: column 'audio': cannot read audio: "):
         decode_audio(tmp_path / "a", where="q.csv: row 3: column 'audio'")
-    with pytest.raises(DatasetError, match="no readable audio"):
+    with pytest.raises(DatasetError, match="cannot read audio"):
         decode_audio(b"text", where="")
 
 

@@ -1,1 +1,1 @@
-"""One file per backend; the registry opens the one that a spec asks for."""
+"""One file per backend; the registry opens the one in the spec."""

@@ -1,4 +1,4 @@
-"""Text generation by a server that speaks the OpenAI interface: vLLM, ``transformers serve``, and their like."""
+"""Text generation with a server that has the OpenAI interface, such as vLLM or ``transformers serve``."""
 
 import logging
 import threading
@@ -37,7 +37,7 @@ _UNPROCESSABLE, _SERVER_ERROR = 422, 500
 
 
 class OpenAIEndpointBackend:
-    """One served model, greedy; as many queries at a time as call ``answer`` at a time."""
+    """One served model, greedy; as many parallel queries as there are parallel calls of ``answer``."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
@@ -65,9 +65,9 @@ class OpenAIEndpointBackend:
         self._prompt_tokens: dict[str, int] = {}
 
     def load(self) -> LoadedModel:
-        """As the protocol says: the server is asked what it serves, and answers a first short query.
+        """Connect to the server, ask for its models, and send a first short query.
 
-        A managed server is started first. What a server does not tell of its model is None.
+        A managed server is started first. What a server does not report about its model is None.
         """
         self.server.start()
         try:
@@ -96,16 +96,16 @@ class OpenAIEndpointBackend:
 
     @property
     def work_phase(self) -> WorkPhase:
-        """Text is generated token by token."""
+        """Return ``full``: text is generated token by token."""
         return "full"
 
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says; rendering and tokenizing are the server's, and belong to the answer."""
+        """Return the query; rendering and tokenizing are done by the server and belong to the answer."""
         request = self._request(row["text"])
         return PreparedQuery(rendered=request.rendered, inputs=request)
 
     def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
-        """As the protocol says; the latency ends with the stream."""
+        """Return the server's answer; the latency ends with the stream."""
         assert limits is not None  # noqa: S101 - the work phase is full
         room = self._within_context(query, limits)
         start_s = time.perf_counter()
@@ -137,18 +137,18 @@ class OpenAIEndpointBackend:
         return count_thoughts(answer, opened=opened, is_certain=self._shown_prompt is not None)
 
     def synchronise(self) -> None:
-        """An answer that has ended is finished work."""
+        """Do nothing: an answer that has ended is finished work."""
 
     def close(self) -> None:
-        """As the protocol of a served backend says."""
+        """Close the connections."""
         self._client.close()
 
     def begin_counting(self) -> None:
-        """As the protocol of a served backend says."""
+        """Start counting tokens."""
         self._account.begin()
 
     def server_use(self) -> ServerUse:
-        """As the protocol of a served backend says."""
+        """Return what is known about the server, and the token counts."""
         metrics, counted = self._account.settled()
         found = self.server.found
         return ServerUse(
@@ -192,7 +192,7 @@ class OpenAIEndpointBackend:
         return answer
 
     def _within_context(self, query: PreparedQuery, limits: TokenLimits) -> TokenLimits:
-        """The limits that the model's context leaves room for, once an answer has told how long the prompt is."""
+        """Return the limits that fit into the model's context, once an answer has shown the prompt's length."""
         prompt_tokens = self._prompt_tokens.get(query.rendered)
         if self._model.context_length is None or prompt_tokens is None:
             return limits
@@ -238,7 +238,7 @@ class OpenAIEndpointBackend:
         )
 
     def _settle_the_interface(self) -> None:
-        """Find out by a first query whether the model takes chats, and whether the server takes a least length."""
+        """Send a first query to find out whether the model accepts chats, and the server a minimum length."""
         try:
             self._first_answer()
         except (HttpError, StreamError) as error:
@@ -261,7 +261,7 @@ class OpenAIEndpointBackend:
     def _fall_back_to_raw_prompts(self, refusal: Exception) -> None:
         if self._plan.template_fallback == "harmony":
             raise PromptRenderError(
-                f"the endpoint refuses chats, and a raw prompt cannot carry this row's reasoning state: {refusal}"
+                f"the endpoint refuses chats, and this row's reasoning state needs one: {refusal}"
             ) from refusal
         self._interface, self._prefill = "completions", ""
         try:
@@ -271,22 +271,22 @@ class OpenAIEndpointBackend:
                 f"the endpoint answers neither a chat nor a raw prompt: {refusal}; {self._told(error)}"
             ) from error
         self._interface_guessed = "template" not in str(refusal)
-        self._note(f"queries are sent as raw prompts, because the server refuses chats: {refusal}")
+        self._note(f"queries are sent as raw prompts because the server refuses chats: {refusal}")
 
     def _note(self, text: str) -> None:
         log.warning("%s", text)
         self._notes.append(text)
 
     def _told(self, error: Exception) -> str:
-        """The error in words; of a managed server that has ended, why it did."""
+        """Return the error as text; for a managed server that has exited, the reason."""
         gone = self.server.why_gone()
         return str(error) if gone is None else f"{gone} ({error})"
 
 
 def _may_lack_a_template(error: Exception) -> bool:
-    """Whether a refused chat may be that of a model without a chat template.
+    """Return whether a chat may have been refused because the model has no chat template.
 
-    vLLM says so in words (400); ``transformers serve`` fails with a bare 500.
+    vLLM says so in its message (400); ``transformers serve`` fails with a plain 500.
     """
     if not isinstance(error, HttpError) or error.status is None:
         return False

@@ -1,4 +1,4 @@
-"""The backends by name, those of other packages too; a backend's packages are imported when it is opened."""
+"""The backends by name, including other packages' ones; a backend's packages are imported when it is opened."""
 
 from importlib import import_module
 from typing import cast
@@ -15,29 +15,31 @@ BACKENDS = {
 }
 
 
-# Those that answer several queries at a time.
+# Backends that support parallel queries.
 _CONCURRENT = frozenset({"vllm"})
 
 
 def open_backend(spec: RunSpec) -> Backend:
-    """The backend that ``spec`` names, nothing loaded yet.
+    """Return the backend in ``spec``, with nothing loaded yet.
 
     Raises:
-        UsageError: neither this version nor another package has such a backend, or it answers one query at a time and
+        UsageError: The backend does not exist here or in another package, or it answers one query at a time and
             the spec asks for more.
     """
     if spec.concurrency > 1 and spec.backend not in _CONCURRENT:
         raise UsageError(
-            f"backend {spec.backend!r} answers one query at a time; concurrency {spec.concurrency} is valid with "
+            f"backend {spec.backend!r} answers one query at a time. For concurrency {spec.concurrency}, use "
             f"{', '.join(sorted(_CONCURRENT))}"
         )
     if spec.backend not in BACKENDS:
         added = load_extension(extensions.BACKENDS, spec.backend)
         if added is None:
             valid = ", ".join((*BACKENDS, *extension_names(extensions.BACKENDS)))
-            raise UsageError(f"backend {spec.backend!r} is not in this version; valid: {valid}")
+            raise UsageError(f"unknown backend {spec.backend!r} (expected one of: {valid})")
         if not callable(added):
-            raise UsageError(f"entry point {spec.backend!r} of {extensions.BACKENDS}: {added!r} makes no backend")
+            raise UsageError(
+                f"entry point {spec.backend!r} of {extensions.BACKENDS}: {added!r} does not create a backend"
+            )
         return cast("Backend", added(spec))
     module, _, name = BACKENDS[spec.backend].partition(":")
     return cast("Backend", getattr(import_module(module), name)(spec))

@@ -1,1 +1,1 @@
-"""The optimum backend: optimum-benchmark carries out the whole job, and our meters read the same run from outside."""
+"""The optimum backend: optimum-benchmark does the whole job, and our meters measure it from outside."""

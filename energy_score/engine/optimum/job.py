@@ -1,4 +1,4 @@
-"""The configuration of one run of optimum-benchmark: every setting of ours, in its words."""
+"""The configuration for one run of optimum-benchmark: all of our settings, in its terms."""
 
 import json
 import logging
@@ -18,13 +18,13 @@ log = logging.getLogger(__name__)
 CONFIGURATION = "energy_score_job"
 QUERIES = "queries"
 PROCESSOR = "processor"
-# Its names for the tasks that it does as the method does. The others are refused where the row is resolved.
+# Its names for the tasks that it does like the method. Others are refused when the row is resolved.
 TASK_NAMES = {
     "text_gen": "text-generation",
     "text_classification": "text-classification",
     "extractive_qa": "question-answering",
 }
-# transformers 5 names its own class in what it saves, which transformers 4 does not know; both read the files by this.
+# transformers 5 saves its own class name, which transformers 4 does not know; both can read the files with this one.
 _CLASS_OF_4_AND_5 = "PreTrainedTokenizerFast"
 _CLASS_OF_5 = "TokenizersBackend"
 
@@ -39,10 +39,10 @@ def write_job(
     query_count: int,
     device_ids: str | None,
 ) -> dict[str, Any]:
-    """The configuration as it is written into ``folder`` for its command line, where the ``QUERIES`` lie too.
+    """Write its configuration into ``folder``, which also contains ``QUERIES``, and return it.
 
     ``processor`` is the folder or Hub id of the tokenizer, None for the model's own; ``device_ids`` are the GPUs by
-    NVML's index, None for a run without one.
+    NVML index, None for a run without a GPU.
     """
     trust = {"trust_remote_code": spec.trust_remote_code}
     generation = spec.generation
@@ -56,9 +56,9 @@ def write_job(
             "model": spec.model_path or spec.model_id,
             "processor": processor,
             "model_kwargs": trust if commit is None else {**trust, "revision": commit},
-            # Empty ones would be replaced by those of the model, whose commit is none of another processor's.
+            # Empty values would be replaced by the model's, whose commit does not apply to another processor.
             "processor_kwargs": trust if commit is None or processor is not None else {**trust, "revision": commit},
-            # Named, because it asks the Hub for what is not.
+            # Set explicitly, because otherwise it asks the Hub.
             "library": "transformers",
             "model_type": model_type,
             "task": TASK_NAMES[task_of(spec.task).runs_as or spec.task],
@@ -72,7 +72,7 @@ def write_job(
             "dataset_name": QUERIES,
             "num_samples": query_count,
             "input_shapes": {"batch_size": 1},
-            # A prompt that is to be cut was cut before: a template's end must stay.
+            # Prompts were already cut if needed: the end of a template must stay.
             "truncation": spec.truncation and spec.generation.max_new_tokens is None,
             "warmup_runs": spec.warmup_query_count,
             "generate_kwargs": {},
@@ -84,16 +84,16 @@ def write_job(
             "min_new_tokens": generation.min_new_tokens,
             "do_sample": generation.do_sample,
         }
-    # JSON is YAML; a dollar sign before a brace would be read as a reference to another value.
+    # JSON is valid YAML; a dollar sign before a brace would be read as a reference to another value.
     text = json.dumps(settings, indent=1).replace("${", "\\\\${")
     (folder / f"{CONFIGURATION}.yaml").write_text(text, encoding="utf-8")
     return settings
 
 
 def processor_for_4(spec: RunSpec, model: PreparedModel, folder: Path) -> tuple[str | None, str | None]:
-    """Where its transformers loads the tokenizer from, None for the model itself; and what must be noted of that.
+    """Return where its transformers loads the tokenizer from (None: the model itself), and a note if there is one.
 
-    A tokenizer saved by transformers 5 is written once more, with a class that version 4 knows as well.
+    A tokenizer saved by transformers 5 is saved again with a class that version 4 also knows.
     """
     if model.tokenizer_class != _CLASS_OF_5:
         return spec.processor, None
@@ -106,9 +106,9 @@ def processor_for_4(spec: RunSpec, model: PreparedModel, folder: Path) -> tuple[
 
 
 def gpu_indices_of(spec: RunSpec) -> str | None:
-    """The run's GPUs by NVML's index, as optimum-benchmark and codecarbon name them; None where it has none.
+    """Return the run's GPUs by NVML index, as used by optimum-benchmark and codecarbon; None if it has none.
 
-    By UUID, as a run's executor names them, codecarbon 3.3.2 finds none: it cuts the G off.
+    codecarbon 3.3.2 cannot find GPUs by UUID, which executors use: it cuts the G off.
     """
     if spec.gpu_requirement.count == 0:
         return None
@@ -116,14 +116,15 @@ def gpu_indices_of(spec: RunSpec) -> str | None:
         with open_nvml_devices(count=spec.gpu_requirement.count) as shown, open_nvml_devices(all_gpus=True) as every:
             return ",".join(str(every.uuids.index(uuid)) for uuid in shown.uuids)
     except MeterError as error:
-        log.info("optimum-benchmark is given no GPU: %s", error)
+        log.info("optimum-benchmark gets no GPU: %s", error)
         return None
 
 
 def variables_of(folder: Path, *, gpu_indices: str | None) -> dict[str, str]:
-    """What its process finds in its environment, beside this one's.
+    """Return the variables for its process, in addition to this one's.
 
-    A cache of its own: data sets that an earlier run tokenized would be read from there, and measured as no work.
+    It gets its own cache: otherwise datasets tokenized by an earlier run would be read from there, without measured
+    work.
     """
     variables = {
         "HF_DATASETS_CACHE": str(folder / "datasets_cache"),
@@ -138,7 +139,7 @@ def variables_of(folder: Path, *, gpu_indices: str | None) -> dict[str, str]:
 
 
 def keep(folder: Path, name: str, target: Path) -> None:
-    """A copy of one of its files in the run directory, if it wrote it."""
+    """Copy one of its files to the run directory, if it was written."""
     file = folder / name
     if file.exists():
         target.parent.mkdir(exist_ok=True)

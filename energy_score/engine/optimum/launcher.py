@@ -1,11 +1,11 @@
-"""Runs optimum-benchmark's own command line and marks where its tracked phases begin and end.
+"""Run optimum-benchmark's command line and mark where its tracked phases begin and end.
 
-Executed by the Python of optimum-benchmark's environment, which has none of this project's packages: standard library
-and that environment alone. The first two arguments are file descriptors, one to write marks to and one to read their
-answers from; the rest is the command line.
+Executed by the Python of optimum-benchmark's environment, which has none of this project's packages: it uses only the
+standard library and that environment. The first two arguments are file descriptors, one to write marks to and one to
+read replies from; the others are the command line.
 
-A mark is one JSON object a line, and the process waits for a line in answer, so that whoever reads the meters can do so
-at the very edge. The marks lie outside of optimum-benchmark's own tracking: it measures what it always measures.
+A mark is one JSON object per line, and the process waits for one line in reply, so that the meters can be read
+at exactly that moment. The marks are outside of optimum-benchmark's own tracking: it measures what it always measures.
 """
 
 import json
@@ -29,15 +29,15 @@ class Marks:
         self._answers = os.fdopen(read_descriptor, encoding="utf-8")
 
     def send(self, mark: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON can hold
-        """Tell the engine, and wait until it has read its meters."""
+        """Send a mark to the engine, and wait until it has read its meters."""
         self._out.write(json.dumps({"mark": mark, **facts}) + "\n")
         self._out.flush()
-        if not self._answers.readline():  # nobody measures any more
+        if not self._answers.readline():  # the engine is gone
             os._exit(1)
 
 
 def put_marks(marks: Marks, scenario_class: Any, backend_class: Any) -> None:  # noqa: ANN401 - their classes
-    """Put the marks around what the scenario tracks, and note what each call of the model got and gave."""
+    """Add marks around what the scenario tracks, and record the input and output of each model call."""
     track = scenario_class.track
     calls: list[tuple[int, int | None, float]] = []
 
@@ -58,7 +58,7 @@ def put_marks(marks: Marks, scenario_class: Any, backend_class: Any) -> None:  #
         def call(backend: Any, inputs: dict[str, Any], kwargs: dict[str, Any]) -> Any:  # noqa: ANN401 - as above
             start_s = time.perf_counter()
             output = method(backend, inputs, kwargs)
-            # Shapes are known to the host, so reading them waits for no device.
+            # The host knows shapes, so reading them does not wait for the device.
             prompt_tokens = inputs["input_ids"].shape[1]
             tokens = output.shape[1] - prompt_tokens if hasattr(output, "shape") else None
             calls.append((prompt_tokens, tokens, time.perf_counter() - start_s))
@@ -72,7 +72,7 @@ def put_marks(marks: Marks, scenario_class: Any, backend_class: Any) -> None:  #
 
 
 def facts_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model of transformers
-    """What was really loaded, read back from the model itself."""
+    """Return the settings read back from the loaded model."""
     placement = {str(device) for device in getattr(model, "hf_device_map", {}).values()}
     devices = {str(parameter.device) for parameter in model.parameters()}
     on_gpu = any(device.startswith("cuda") for device in devices) or bool(placement - {"cpu", "disk"})
@@ -84,7 +84,7 @@ def facts_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model of transfo
         "devices": sorted(devices),
         "parameter_count": sum(parameter.numel() for parameter in model.parameters()),
         "attention": getattr(model.config, "_attn_implementation", None),
-        # A model that lies on the CPU as a whole was not offloaded from anywhere.
+        # A model that is entirely on the CPU was not offloaded.
         "offloaded": "disk" in placement or (on_gpu and "cpu" in placement),
         "context_length": getattr(model.config.get_text_config(), "max_position_embeddings", None),
         "quantization": None if method is None else str(getattr(method, "value", method)),
@@ -92,7 +92,7 @@ def facts_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model of transfo
 
 
 def main() -> None:
-    """The command line, marked."""
+    """Run the command line with marks."""
     marks = Marks(int(sys.argv[1]), int(sys.argv[2]))
     sys.argv = ["optimum-benchmark", *sys.argv[3:]]
     from optimum_benchmark.backends.pytorch.backend import PyTorchBackend  # noqa: PLC0415 - only their environment

@@ -1,4 +1,4 @@
-"""A run by optimum-benchmark made ready: its environment looked at, every query prepared, nothing measured yet."""
+"""Prepare a run with optimum-benchmark: check its environment and prepare every query, without measuring anything."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -25,16 +25,16 @@ def open_optimum(
     events: EventStream,
     enter: Callable[[Stage], None],
 ) -> OptimumBenchmark:
-    """The benchmark of ``spec``; ``enter`` is told how far the run came.
+    """Return the benchmark of ``spec``; ``enter`` is called with each stage.
 
     Raises:
-        EnvironmentNotReadyError: optimum-benchmark's environment is not there or lacks something.
-        ModelLoadError, PromptRenderError, QueryError: the queries cannot be prepared.
+        EnvironmentNotReadyError: optimum-benchmark's environment does not exist or lacks something.
+        ModelLoadError, PromptRenderError, QueryError: The queries cannot be prepared.
     """
     python = optimum_python(os.environ)
     if not python.exists():
         raise EnvironmentNotReadyError(
-            f"the optimum backend needs optimum-benchmark's own environment, and {python} is not there: "
+            f"the optimum backend needs a separate environment for optimum-benchmark, and {python} does not exist: "
             f"{how_to_have_it(os.environ)}"
         )
     environment = probe(python)

@@ -1,4 +1,4 @@
-"""One run of optimum-benchmark: its process, the marks that it sends, and its last words."""
+"""One run of optimum-benchmark: its process, its marks, and its last lines of output."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ _GRACE_S = 10.0
 _PROBE_S = 120.0
 _LAST_WORDS = 4
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# Imports what a run needs, so that an environment that lacks it is found before anything is loaded.
+# Imports what a run needs, so that a missing package is found before anything is loaded.
 _PROBE = """
 import json, sys
 from importlib import metadata
@@ -32,29 +32,29 @@ names = ("optimum-benchmark", "transformers", "tokenizers", "torch", "codecarbon
 versions = {"python": sys.version.split()[0]} | {name: metadata.version(name) for name in names}
 print(json.dumps({"versions": versions, "cuda": torch.cuda.is_available()}))
 """
-# What its last words mean, where they do not say it themselves.
+# The meaning of its last lines of output, if they are not clear.
 _NOT_THERE = (
     r"not a local folder|RepositoryNotFound|LocalEntryNotFound|no file named|not appear to have a file|"
     r"couldn't connect to|Can't load the configuration|proper library name"
 )
 _MEANINGS = {
     r"'NoneType' object has no attribute '(eos_token|pad_token)'": "the tokenizer could not be loaded "
-    "(optimum-benchmark keeps the reason to itself); valid is one that transformers 4.57.6 reads, whose "
-    "tokenizer_config.json names PreTrainedTokenizerFast for example",
-    r"does not recognize this architecture|Unrecognized model": "the model's architecture is not known to transformers "
-    "4.57.6 of optimum-benchmark's environment; valid is an older model, or --backend pytorch",
-    _NOT_THERE: "the model, or a file of it, cannot be found; valid is a folder with a model, or a Hub id that is "
+    "(optimum-benchmark hides the reason). Use one that transformers 4.57.6 can read, for example with "
+    "PreTrainedTokenizerFast in its tokenizer_config.json",
+    r"does not recognize this architecture|Unrecognized model": "the model's architecture is not supported "
+    "by transformers 4.57.6 in optimum-benchmark's environment. Use an older model, or --backend pytorch",
+    _NOT_THERE: "the model, or a file of it, cannot be found. Use a folder with a model, or a Hub id that is "
     "cached or can be downloaded",
     r"OutOfMemoryError|DefaultCPUAllocator: (can't|not enough)|MemoryError": "out of memory",
-    r"No space left on device": "no room on the disk",
+    r"No space left on device": "the disk is full",
 }
 
 
 def probe(python: Path) -> dict[str, Any]:
-    """``versions`` of what decides the figures, by name, and whether ``cuda`` can be used from there.
+    """Return the ``versions`` that affect the figures, by name, and whether ``cuda`` can be used there.
 
     Raises:
-        EnvironmentNotReadyError: it cannot be started, or lacks a package; the message has its last words.
+        EnvironmentNotReadyError: It cannot be started, or lacks a package; the message has its last line of output.
     """
     try:
         done = subprocess.run(  # noqa: S603 - the environment that the user named
@@ -67,13 +67,13 @@ def probe(python: Path) -> dict[str, Any]:
     if not answer:
         words = done.stderr.strip().splitlines() or ["nothing"]
         raise EnvironmentNotReadyError(
-            f"optimum-benchmark's environment cannot be used: {python}: {words[-1]}; make optimum-env makes it anew"
+            f"optimum-benchmark's environment cannot be used: {python}: {words[-1]}. Recreate it with make optimum-env."
         )
     return answer
 
 
 class OptimumProcess:
-    """The process of one run in ``folder``, in this process's group: whoever ends the engine for good ends both.
+    """The process of one run in ``folder``, in this process's group, so that whatever kills the engine kills both.
 
     ``configuration`` is the name of the file in ``folder`` that its command line reads.
     """
@@ -119,16 +119,16 @@ class OptimumProcess:
         end_with_all_it_started(self._process, grace_s=_GRACE_S)
         self._reader.join(_GRACE_S)
         self._marks.close()
-        with contextlib.suppress(OSError):  # an answer that nobody reads any more
+        with contextlib.suppress(OSError):  # a reply that is not read any more
             self._answers.close()
         if self._process.stdout is not None and not self._reader.is_alive():
             self._process.stdout.close()
 
     def next_mark(self) -> dict[str, Any]:
-        """What it sent next; it then waits for ``go_on``.
+        """Return its next mark; it then waits for ``go_on``.
 
         Raises:
-            BenchmarkProcessError: it ended without another mark; the message says how, and has its last words.
+            BenchmarkProcessError: It ended without another mark; the message says how, with its last lines of output.
         """
         line = self._marks.readline()
         if not line:
@@ -137,7 +137,7 @@ class OptimumProcess:
         return mark
 
     def go_on(self) -> None:
-        """Answer the last mark; its end is told by the next one."""
+        """Reply to the last mark; its end is reported by the next one."""
         with contextlib.suppress(OSError):
             self._answers.write("\n")
             self._answers.flush()
@@ -148,17 +148,17 @@ class OptimumProcess:
         ended = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
         words = " | ".join(self._last_words) or "nothing"
         meaning = in_our_words(words)
-        return f"optimum-benchmark ended with {ended}{f': {meaning}' if meaning else ''}; its last words: {words}"
+        return f"optimum-benchmark ended with {ended}{f': {meaning}' if meaning else ''}. Last output: {words}"
 
     def _read_log(self) -> None:
         for raw in self._process.stdout or ():
-            # A progress bar rewrites its line; what it said last is left.
+            # A progress bar rewrites its line; only its final state is kept.
             line = _COLOUR.sub("", raw.decode("utf-8", errors="replace").rstrip().rpartition("\r")[2])
-            if line.strip(" ^~"):  # else what underlines a line of a traceback
+            if line.strip(" ^~"):  # skip the underlining in tracebacks
                 self._last_words.append(line.strip())
                 log.info("optimum: %s", line)
 
 
 def in_our_words(words: str) -> str | None:
-    """What the process's last words mean; None where nothing better is known than the words themselves."""
+    """Return the meaning of the process's last lines of output, or None if they are clear or unknown."""
     return next((meaning for pattern, meaning in _MEANINGS.items() if re.search(pattern, words)), None)

@@ -1,4 +1,4 @@
-"""optimum-benchmark's own report read into ours: kWh to J, load phases left out, and how far it is from our meter."""
+"""Convert optimum-benchmark's own report: kWh to J, without load phases, and the difference from our meter."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -16,7 +16,7 @@ from energy_score.contract.optimum_use import (
 from energy_score.contract.run_report import EnergySource, PhaseStatistics
 from energy_score.contract.units import JOULES_PER_WH
 
-# Its names for the phases that are work. load_dataset and load_model stand beside them and are none.
+# Its names for the phases that are work. Its report also has load_dataset and load_model, which are not.
 _PHASES: dict[str, OptimumPhase] = {
     "preprocess": "preprocess",
     "preprocess_dataset": "preprocess",
@@ -29,21 +29,21 @@ _DOMAINS: tuple[CodecarbonDomain, ...] = get_args(CodecarbonDomain)
 
 
 def read_report(path: Path, *, repeat: int = 1, counted: bool = True) -> tuple[OptimumEnergy, ...]:
-    """The energies in J of the phases that are work in the ``benchmark_report.json`` at ``path``.
+    """Return the energies in J of the work phases in the ``benchmark_report.json`` at ``path``.
 
     Raises:
-        BenchmarkProcessError: the file is not there, or is no such report; the message says what it lacks.
+        BenchmarkProcessError: The file does not exist, or is not such a report; the message says what is missing.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         read = {name: _joules(measured["energy"]) for name, measured in content.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise BenchmarkProcessError(
-            f"{path}: no report of optimum-benchmark's energy_star scenario: {type(error).__name__}: {error}"
+            f"{path}: not a report of optimum-benchmark's energy_star scenario: {type(error).__name__}: {error}"
         ) from error
     if not read.keys() & _PHASES.keys():
-        raise BenchmarkProcessError(f"{path}: none of the phases {', '.join(_PHASES)} is in it: {', '.join(content)}")
-    # codecarbon writes 0 where it has no meter; a phase too short for one that it has is 0 as well.
+        raise BenchmarkProcessError(f"{path}: has none of the phases {', '.join(_PHASES)}; found: {', '.join(content)}")
+    # codecarbon writes 0 if it has no meter, and also for a phase that is too short to measure.
     measured = {domain for energy_j in read.values() for domain, figure_j in energy_j.items() if figure_j}
     return tuple(
         OptimumEnergy(
@@ -58,7 +58,7 @@ def read_report(path: Path, *, repeat: int = 1, counted: bool = True) -> tuple[O
 
 
 def differences(use: OptimumUse, statistics: Iterable[PhaseStatistics]) -> tuple[OptimumDifference, ...]:
-    """Each phase, and the total, that both have energies of, of the GPU and of the CPU; ours in the order given."""
+    """Return each phase, and the total, with energies from both, for the GPU and the CPU; ours in the given order."""
     return tuple(_differences(use, [figure for figure in statistics if figure.mean_energy_j is not None]))
 
 
@@ -87,7 +87,7 @@ def _differences(use: OptimumUse, statistics: Sequence[PhaseStatistics]) -> Iter
 
 
 def _joules(energy: dict[str, Any]) -> dict[CodecarbonDomain, float]:
-    """The energies in J by domain."""
+    """Return the energies in J by domain."""
     if energy["unit"] != "kWh":
-        raise ValueError(f"its unit is {energy['unit']!r}; kWh is known")
+        raise ValueError(f"unknown unit {energy['unit']!r} (expected kWh)")
     return {domain: float(energy[domain]) * _JOULES_PER_KWH for domain in _DOMAINS}

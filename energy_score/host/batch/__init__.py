@@ -1,1 +1,1 @@
-"""The parts of a batch: the plan, the ledger of run directories, and what a user sees of it."""
+"""The parts of a batch: the plan, the ledger of run directories, and what users see."""

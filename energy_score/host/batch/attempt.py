@@ -1,4 +1,4 @@
-"""One attempt at a run: executed under its log; however it ends, a record of that is kept."""
+"""One attempt at a run: execute it with its log, and always keep a record of how it ended."""
 
 import logging
 import signal
@@ -24,14 +24,14 @@ from energy_score.host.locks.run_slots import RunSlot
 
 log = logging.getLogger(__name__)
 
-_INTERRUPTED = "stopped by Ctrl-C or SIGTERM; run it again"
+_INTERRUPTED = "stopped by Ctrl-C or SIGTERM. Run it again."
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What an attempt needs: where its files lie, where it happens, who is told, and how long it may last.
+    """What an attempt needs: where its files are stored, where it runs, the progress view, and the timeout.
 
-    ``cluster_job`` names the job of a cluster that this process is, such as ``slurm:123_4``.
+    ``cluster_job`` is the name of the cluster job that this process belongs to, such as ``slurm:123_4``.
     """
 
     ledger: Ledger
@@ -41,13 +41,13 @@ class Attempt:
     cluster_job: str | None = None
 
     def run(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> ExitCode:
-        """The exit code of a program that had only this run, once that has ended as a result or a recorded failure.
+        """Execute the run and return the exit code of a program with only this run; a failure is recorded.
 
-        ``gpu_uuids`` are the GPUs leased for it; None leaves the choice among the visible ones to the executor.
-        ``number`` counts the attempts at the run in this batch; what an earlier one left is kept aside.
+        ``gpu_uuids`` are the GPUs leased for it; None lets the executor choose from the visible ones.
+        ``number`` counts the attempts at the run in this batch; files of an earlier attempt are moved to ``aside/``.
 
         Raises:
-            KeyboardInterrupt: it was stopped by hand; that is recorded too.
+            KeyboardInterrupt: It was stopped by the user; that is recorded too.
         """
 
         def start_and_execute() -> None:
@@ -56,15 +56,15 @@ class Attempt:
         return self._recorded(planned, start_and_execute)
 
     def execute_planned(self, directory: RunDirectory, *, gpu_uuids: tuple[str, ...] | None = None) -> ExitCode:
-        """As ``run``, for a directory of the ledger that holds the order already, written by another process.
+        """Execute the run spec that another process has written to ``directory``, as in ``run``.
 
-        A run that is done or failed stays as it is: a model's own failure is a result. One whose owner is gone is
-        carried out again, and so is one that this same ``cluster_job`` began before it was queued again.
+        A run that is done or failed is not repeated: a model's own failure is a result. A run is repeated if its owner
+        is gone, or if the same ``cluster_job`` had started it before it was queued again.
 
         Raises:
-            RecordError: there is no readable order.
-            EnvironmentNotReadyError: another process carries it out.
-            KeyboardInterrupt: it was stopped by hand; that is recorded too.
+            RecordError: The run spec cannot be read.
+            EnvironmentNotReadyError: Another process is running it.
+            KeyboardInterrupt: It was stopped by the user; that is recorded too.
         """
         planned = ResolvedRun(directory.path.name, directory.config(), directory.spec())
         state = directory.state()
@@ -74,31 +74,31 @@ class Attempt:
         queued_again = owner is not None and self.cluster_job is not None and owner.cluster_job == self.cluster_job
         if state is RunState.RUNNING and owner is not None and not queued_again:
             raise EnvironmentNotReadyError(
-                f"{directory.path}: the run is under way since {owner.started_at:%Y-%m-%d %H:%M:%S %Z}: {owner.process}"
+                f"{directory.path}: already running since {owner.started_at:%Y-%m-%d %H:%M:%S %Z}: {owner.process}"
                 f"{f', {owner.cluster_job}' if owner.cluster_job else ''}"
             )
         number = 1 if owner is None else owner.attempt + 1
         return self._recorded(planned, partial(self._execute, directory, planned, gpu_uuids, number))
 
     def keep(self, planned: PlannedRun, record: Callable[[], None]) -> None:
-        """Write a record, on a full disk from the reserve; where even that is not enough, say so and go on."""
+        """Write a record, using the reserve if the disk is full; if that is not enough, report it and continue."""
         try:
             self.ledger.with_reserve(record)
         except OSError as error:
-            self.progress.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
+            self.progress.note(f"{planned.label}: could not record how it ended: {error.strerror}")
 
     def _recorded(self, planned: ResolvedRun, execute: Callable[[], None]) -> ExitCode:
         try:
             execute()
         except KeyboardInterrupt:
-            # Within the grace it may have ended, or have said itself that it was interrupted.
+            # During the grace period it may have finished, or recorded the interruption itself.
             if self.ledger.directory(planned.name).state() not in (RunState.DONE, RunState.FAILED):
                 self._keep_failure(planned, stage="interrupted", message=_INTERRUPTED, cause="interrupted")
             raise
         except (EnergyScoreError, OSError) as error:
             self._keep_failure(planned, stage="start", message=str(error))
             return error.exit_code if isinstance(error, EnergyScoreError) else ExitCode.ENVIRONMENT
-        except Exception as error:  # the one blind catch of the batch: the other rows go on
+        except Exception as error:  # the only blind catch of the batch, so that the other rows continue
             log.exception("unexpected error: run_id=%s", planned.spec.run_id)
             self._keep_failure(planned, stage="unknown", message=f"{type(error).__name__}: {error}")
             return ExitCode.SOME_RUNS_FAILED
@@ -146,7 +146,7 @@ class Attempt:
                 self._record_end(directory, planned, execution, run_log)
 
     def _record_end(self, directory: RunDirectory, planned: ResolvedRun, execution: Execution, run_log: RunLog) -> None:
-        """Why there is no result: the engine's own words where it could say them, and was not stopped from outside."""
+        """Record why there is no result; use the engine's own failure record unless it was stopped from outside."""
         recorded = directory.failure() if directory.state() is RunState.FAILED else None
         cause = cause_of(execution, recorded)
         if execution.interrupted:
@@ -161,7 +161,7 @@ class Attempt:
             self.keep(planned, partial(told.write, directory.failure_file))
 
     def _exit_code(self, planned: ResolvedRun) -> ExitCode:
-        """What the files say: a result, a failure of the run, or an environment that lacks something."""
+        """Return the exit code according to the files: a result, a failure of the run, or an environment problem."""
         if self.ledger.is_done(planned.name, planned.spec):
             return ExitCode.OK
         with suppress(RecordError):
@@ -174,7 +174,7 @@ class Attempt:
 
 
 def end_on_sigterm() -> None:
-    """From now on SIGTERM ends the program as Ctrl-C does."""
+    """Make SIGTERM end the program like Ctrl-C."""
     signal.signal(signal.SIGTERM, _as_interrupt)
 
 

@@ -1,4 +1,4 @@
-"""What a batch is doing: ``batch_status.json`` in its output directory, written anew while it runs."""
+"""The progress of a batch: ``batch_status.json`` in its output directory, updated while it runs."""
 
 from typing import Literal, Self
 
@@ -9,11 +9,11 @@ from energy_score.contract.run_owner import Owner
 
 
 class RunUnderWay(Record):
-    """A run as its engine last told of it; None is what it has not told.
+    """A run as last reported by its engine; None for what it has not reported.
 
-    ``name`` is that of its run directory and ``gpu_uuids`` are the GPUs leased for it. ``gpu_energy_j`` and
-    ``cpu_energy_j`` are those of all windows so far, and ``gpu_power_w`` is the last sample. ``eta_s`` is the rest of
-    the measured queries at the pace so far.
+    ``name`` is the name of its run directory, and ``gpu_uuids`` are its leased GPUs. ``gpu_energy_j`` and
+    ``cpu_energy_j`` cover all windows so far, and ``gpu_power_w`` is the last sample. ``eta_s`` is the time for the
+    remaining measured queries at the current rate.
     """
 
     name: SafeLine
@@ -41,10 +41,11 @@ class RecentFailure(Record):
 
 
 class BatchStatus(Record):
-    """The state of a batch at ``updated_at``: at most a second old while anything changes, ten where nothing does.
+    """The state of a batch at ``updated_at``: at most one second old during changes, ten seconds otherwise.
 
-    ``counts`` says how the runs that ended did so. ``gpu_energy_wh`` is that of all runs which this batch finished, as
-    in the results table. ``eta_s`` is the rest of the batch at the pace of its finished runs, None before the first.
+    ``counts`` is the number of ended runs by outcome. ``gpu_energy_wh`` is the total of all runs finished by this
+    batch, as in the results table. ``eta_s`` is the remaining time at the rate of the finished runs, None before the
+    first.
     """
 
     schema_version: Literal[1] = 1
@@ -63,9 +64,9 @@ class BatchStatus(Record):
 
     @property
     def ended_count(self) -> int:
-        """How many runs have ended, in whatever way."""
+        """Return how many runs have ended, with any outcome."""
         return sum(self.counts.values())
 
     def has_died(self: Self) -> bool:
-        """Whether the batch ended without saying so, as far as this process can tell."""
+        """Return whether the batch died without recording its end, as far as this process can tell."""
         return self.finished_at is None and self.process.is_dead(seen_by=Owner.current())

@@ -1,29 +1,29 @@
-"""Which failures another attempt may mend: those that came from outside of the run, and no others."""
+"""Which failures to retry: only those with a cause outside of the run."""
 
 from energy_score.contract.run_failure import Cause, RunFailure
 from energy_score.host.executors.executor import Execution
 
-# A wrong order (a model that does not load, a spec that cannot be met) fails again, and so does a run that is too slow
-# for its timeout: a second one costs the same hours and most often ends the same.
+# Configuration errors (a model that does not load, a spec that cannot be met) fail again. So do runs that exceed
+# their timeout: a second attempt costs the same hours and usually ends the same.
 _WORTH_A_RETRY: dict[Cause, str] = {
     "engine_lost": "its container engine went away",
-    "killed": "a signal from outside ended it",
-    "shared_gpu_out_of_memory": "memory ran out on a GPU that it did not have for itself",
+    "killed": "it was ended by a signal",
+    "shared_gpu_out_of_memory": "memory ran out on a GPU that another process was using",
 }
-# What the backends say, whatever else stands around it (engine/backends/pytorch/memory.py).
+# The backends' message, with any context (engine/backends/pytorch/memory.py).
 _OUT_OF_GPU_MEMORY = "out of GPU memory"
 
 
 def worth_a_retry(failure: RunFailure) -> str | None:
-    """Why another attempt of the same order is worth it; None where it is not."""
+    """Return why another attempt at the same run is worthwhile, or None if it is not."""
     return None if failure.cause is None else _WORTH_A_RETRY.get(failure.cause)
 
 
 def cause_of(execution: Execution, recorded: RunFailure | None) -> Cause | None:
-    """Why the run ended without a result; ``recorded`` is what its engine wrote of that, if it could.
+    """Return why the run ended without a result; ``recorded`` is its engine's own failure record, if any.
 
-    SIGKILL may have come from a kernel that ran out of memory; that the cause is then told as ``killed`` is an error on
-    the side of trying again, at most as often as was asked for.
+    SIGKILL can come from a kernel that ran out of memory. Reporting it as ``killed`` errs on the side of
+    retrying, at most as often as requested.
     """
     seen_by_the_host: dict[Cause, bool] = {
         "interrupted": execution.interrupted,

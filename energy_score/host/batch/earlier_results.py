@@ -1,4 +1,4 @@
-"""What an earlier results table or a snapshot of the leaderboard holds already, for ``--only-new``."""
+"""The contents of an earlier results table or leaderboard snapshot, for ``--only-new``."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ _MODEL = ("model_name", "model")
 _TASK = ("task",)
 _STATE = ("reasoning_state",)
 _REVISION = ("model_commit", "revision")
-# The column that is empty where a row has no result, in a results table and in a leaderboard's data; others have none.
+# The column that is empty for a row without a result, in a results table and in a leaderboard's data; others have none.
 _RESULT = ("successful_prompts", "wh_per_1000_queries")
 _COMMIT_LENGTH = 40
 
 
 class EarlierResults:
-    """The scored rows of ``path``: model, revision, reasoning state and task, as far as its columns tell them.
+    """The scored rows of ``path``: model, revision, reasoning state and task, as far as it has these columns.
 
-    A row that failed is not scored. What the file does not say is not compared, but for the reasoning state: a table
-    without one (the leaderboard's of February 2025) holds no run that reasoned. A sheet's row without a revision means
-    whichever the Hub has, and finds every revision.
+    A row that failed is not scored. Columns that the file does not have are not compared, except the reasoning state: a
+    table without one (such as the leaderboard of February 2025) contains no runs with reasoning. A row without a
+    revision in the sheet uses the current one, and matches every revision.
 
     Raises:
-        UsageError: the file cannot be read, or has no column for the model.
+        UsageError: The file cannot be read, or has no column for the model.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,8 +39,8 @@ class EarlierResults:
         }  # fmt: skip
         if self._columns["model"] is None:
             raise UsageError(
-                f"--only-new {path}: no column {' or '.join(_MODEL)}; valid is an earlier master_results.csv, a "
-                f"leaderboard.csv, or a snapshot of a cohort (.json); its columns are {', '.join(columns) or 'none'}"
+                f"--only-new {path}: missing column {' or '.join(_MODEL)} (expected an earlier master_results.csv, a "
+                f"leaderboard.csv, or a cohort snapshot in .json format; found columns: {', '.join(columns) or 'none'})"
             )
         result = _first(columns, _RESULT)
         self._rows: dict[str, list[tuple[int, Mapping[str, str]]]] = {}
@@ -50,12 +50,12 @@ class EarlierResults:
 
     @property
     def note(self) -> str | None:
-        """What the file does not say, in words; None where it says all."""
+        """Return a note on what the file does not contain, or None if it has everything."""
         unsaid = [what for what in ("revision", "state", "task") if self._columns[what] is None]
-        return f"--only-new {self._name}: says nothing of {', '.join(unsaid)}: not compared" if unsaid else None
+        return f"--only-new {self._name}: has no {', '.join(unsaid)}, so this is not compared" if unsaid else None
 
     def line_of(self, config: ModelConfig) -> str | None:
-        """Where the file has the row's result, as FILE:LINE; None where it has none."""
+        """Return the place of the row's result in the file, as FILE:LINE, or None if it has none."""
         for line, row in self._rows.get(_plain(config.model_id), ()):
             if self._is_same(row, config):
                 return f"{self._name}:{line}"
@@ -84,17 +84,19 @@ _Rows = list[tuple[int, Mapping[str, str]]]
 
 
 def _lines_of(path: Path) -> tuple[Sequence[str], _Rows]:
-    """The columns of the table at ``path``, and its rows with their lines."""
+    """Return the columns of the table at ``path``, and its rows with line numbers."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)
             return reader.fieldnames or [], [(reader.line_num, row) for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"--only-new {path}: cannot be read: {error}; valid is a results table in CSV") from error
+        raise UsageError(
+            f"--only-new {path}: cannot be read: {error} (expected a results table in CSV format)"
+        ) from error
 
 
 def _members_of(path: Path) -> tuple[Sequence[str], _Rows]:
-    """The members of the cohort snapshot at ``path`` as rows, each with its number in place of a line."""
+    """Return the members of the cohort snapshot at ``path`` as rows, each with its number instead of a line."""
     try:
         snapshot = CohortSnapshot.read(path)
     except RecordError as error:
@@ -115,7 +117,7 @@ def _first(columns: Sequence[str], names: tuple[str, ...]) -> str | None:
 
 
 def _mode_of(state: str) -> ReasoningMode | None:
-    """The mode of a state as results have it, which is the sheet's own spelling; None for one that nobody knows."""
+    """Return the mode of a state in results, which is spelled as in the sheet, or None if it is unknown."""
     try:
         return reasoning_mode_of(state)
     except CellFaultError:
@@ -123,7 +125,7 @@ def _mode_of(state: str) -> ReasoningMode | None:
 
 
 def _task_name(config: ModelConfig) -> str:
-    """The task as results name it, whatever alias the sheet has; the sheet's own where nobody knows it."""
+    """Return the task name as used in results, for any alias in the sheet; the sheet's own name if unknown."""
     try:
         return task_of(config.task).name
     except UsageError:
@@ -131,5 +133,5 @@ def _task_name(config: ModelConfig) -> str:
 
 
 def _plain(text: str) -> str:
-    """The text as it is compared: without case, blanks, or the mark that keeps a spreadsheet from running a cell."""
+    """Return the text for comparison: without case, blanks, and the mark that escapes formulas."""
     return (text or "").strip().removeprefix("'").casefold()

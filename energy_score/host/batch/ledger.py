@@ -1,4 +1,4 @@
-"""The run directories of one output directory: what is done, what is to do, and where old results are kept."""
+"""The run directories of one output directory: what is done, what is pending, and where old results are kept."""
 
 import errno
 import os
@@ -18,49 +18,49 @@ from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 
-# Report, per-query table and log of 1,000 queries take about 0.3 MiB.
+# The report, query table and log of 1,000 queries take about 0.3 MiB.
 _RUN_NEEDS_BYTES = 2**20
-# Given up when the disk is full, so that failures can still be recorded.
+# Released when the disk is full, so that failures can still be recorded.
 _RESERVE_BYTES = 2**18
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """The directories under ``output_directory``; their files are the truth about every run."""
+    """The run directories in ``output_directory``; their files define the state of every run."""
 
     output_directory: Path
-    # How the command line names that directory.
+    # The command line option for that directory.
     option: ClassVar[str] = "--output-dir"
 
     @property
     def runs_directory(self) -> Path:
-        """Where the current runs lie."""
+        """Return the folder of the current runs."""
         return self.output_directory / "individual_runs"
 
     def open(self) -> None:
-        """Make the directories and take the reserve.
+        """Create the directories and allocate the reserve.
 
         Raises:
-            EnvironmentNotReadyError: the output directory cannot be written.
+            EnvironmentNotReadyError: The output directory cannot be written.
         """
         try:
             self.runs_directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EnvironmentNotReadyError(
-                f"{self.output_directory}: cannot be written: {error.strerror}; choose another {self.option}"
+                f"{self.output_directory}: cannot be written: {error.strerror}. Choose another {self.option}."
             ) from error
         self._take_reserve()
 
     def close(self) -> None:
-        """Give the reserve back."""
+        """Release the reserve."""
         self._reserve.unlink(missing_ok=True)
 
     def directory(self, name: str) -> RunDirectory:
-        """The run directory called ``name``."""
+        """Return the run directory with that name."""
         return RunDirectory(self.runs_directory / name)
 
     def is_done(self, name: str, spec: RunSpec) -> bool:
-        """Whether the directory holds a readable result of exactly this order."""
+        """Return whether the directory has a readable result for exactly this run spec."""
         directory = self.directory(name)
         if directory.state() is not RunState.DONE:
             return False
@@ -70,7 +70,7 @@ class Ledger:
         return False
 
     def is_elsewhere(self, name: str) -> RunOwner | None:
-        """Who carries the run out, if that is not known to have ended: a job of a cluster, another host; else None."""
+        """Return who is running it if not known to have ended (a cluster job, another host), else None."""
         directory = self.directory(name)
         if directory.state() is not RunState.RUNNING:
             return None
@@ -79,11 +79,11 @@ class Ledger:
         return None
 
     def start(self, planned: ResolvedRun) -> RunDirectory:
-        """A fresh directory holding the order; whatever lay there is kept aside.
+        """Create a run directory with the run spec; existing files are moved to ``aside/``.
 
         Raises:
-            EnvironmentNotReadyError: the disk has no room for a run.
-            OSError: the disk cannot be written.
+            EnvironmentNotReadyError: The disk has no room for a run.
+            OSError: The disk cannot be written.
         """
         self.set_aside(planned.name)
         self._require_room()
@@ -94,19 +94,19 @@ class Ledger:
         return directory
 
     def set_aside(self, name: str) -> None:
-        """Move whatever lies in the directory to ``aside/``."""
+        """Move the content of the directory to ``aside/``."""
         path = self.runs_directory / name
         if not path.exists():
             return
         if not any(path.iterdir()):
-            return  # empty, as after a crash at the very start
+            return  # empty, as after a crash right at the start
         aside = self.output_directory / "aside"
         aside.mkdir(exist_ok=True)
         target = aside / f"{name}.{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
         path.rename(target)
 
     def record_refusal(self, planned: RefusedRun) -> None:
-        """Keep the refusal of a row as its result; an equal one that is there already stays."""
+        """Save the refusal of a row as its result, unless it is already there."""
         directory = self.directory(planned.name)
         if directory.state() is RunState.FAILED:
             with suppress(RecordError):
@@ -118,7 +118,7 @@ class Ledger:
         self.record_failure(planned, stage="resolve", message=planned.refusal)
 
     def record_unstarted(self, planned: PlannedRun, *, message: str) -> None:
-        """Keep why a run never got what it needs to start; what lay there goes aside."""
+        """Record why a run could not start; existing files are moved to ``aside/``."""
         self.set_aside(planned.name)
         self.record_failure(planned, stage="start", message=message, exit_code=ExitCode.ENVIRONMENT)
 
@@ -132,10 +132,10 @@ class Ledger:
         log_tail: str = "",
         cause: Cause | None = None,
     ) -> None:
-        """Write the failure of a run beside whatever it left.
+        """Write the failure of a run, next to its other files.
 
         Raises:
-            OSError: the disk cannot be written.
+            OSError: The disk cannot be written.
         """
         directory = self.directory(planned.name)
         now = datetime.now(UTC)
@@ -156,10 +156,10 @@ class Ledger:
         failure.write(directory.failure_file)
 
     def with_reserve(self, write: Callable[[], object]) -> None:
-        """Call ``write``; where the disk is full, once more with the reserve given up.
+        """Call ``write``; if the disk is full, release the reserve and try once more.
 
         Raises:
-            OSError: another fault, or the reserve was not enough.
+            OSError: Another error occurred, or the reserve was not enough.
         """
         try:
             write()
@@ -184,7 +184,7 @@ class Ledger:
         if free_bytes < _RUN_NEEDS_BYTES:
             raise EnvironmentNotReadyError(
                 f"disk full: {free_bytes / 2**20:.2f} MiB free at {self.output_directory}, "
-                f"a run needs {_RUN_NEEDS_BYTES / 2**20:.0f} MiB; make room and run it again"
+                f"a run needs {_RUN_NEEDS_BYTES / 2**20:.0f} MiB. Make room and run it again."
             )
 
 

@@ -1,4 +1,4 @@
-"""The batch as other terminals and a watchdog see it: ``batch_status.json``, kept up to date from what it is told."""
+"""The batch as seen by other terminals and a watchdog: ``batch_status.json``, updated with every event."""
 
 import threading
 import time
@@ -23,9 +23,9 @@ _TOLD = ("phase", "queries_done", "queries_planned", "gpu_energy_j", "cpu_energy
 
 
 class LiveStatus:
-    """A progress view that writes what it is told into ``directory`` and hands it on to ``shown``.
+    """A progress view that writes all events to ``directory`` and passes them on to ``shown``.
 
-    ``beat`` writes, from the batch's main loop: a file that grows old means a loop that hangs.
+    ``beat`` writes the file, called from the batch's main loop: an old file means that the loop hangs.
     """
 
     def __init__(self, shown: Progress, directory: Path, *, jobs: int) -> None:
@@ -101,7 +101,7 @@ class LiveStatus:
         self._shown.batch_finished(summary)
 
     def beat(self) -> None:
-        """Write the file, unless it is fresh; a disk that cannot be written costs the view, never the batch."""
+        """Write the file if it is due; if the disk cannot be written, the batch continues without it."""
         age_s = time.monotonic() - self._written_s
         if age_s < (_AT_MOST_EVERY_S if self._changed else _AT_LEAST_EVERY_S):
             return
@@ -139,7 +139,7 @@ class LiveStatus:
         if not self._durations_s:
             return None
         left = self._status.run_count - sum(self._counts.values())
-        # On a cluster nobody says how many there are at a time: as many as are now.
+        # On a cluster the number of parallel runs is unknown: assume as many as now.
         return _mean(self._durations_s) * max(0, left) / max(self._jobs, len(self._runs))
 
 

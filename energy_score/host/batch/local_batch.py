@@ -1,4 +1,4 @@
-"""A batch on this machine: planned, checked, and carried out with the GPUs that are free."""
+"""A batch on this machine: plan it, check it, and run it on the free GPUs."""
 
 from contextlib import nullcontext
 
@@ -22,7 +22,7 @@ def run_here(options: BatchOptions) -> BatchEnd:
     """Run one batch on this machine.
 
     Raises:
-        EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
+        EnergyScoreError: Nothing could be started; the error has the exit code.
     """
     selected = select_rows(options.selection, options.run)
     _require_a_server_for_each(options)
@@ -38,7 +38,9 @@ def _run_opened(session: BatchSession, live: LiveStatus, executor: Executor, opt
     aggregator = ResultsAggregator(options.output_directory)
     attempt = Attempt(ledger=session.ledger, executor=executor, progress=live, timeout_s=options.executor.timeout_s)
     chooser = session.choose(options)
-    choices = {planned.name: chooser.of(planned) for planned in session.plan}  # once: each reads a run's records
+    choices = {
+        planned.name: chooser.of(planned) for planned in session.plan
+    }  # once, because each reads a run's records
     with open_gpu_leases(options.gpus) or nullcontext() as leases:
         if options.preflight:
             session.check_models(
@@ -60,13 +62,13 @@ def _run_opened(session: BatchSession, live: LiveStatus, executor: Executor, opt
 
 
 def _require_a_server_for_each(options: BatchOptions) -> None:
-    """Return if several runs may be under way at a time.
+    """Return if several runs can be executed at the same time.
 
     Raises:
-        UsageError: they would share one server, whose GPUs would count for each of them.
+        UsageError: They would share one server, whose GPUs would be counted for each of them.
     """
     if options.jobs > 1 and options.run.backend == "vllm" and not options.run.managed:
         raise UsageError(
-            f"--jobs {options.jobs}: all runs would be answered by the one server at --endpoint, and each would "
-            "be charged for the others; valid is --jobs 1, or --managed with a server for each"
+            f"--jobs {options.jobs}: all runs would share the server at --endpoint, and each would "
+            "include the energy of the others. Use --jobs 1, or --managed for a server per run."
         )

@@ -1,4 +1,4 @@
-"""The batch loop: what is to do is scheduled, every end is published, and a request to stop is obeyed."""
+"""The batch loop: schedule pending runs, publish every result, and handle requests to stop."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from results_aggregator import ResultsAggregator
 
 @dataclass
 class Batch:
-    """One batch over an output directory; ``choices`` are by run name, and ``counts`` says how its runs ended."""
+    """One batch over an output directory; ``choices`` are by run name, ``counts`` are runs by outcome."""
 
     plan: Sequence[PlannedRun]
     attempt: Attempt
@@ -43,13 +43,13 @@ class Batch:
 
     @property
     def ledger(self) -> Ledger:
-        """The run directories of the batch."""
+        """Return the run directories of the batch."""
         return self.attempt.ledger
 
     def run(self) -> ExitCode:
-        """Every planned run once; each ends as a result, a recorded failure, or a skip of what is done.
+        """Process every planned run once; each ends as a result, a recorded failure, or skipped.
 
-        Asked to stop (Ctrl-C, SIGTERM), the runs under way finish their current query and are recorded as interrupted.
+        When asked to stop (Ctrl-C, SIGTERM), current runs finish their query and are recorded as interrupted.
         """
         publisher = TablePublisher(self.ledger, self.aggregator, self.live.note)
         with self._stop.counted():
@@ -64,7 +64,7 @@ class Batch:
         if self._stop.count:
             return ExitCode.INTERRUPTED
         if schedule.pending:
-            self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not begun")
+            self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not started")
         return exit_code_of(self.counts)
 
     def _pending_runs(self) -> Iterator[ResolvedRun]:
@@ -86,7 +86,7 @@ class Batch:
         )
 
     def _may_start(self) -> bool:
-        """Called several times a second: the heartbeat, and what a signal asks for."""
+        """Update the heartbeat, handle signals, and return whether more runs may start (several times a second)."""
         self.live.beat()
         executor, now_s = self.attempt.executor, time.monotonic()
         if self._stop.count > self._stops_heard:
@@ -95,7 +95,8 @@ class Batch:
             executor.stop(at_once=self._stop.count > 1)
             if self._stop.count == 1:
                 self.live.note(
-                    f"stopping: each run finishes its query, within {QUERY_GRACE_S:.0f} s; again ends at once"
+                    f"Stopping after the current query (up to {QUERY_GRACE_S:.0f} s). Press Ctrl-C again to "
+                    f"stop immediately."
                 )
         elif self._stop.count == 1 and now_s - self._asked_s > QUERY_GRACE_S:
             executor.stop(at_once=True)

@@ -1,4 +1,4 @@
-"""What the command line says about a batch: one frozen value, built once."""
+"""The command line's options for a batch, as one frozen value."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,9 @@ from parameter_handler import RunOptions
 
 @dataclass(frozen=True)
 class ExecutorOptions:
-    """Where a run happens, on this machine or on a node of a cluster, and its limits.
+    """Where a run happens, on this machine or on a cluster node, and its limits.
 
-    ``gpu_wait_s`` is how long a run waits for a GPU that a foreign process is on, ``memory`` a container limit (48g).
+    ``gpu_wait_s`` is how long a run waits for a GPU that another process is using, ``memory`` a container limit (48g).
     """
 
     name: str
@@ -24,7 +24,7 @@ class ExecutorOptions:
 
 @dataclass(frozen=True)
 class ClusterOptions:
-    """Which cluster carries out the runs; ``node_gpus`` is the number of GPUs of one node, where it must be told."""
+    """The cluster for the runs; ``node_gpus`` is the number of GPUs per node, if it was given."""
 
     engine: ClusterEngine
     slurm_arguments: tuple[str, ...] = ()
@@ -34,9 +34,9 @@ class ClusterOptions:
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """A batch as it was asked for: which rows, run how, where, and written to which directory.
+    """A batch as requested: which rows, how, where, and the output directory.
 
-    ``executor`` describes a node's part where ``cluster`` is given. ``rerun`` and ``only_new`` are as typed.
+    ``executor`` is for the nodes if ``cluster`` is set. ``rerun`` and ``only_new`` are as typed.
     """
 
     selection: Selection

@@ -1,4 +1,4 @@
-"""What a batch is doing, from its status file and the run directories, in words and as an object."""
+"""The progress of a batch from its status file and run directories, as text and as an object."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ from energy_score.host.batch.batch_status import BatchStatus, RunUnderWay
 from energy_score.host.batch.live_status import FILE_NAME
 from results_aggregator import ResultsAggregator
 
-# A batch that lives writes every ten seconds; one that does not for so long hangs, or its disk does.
+# A running batch writes every ten seconds; one that has not for this long hangs, or its disk does.
 _STALE_S = 60.0
 
 
 @dataclass(frozen=True)
 class Overview:
-    """What the batch last told (``status``), how many run directories are in which state, and who works on which."""
+    """The batch's last status (``status``), the number of run directories by state, and who works on which."""
 
     status: BatchStatus
     states: dict[str, int]
@@ -32,10 +32,10 @@ class Overview:
 
     @classmethod
     def of(cls, output_directory: Path) -> Self:
-        """The batch of ``output_directory`` as it is now.
+        """Return the current overview of the batch in ``output_directory``.
 
         Raises:
-            RecordError: there is no readable status file.
+            RecordError: There is no readable status file.
         """
         status = BatchStatus.read(output_directory / FILE_NAME)
         states: Counter[str] = Counter()
@@ -52,21 +52,21 @@ class Overview:
 
     @property
     def has_died(self) -> bool:
-        """Whether the batch is known to have ended without saying so."""
+        """Return whether the batch certainly died without recording its end."""
         return self.status.has_died()
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of the batch will change any more."""
+        """Return whether nothing will change any more."""
         return self.status.finished_at is not None or self.has_died
 
     @property
     def age_s(self) -> float:
-        """How old the status file's content is, in s."""
+        """Return the age of the status file's content in s."""
         return (self.now - self.status.updated_at).total_seconds()
 
     def as_object(self) -> dict[str, Any]:
-        """All of it, for machines."""
+        """Return everything as an object, for machines."""
         return {
             **self.status.model_dump(mode="json"),
             "state": self.state,
@@ -76,7 +76,7 @@ class Overview:
 
     @property
     def state(self) -> str:
-        """``finished``, ``died``, ``silent`` (it should have written by now) or ``running``."""
+        """Return ``finished``, ``died``, ``silent`` (no update for too long) or ``running``."""
         if self.status.finished_at is not None:
             return "finished"
         if self.has_died:
@@ -85,7 +85,7 @@ class Overview:
 
 
 def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
-    """The overview for people; without times it changes only when something happened."""
+    """Yield the overview as text; without times, it changes only when something happened."""
     status = overview.status
     yield f"{_head(overview)}: {status.command}"
     figures = ", ".join(f"{count} {safe_line(outcome)}" for outcome, count in status.counts.items()) or "none ended"
@@ -99,9 +99,9 @@ def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
     for name, owner in overview.owners.items():
         if name not in {run.name for run in status.under_way}:
             job = f", {owner.cluster_job}" if owner.cluster_job else ""
-            # The status file may be a second older than the run directories.
-            where = ": has just begun" if owner.process == status.process else f" elsewhere: {owner.process}{job}"
-            yield f"  runs  {safe_line(name)}{where}"  # a directory may be called anything
+            # The status file can be a second older than the run directories.
+            where = ": just started" if owner.process == status.process else f" elsewhere: {owner.process}{job}"
+            yield f"  runs  {safe_line(name)}{where}"  # a directory can have any name
     for failure in status.recent_failures:
         yield f"  failed  {failure.label} at {failure.failed_at:%H:%M:%S}: {failure.message}"
 
@@ -109,14 +109,14 @@ def lines_of(overview: Overview, *, with_times: bool = True) -> Iterator[str]:
 def _head(overview: Overview) -> str:
     status = overview.status
     if status.finished_at is not None:
-        # Ctrl-C and --fail-fast leave runs that were never begun.
+        # Ctrl-C and --fail-fast leave runs that were never started.
         word = "finished" if status.ended_count >= status.run_count else "stopped"
         return f"{word} {status.finished_at:%Y-%m-%d %H:%M:%S %Z}"
     if overview.has_died:
-        return f"{status.process} is dead since {status.updated_at:%Y-%m-%d %H:%M:%S %Z} or soon after; run it again"
+        return f"{status.process} died at about {status.updated_at:%Y-%m-%d %H:%M:%S %Z}. Run the batch again."
     if overview.state == "silent":
-        return f"{status.process} has said nothing for {_duration(overview.age_s)}"
-    return f"{status.process} runs since {status.started_at:%Y-%m-%d %H:%M:%S %Z}"
+        return f"{status.process} has not reported for {_duration(overview.age_s)}"
+    return f"{status.process} running since {status.started_at:%Y-%m-%d %H:%M:%S %Z}"
 
 
 def _where(run: RunUnderWay, owner: RunOwner | None) -> str:

@@ -1,4 +1,4 @@
-"""From spreadsheet and options to the list of runs: every row resolved before any GPU time is spent."""
+"""Make the list of runs from sheet and options: every row is resolved before any GPU time is spent."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ from energy_score.host.run_specs.placement import Placement
 from model_config_parser import ModelConfigParser
 from parameter_handler import ParameterHandler, RunOptions
 
-# So many values of a column fit into a message.
+# The maximum number of a column's values to show in a message.
 _FEW = 12
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows of which spreadsheet; None is no filter."""
+    """The rows to select from a sheet; None for no filter."""
 
     csv: Path
     model_name: str | None = None
@@ -32,26 +32,26 @@ class Selection:
 
 @dataclass(frozen=True)
 class _SelectedRow:
-    """One selected row; ``name`` is that of its run directory."""
+    """One selected row; ``name`` is the name of its run directory."""
 
     name: str
     config: ModelConfig
 
     @property
     def label(self) -> str:
-        """The run as a user knows it."""
+        """Return the name of the run for users."""
         state = self.config.reasoning_state
         return f"{self.config.model_id} {state}" if state else self.config.model_id
 
 
 @dataclass(frozen=True)
 class ResolvedRun(_SelectedRow):
-    """A row and the run spec that it resolved to."""
+    """A row and its resolved run spec."""
 
     spec: RunSpec
 
     def refused(self, why: str) -> "RefusedRun":
-        """The same row, refused after all."""
+        """Return the same row as refused."""
         return RefusedRun(self.name, self.config, why)
 
 
@@ -72,14 +72,14 @@ def resolved_runs(plan: Iterable[PlannedRun]) -> list[ResolvedRun]:
 
 @dataclass(frozen=True)
 class SelectedRows:
-    """The rows that a selection named, and what resolves them; nothing is resolved yet."""
+    """The selected rows and what is needed to resolve them; nothing is resolved yet."""
 
     configs: Sequence[ModelConfig]
     names: Mapping[int, str]
     handler: ParameterHandler
 
     def resolve(self, placement: Placement | None = None) -> list[PlannedRun]:
-        """Return the rows in the sheet's order, each resolved or refused; without ``placement`` only to be shown."""
+        """Return the rows in the sheet's order, each resolved or refused; without ``placement`` only for display."""
         started = datetime.now(UTC).strftime("%Y%m%d_%H%M%S")
         named = ((self.names[config.line_number], config) for config in self.configs)
         return [
@@ -89,11 +89,11 @@ class SelectedRows:
 
 
 def select_rows(selection: Selection, options: RunOptions) -> SelectedRows:
-    """Return the rows of the sheet that ``selection`` names.
+    """Return the rows of the sheet that match ``selection``.
 
     Raises:
-        UsageError: the sheet or the options are wrong.
-        NothingMatchedError: no row matches the filters.
+        UsageError: The sheet or the options are wrong.
+        NothingMatchedError: No row matches the filters.
     """
     parser = ModelConfigParser(selection.csv)
     sheet = parser.parse()
@@ -107,17 +107,17 @@ def select_rows(selection: Selection, options: RunOptions) -> SelectedRows:
     )
     if not selected:
         told = f"{_filters(selection)}{_what_there_is(selection, sheet)}"
-        raise NothingMatchedError(f"none of the {len(sheet)} rows of {selection.csv} matches {told}")
+        raise NothingMatchedError(f"none of the {len(sheet)} rows in {selection.csv} match {told}")
     handler = ParameterHandler(options, sheet_directory=selection.csv.resolve().parent, sheet_name=selection.csv.name)
     return SelectedRows(selected, directory_names(sheet), handler)
 
 
 def make_plan(selection: Selection, options: RunOptions) -> list[PlannedRun]:
-    """Return the selected rows, each resolved or refused, for a reader: where they would run is not known.
+    """Return the selected rows, each resolved or refused, for display, without knowing where they would run.
 
     Raises:
-        UsageError: the sheet or the options are wrong.
-        NothingMatchedError: no row matches the filters.
+        UsageError: The sheet or the options are wrong.
+        NothingMatchedError: No row matches the filters.
     """
     return select_rows(selection, options).resolve()
 
@@ -133,10 +133,10 @@ def resolve_row(
 
 
 def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:
-    """Each row's run directory name by line number; a row whose name an earlier one has gets a mark of its own.
+    """Return each row's run directory name by line number; a duplicate name gets a unique suffix.
 
-    The first keeps the plain name, so that a row added below changes neither its name nor that it is done. Names are
-    compared without case, because some file systems do.
+    The first row keeps the plain name, so that adding a row below does not change its name or state. Names are
+    compared without case, because some file systems are case-insensitive.
     """
     names: dict[int, str] = {}
     taken: set[str] = set()
@@ -151,7 +151,7 @@ def directory_names(sheet: Sequence[ModelConfig]) -> dict[int, str]:
 
 
 def same_work(plan: Sequence[PlannedRun]) -> list[tuple[ResolvedRun, ResolvedRun]]:
-    """Pairs of rows that would do the same work under two names: each later row with the first of its kind."""
+    """Return pairs of rows that would do the same work under two names: each later row with the first one."""
     first: dict[str, ResolvedRun] = {}
     pairs = []
     for planned in resolved_runs(plan):
@@ -162,7 +162,7 @@ def same_work(plan: Sequence[PlannedRun]) -> list[tuple[ResolvedRun, ResolvedRun
 
 
 def _what_there_is(selection: Selection, sheet: Sequence[ModelConfig]) -> str:
-    """Return the values of the columns that are filtered, where there are few enough to be read."""
+    """Return the values of the filtered columns, if there are only a few."""
     columns = (
         ("tasks", selection.task, {config.task for config in sheet}),
         ("classes", selection.model_class, {config.model_class or "" for config in sheet}),

@@ -1,4 +1,4 @@
-"""The preflight of a batch: a row whose run cannot succeed is refused before any GPU time is spent."""
+"""The preflight of a batch: refuse rows whose run cannot succeed before any GPU time is spent."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ from energy_score.host.preflight.models.reading import hub_absence, read_models
 from energy_score.host.preflight.models.rules.rule import Question, gigabytes, model_asked
 from energy_score.host.preflight.models.surroundings import Surroundings
 
-# All that a batch waits for the Hub, however many rows it has.
+# The total time that a batch waits for the Hub, for any number of rows.
 _LIMIT_S = 10.0
-# The backends whose runs load a row's model by the libraries that the rules are about. A server has loaded its own, and
-# the backend of another package may load whatever it likes.
+# The backends that load a row's model with the libraries that the rules check. A server has already loaded its own, and
+# the backend of another package can load anything.
 _LOADING = ("pytorch", "optimum")
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """The plan with its refusals, and what the batch should say of the others."""
+    """The plan with refusals, and notes about the other rows."""
 
     plan: Sequence[PlannedRun]
     notes: Sequence[str] = ()
@@ -29,9 +29,9 @@ class Preflight:
 def run_preflight(
     plan: Sequence[PlannedRun], *, is_pending: Callable[[ResolvedRun], bool], here: Surroundings, sheet_name: str
 ) -> Preflight:
-    """Return the plan with a refusal for every pending run that cannot succeed; no other run is looked at.
+    """Return the plan with a refusal for every pending run that cannot succeed; other runs are not checked.
 
-    What nobody could tell refuses nothing, a Hub that gives no answer least of all.
+    What cannot be determined never causes a refusal, for example if the Hub does not answer.
     """
     asked = {
         planned.name: (planned, model_asked(planned.spec))
@@ -43,10 +43,14 @@ def run_preflight(
     facts = read_models((model for _, model in asked.values()), hub=absence, limit_s=_LIMIT_S)
     notes: dict[str, None] = {}
     if absence is not None:
-        notes[f"preflight: the Hub was not asked ({absence}); {_many(len(of_hub), 'model')} judged by its cache"] = None
+        notes[f"preflight: the Hub was not asked ({absence}); {_many(len(of_hub), 'model')} checked from the cache"] = (
+            None
+        )
     elif silent := [model for model in of_hub if _is_unanswered(facts[model])]:
-        about = silent[0].model_id if len(silent) == 1 else f"{len(silent)} models, {silent[0].model_id} the first"
-        notes[f"preflight: no answer of the Hub about {about} ({facts[silent[0]].detail}); judged by the cache"] = None
+        about = silent[0].model_id if len(silent) == 1 else f"{len(silent)} models, such as {silent[0].model_id}"
+        notes[
+            f"preflight: no answer from the Hub about {about} ({facts[silent[0]].detail}); checked from the cache"
+        ] = None
     refusals = {}
     for name, (planned, model) in asked.items():
         findings = findings_of(Question(facts[model], planned.config, planned.spec, here))
@@ -54,7 +58,7 @@ def run_preflight(
         if refusal is not None:
             line = planned.config.line_number
             where = f"{sheet_name}:{line}: " if line else ""
-            refusals[name] = f"{where}preflight: {refusal} (--no-preflight runs it all the same)"
+            refusals[name] = f"{where}preflight: {refusal} (to run it anyway: --no-preflight)"
         elif model in of_hub and (failing := names_of_failing(findings)):
             notes[f"preflight: {model.model_id} would not be accepted as a submission: {', '.join(failing)}"] = None
     to_load = {model for name, (_, model) in asked.items() if name not in refusals}
@@ -71,7 +75,7 @@ def _is_unanswered(facts: ModelFacts) -> bool:
 
 
 def _of_the_disk(facts: Sequence[ModelFacts], here: Surroundings) -> Sequence[str]:
-    """A note where each model has room, and all of them do not."""
+    """Return a note if there is room for each model, but not for all of them."""
     total = sum(one.download_bytes or 0 for one in facts)
     if here.free_bytes is None or total <= here.free_bytes:
         return ()

@@ -1,4 +1,4 @@
-"""What a user sees of a running batch on standard error: a live view on a terminal, plain lines elsewhere."""
+"""What users see of a running batch on standard error: a live view on a terminal, plain lines elsewhere."""
 
 import sys
 import threading
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
 
 
 class Progress(Protocol):
-    """Is told what happens in a batch; ``engine_event`` comes from other threads, of several runs in any order."""
+    """Receives the events of a batch; ``engine_event`` is called from other threads, for several runs in any order."""
 
     def batch_started(self, *, run_count: int, headline: str) -> None:
-        """The plan stands: so many runs."""
+        """Report the start of a batch with ``run_count`` runs."""
 
     def note(self, message: str) -> None:
-        """Something worth a line."""
+        """Report something worth a line."""
 
     def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
-        """A run was handed to the executor with the GPUs leased for it, for the so-manieth attempt."""
+        """Report that a run was handed to the executor with its leased GPUs; ``number`` is the attempt."""
 
     def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
-        """The engine of a run said how far it is."""
+        """Report progress of a run's engine."""
 
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
-        """A run ended, or was skipped or refused."""
+        """Report that a run ended, or was skipped or refused."""
 
     def batch_finished(self, summary: str) -> None:
-        """Nothing more will happen."""
+        """Report the end of the batch; there are no more events."""
 
 
 class PlainProgress:
-    """One line for each thing that happened, for logs and pipes."""
+    """Print one line per event, for logs and pipes."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stderr
@@ -62,7 +62,7 @@ class PlainProgress:
         self._write(f"[{self._finished_count + 1}/{self._run_count}] {planned.label}: started{again}")
 
     def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
-        """A pipe wants no ticking."""
+        """Ignore it: a pipe needs no constant updates."""
 
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
         self._finished_count += 1
@@ -76,15 +76,15 @@ class PlainProgress:
         self._write(summary)
 
     def _write(self, line: str) -> None:
-        with suppress(OSError):  # who looked on has gone, or his disk is full: the batch goes on
+        with suppress(OSError):  # the reader is gone or its disk is full: the batch continues
             self._stream.write(f"{safe_line(line)}\n")
             self._stream.flush()
 
 
 class JsonProgress:
-    """Write one JSON object a line to stdout: ``event``, ``timestamp`` (UTC, ISO 8601), and what belongs to the event.
+    """Write one JSON object per line to stdout: ``event``, ``timestamp`` (UTC, ISO 8601) and the event's fields.
 
-    The events of a batch carry its counts: ``run_count``, ``ended_count``, and ``counts`` by outcome.
+    The events of a batch include its counts: ``run_count``, ``ended_count``, and ``counts`` by outcome.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -132,7 +132,7 @@ class JsonProgress:
 
 
 class RichProgress:
-    """A batch bar and a line for each run under way, above which finished runs scroll by."""
+    """Show a progress bar and a line for each current run, with finished runs scrolling by above."""
 
     def __init__(self) -> None:
         from rich.console import Console  # noqa: PLC0415 - only a terminal needs it
@@ -167,7 +167,7 @@ class RichProgress:
 
     def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
         if planned.name not in self._runs:
-            return  # a last word after its end
+            return  # a late event after its end
         bar, start_s = self._runs[planned.name]
         if event["event"] == "stage":
             self._bars.update(bar, detail=safe_line(str(event.get("stage"))))
@@ -190,27 +190,27 @@ class RichProgress:
         self._print(summary)
 
     def _print(self, line: str) -> None:
-        with suppress(OSError):  # the terminal is gone: the batch goes on
+        with suppress(OSError):  # the terminal is gone: the batch continues
             self._console.print(safe_line(line), markup=False, soft_wrap=True)
 
 
 def open_progress(*, as_json: bool) -> Progress:
-    """The progress view that fits where the output goes."""
+    """Return the progress view that suits the output."""
     if as_json:
         return JsonProgress()
     return RichProgress() if sys.stderr.isatty() else PlainProgress()
 
 
 def energy_text(row: ResultRow) -> str:
-    """The row's energy in words, with its source; says so where no GPU was measured, or why it is not rateable."""
+    """Return the row's energy as text with its source, or that it was not measured, or why it is not rateable."""
     if row.wh_per_1000_queries is not None:
         reasons = f": {row.verdict_reasons}" if row.verdict_reasons else ""
         rated = "" if row.rateable else f", not rateable{reasons}"
         return f"{row.wh_per_1000_queries:.4g} Wh GPU per 1,000 queries ({row.energy_source}{rated})"
     if row.cpu_energy_wh is not None and row.successful_prompts:
         per_1000_wh = 1000 * row.cpu_energy_wh / row.successful_prompts
-        return f"GPU energy unmeasured; CPU {per_1000_wh:.4g} Wh per 1,000 queries ({row.cpu_energy_source})"
-    return "energy unmeasured"
+        return f"GPU energy not measured; CPU {per_1000_wh:.4g} Wh per 1,000 queries ({row.cpu_energy_source})"
+    return "energy not measured"
 
 
 def _energy_so_far(event: Mapping[str, Any]) -> str:
@@ -218,4 +218,4 @@ def _energy_so_far(event: Mapping[str, Any]) -> str:
         energy_j = event.get(f"{domain}_energy_j")
         if energy_j is not None:
             return f"{watt_hours(float(energy_j)):.4g} Wh {domain.upper()} so far"
-    return "energy unmeasured"
+    return "energy not measured"

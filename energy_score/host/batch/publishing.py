@@ -1,4 +1,4 @@
-"""The results table of a batch under way, rewritten as often as it costs little."""
+"""The results table of a running batch, rewritten as often as is cheap."""
 
 import time
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from energy_score.host.batch.ledger import Ledger
 if TYPE_CHECKING:
     from results_aggregator import ResultsAggregator
 
-# The table is rewritten unless that would take more than this share of the batch's time.
+# The table is not rewritten if that would take more than this share of the batch's time.
 _SHARE = 0.05
 
 
 @dataclass
 class TablePublisher:
-    """Writes the table of ``ledger``'s run directories, at most once in ``least_pause_s``; faults go to ``note``."""
+    """Write the table of ``ledger``'s run directories, at most once in ``least_pause_s``; errors go to ``note``."""
 
     ledger: Ledger
     aggregator: "ResultsAggregator"
@@ -26,7 +26,7 @@ class TablePublisher:
     _cost_s: float = 0.0
 
     def publish_if_due(self) -> None:
-        """Write the table, if the last time is long enough ago for what it took."""
+        """Write the table, if enough time has passed since the last one."""
         pause_s = max(self.least_pause_s, self._cost_s / _SHARE)
         if self._published_s is None or time.monotonic() - self._published_s > pause_s:
             self.publish()
@@ -37,6 +37,6 @@ class TablePublisher:
         try:
             self.ledger.with_reserve(self.aggregator.write_master_csv)
         except OSError as error:
-            self.note(f"master_results.csv could not be written ({error.strerror}); run 'aggregate' later")
+            self.note(f"master_results.csv could not be written ({error.strerror}). Run 'aggregate' later.")
         self._published_s = time.monotonic()
         self._cost_s = self._published_s - start_s

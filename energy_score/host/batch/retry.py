@@ -1,4 +1,4 @@
-"""A run with as many attempts as are allowed and worth it; each earlier one is kept aside."""
+"""Execute a run with retries; each earlier attempt is moved to ``aside/``."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from energy_score.host.batch.attempt import Attempt
 from energy_score.host.batch.causes import worth_a_retry
 from energy_score.host.batch.plan import ResolvedRun
 
-# What took the first attempt away (an engine that restarts, a neighbour's job) needs a moment to be gone.
+# What ended the first attempt (a restarting engine, another user's job) needs a moment to go away.
 _PAUSE_S = 2.0
 
 
@@ -21,14 +21,14 @@ def attempt_with_retries(
     retries: int,
     may_go_on: Callable[[], bool],
 ) -> None:
-    """Carry the run out, and again up to ``retries`` times where its failure came from outside of it."""
+    """Execute the run, and up to ``retries`` times again if its failure came from outside."""
     for number in range(1, retries + 2):
         attempt.progress.run_started(planned, gpu_uuids=gpu_uuids, number=number)
         attempt.run(planned, gpu_uuids=gpu_uuids, number=number)
         reason = _reason(attempt, planned)
         if reason is None or number > retries or not may_go_on():
             return
-        attempt.progress.note(f"{planned.label}: attempt {number} failed: {reason}; trying again")
+        attempt.progress.note(f"{planned.label}: attempt {number} failed: {reason}. Retrying.")
         time.sleep(_PAUSE_S)
 
 

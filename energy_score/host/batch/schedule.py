@@ -1,4 +1,4 @@
-"""Which run starts next, and when: as many at a time as allowed, each with the GPUs it needs."""
+"""Decide which run starts next, and when: as many at a time as allowed, each with the GPUs it needs."""
 
 import logging
 import queue
@@ -16,7 +16,7 @@ from energy_score.host.locks.gpu_need import gpus_needed
 
 log = logging.getLogger(__name__)
 
-# How often a signal, a lease that became free, and the heartbeat are looked at.
+# How often signals, freed leases and the heartbeat are checked.
 _POLL_S = 0.2
 
 
@@ -29,19 +29,19 @@ class Ended:
 
 
 class Watcher(Protocol):
-    """Looks on while runs are under way."""
+    """Called regularly while runs are in progress."""
 
     def __call__(self) -> bool:
-        """Whether further runs may start; called several times a second."""
+        """Return whether more runs may start; called several times a second."""
 
 
 @dataclass
 class Schedule:
-    """Carries out ``pending`` by ``execute``, at most ``jobs`` at a time, the first whose GPUs are free first.
+    """Run ``pending`` with ``execute``, at most ``jobs`` at a time, first the first run whose GPUs are free.
 
-    In the given order with one at a time, else those that need most GPUs first, so that they do not come last and
-    alone. Where there is no GPU (``leases`` None), only ``jobs`` limits. A run waits for GPUs that other runs of ours
-    hold as long as it takes, and ``gpu_wait_s`` for those that a foreign process is on.
+    In the given order if one at a time; otherwise those that need most GPUs come first, so that they are not last and
+    alone. If there is no GPU (``leases`` None), only ``jobs`` limits the number. A run waits without limit for GPUs of
+    our other runs, and ``gpu_wait_s`` for GPUs that a foreign process is using.
     """
 
     pending: list[ResolvedRun]
@@ -62,7 +62,7 @@ class Schedule:
             self.pending = sorted(self.pending, key=self._need, reverse=True)
 
     def ended(self) -> Iterator[Ended]:
-        """Each run once it has ended, in the order of their ends; what did not start stays in ``pending``."""
+        """Yield each run when it has ended; runs that did not start stay in ``pending``."""
         while True:
             may_start = self.watch()
             if may_start:
@@ -79,14 +79,14 @@ class Schedule:
             yield Ended(planned)
 
     def _start_what_fits(self) -> Iterator[Ended]:
-        refused: dict[tuple[int, tuple[str, ...]], Refusal] = {}  # the same need would only be refused again
+        refused: dict[tuple[int, tuple[str, ...]], Refusal] = {}  # asking again for the same need is useless
         for planned in tuple(self.pending):
             if len(self._active) >= self.jobs:
                 return
             need = self._need(planned), planned.spec.meter_gpus
             try:
                 lease = refused.get(need) or self._lease_for(planned)
-            except EnergyScoreError as error:  # the locks, or a GPU that is lost: the next one may have another
+            except EnergyScoreError as error:  # the locks failed, or a GPU is lost: the next run may get another
                 self.pending.remove(planned)
                 yield Ended(planned, str(error))
                 continue
@@ -106,10 +106,10 @@ class Schedule:
         return self.leases.lease(count, among=planned.spec.meter_gpus)
 
     def _is_given_up(self, planned: ResolvedRun, refusal: Refusal) -> bool:
-        """Whether the run has waited long enough; what it waits for is told once."""
+        """Return whether the run has waited long enough; what it waits for is reported once."""
         if refusal.why == "too_few":
             return True
-        message = f"{planned.label} waits: {refusal.message}"
+        message = f"{planned.label} is waiting: {refusal.message}"
         if message not in self._told and not self._active:
             self._told.add(message)
             self.note(message)
@@ -126,7 +126,7 @@ class Schedule:
         def work() -> None:
             try:
                 self.execute(planned, uuids)
-            except BaseException:  # a thread's exception reaches nobody: the run ends as its directory says
+            except BaseException:  # nothing handles a thread's exception: the run's directory shows how it ended
                 log.exception("unexpected error: run=%s", planned.name)
             finally:
                 self._ended.put(planned)
@@ -134,7 +134,7 @@ class Schedule:
         threading.Thread(target=work, name=f"run {planned.name}", daemon=True).start()
 
     def _needs_none(self, planned: ResolvedRun) -> bool:
-        """Whether the order itself says that the run uses no GPU of this machine."""
+        """Return whether the run spec needs no GPU of this machine."""
         return planned.spec.gpu_requirement.count == 0
 
     def _need(self, planned: ResolvedRun) -> int:
@@ -143,6 +143,6 @@ class Schedule:
         return self._needs[planned.name]
 
     def _need_of(self, spec: RunSpec) -> int:
-        if self.leases is None:  # no GPUs to be counted: class C is still the biggest
+        if self.leases is None:  # no GPUs to count: class C is still the largest
             return 2 if spec.gpu_requirement.count is None else spec.gpu_requirement.count
         return gpus_needed(spec, self.leases.gpus)

@@ -1,4 +1,4 @@
-"""A session over an output directory: open it, choose, check before the run, run, and say how it ended."""
+"""A session on an output directory: open it, choose runs, check models, run, and report the end."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -22,7 +22,7 @@ from results_aggregator import ResultsAggregator
 
 @dataclass(frozen=True)
 class BatchEnd:
-    """How a batch ended, and the rows of the results table that its runs became."""
+    """How a batch ended, and the rows that its runs have in the results table."""
 
     exit_code: ExitCode
     rows: Sequence[ResultRow]
@@ -30,9 +30,9 @@ class BatchEnd:
 
 @dataclass
 class BatchSession:
-    """The runs of ``plan`` over one output directory: a batch here, a batch on a cluster, or a single run.
+    """The runs of ``plan`` on one output directory: a batch here, a batch on a cluster, or a single run.
 
-    ``plan`` gains the refusals of the preflight, ``notes`` what a reader should know before the first run.
+    The preflight adds refusals to ``plan``; ``notes`` are for the reader, before the first run.
     """
 
     plan: Sequence[PlannedRun]
@@ -42,21 +42,21 @@ class BatchSession:
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """Hold the output directory, which exists and is nobody else's, while the context is open.
+        """Hold the output directory for exclusive use while the context is open; it is created if needed.
 
         Raises:
-            EnvironmentNotReadyError: another program works in it, or it cannot be written.
+            EnvironmentNotReadyError: Another program is using it, or it cannot be written.
         """
         self.ledger.open()
         with locked_output(self.ledger.output_directory, option=self.ledger.option), closing(self.ledger):
             yield
 
     def choose(self, options: BatchOptions) -> Chooser:
-        """Return what decides which runs still need to run.
+        """Return the chooser that decides which runs are pending.
 
         Raises:
-            NothingMatchedError: ``--rerun`` is a pattern that no row of the plan matches.
-            UsageError: the file of ``--only-new`` cannot be read, or holds no results.
+            NothingMatchedError: ``--rerun`` is a pattern that matches no row of the plan.
+            UsageError: The file of ``--only-new`` cannot be read, or has no results.
         """
         chooser = open_chooser(self.plan, self.ledger, rerun=options.rerun, only_new=options.only_new)
         if chooser.note is not None:
@@ -70,11 +70,11 @@ class BatchSession:
         self.notes += checked.notes
 
     def announce(self) -> None:
-        """Tell that the batch begins, and what there is to note."""
+        """Report the start of the batch, and the notes."""
         tell_start(self.progress, self.plan, notes=self.notes)
 
     def finish(self, exit_code: ExitCode, counts: Mapping[str, int], aggregator: ResultsAggregator) -> BatchEnd:
-        """Tell how the batch ended and return it with the rows of its runs."""
+        """Report how the batch ended and return it with the rows of its runs."""
         directory = self.ledger.output_directory
         self.progress.batch_finished(summary(counts, directory, interrupted=exit_code is ExitCode.INTERRUPTED))
         paths = [self.ledger.directory(planned.name).path for planned in self.plan]
@@ -82,10 +82,10 @@ class BatchSession:
 
 
 def open_ready_executor(options: ExecutorOptions, *, backend: str) -> Executor:
-    """Return the executor that the options name, ready to run.
+    """Return the executor in the options, ready to run.
 
     Raises:
-        EnvironmentNotReadyError: it cannot run here; the message says what is missing and the ways out.
+        EnvironmentNotReadyError: It cannot run here; the message says what is missing and what to do.
     """
     executor = open_executor(options.name, timeout_s=options.timeout_s, image=options.image, memory=options.memory)
     executor.check(backend=backend)

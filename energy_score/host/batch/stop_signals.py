@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM as a request to stop, counted: the batch loop looks at it between two things it does."""
+"""Count SIGINT and SIGTERM as requests to stop, which the batch loop checks regularly."""
 
 import signal
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-# One asks the runs to end with their current query, a second ends them at once; a third ends the program itself.
+# The first asks the runs to end after their current query, the second ends them at once, the third ends the program.
 _GIVE_UP_AT = 3
 
 
@@ -18,10 +18,10 @@ class StopSignals:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """While the context is open both signals are counted.
+        """Count both signals while the context is open.
 
         Raises:
-            KeyboardInterrupt: at the third one, wherever the program is.
+            KeyboardInterrupt: On the third one, wherever the program is.
         """
         earlier = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         try:

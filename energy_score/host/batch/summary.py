@@ -1,4 +1,4 @@
-"""What a batch says before and after: the headline and the summary line."""
+"""What a batch reports before and after: the headline and the summary line."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from energy_score.host.batch.progress import Progress
 
 
 def headline(plan: Sequence[PlannedRun]) -> str:
-    """What is about to happen: how many runs, under which protocol, with which meter."""
+    """Return what will happen: the number of runs, the protocol and the meter."""
     resolved = resolved_runs(plan)
     runs = f"{counted(len(plan), 'row')} selected"
     if len(resolved) < len(plan):
@@ -19,19 +19,19 @@ def headline(plan: Sequence[PlannedRun]) -> str:
     return f"{runs}; {how_measured(resolved[0].spec)}" if resolved else runs
 
 
-# How a run of a batch may end; the last three of them not as it was asked for.
+# The possible outcomes of a run; the last three are not as requested.
 OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
 _ENDED_WELL = ("done", "skipped")
 
 
 def exit_code_of(counts: Mapping[str, int]) -> ExitCode:
-    """What the ends of a batch's runs say, by how many there are of each outcome."""
+    """Return the exit code for a batch with these numbers of runs by outcome."""
     is_well = all(outcome in _ENDED_WELL for outcome, count in counts.items() if count)
     return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED
 
 
 def tell_start(progress: Progress, plan: Sequence[PlannedRun], *, notes: Sequence[str]) -> None:
-    """Tell that the batch begins, the ``notes`` on it, and which rows do the same work."""
+    """Report the start of the batch, its ``notes``, and rows that do the same work."""
     progress.batch_started(run_count=len(plan), headline=headline(plan))
     for note in notes:
         progress.note(note)
@@ -43,7 +43,7 @@ def tell_start(progress: Progress, plan: Sequence[PlannedRun], *, notes: Sequenc
 
 
 def how_measured(spec: RunSpec) -> str:
-    """The backend, protocol and meter of a run."""
+    """Return the backend, protocol and meter of a run."""
     policy = spec.repeat_policy
     repeats = str(policy.repeats) if policy.max_repeats is None else f"{policy.repeats} to {policy.max_repeats}"
     length = f"at least {policy.min_phase_s:g} s" if policy.min_phase_s else "any length"
@@ -54,7 +54,7 @@ def how_measured(spec: RunSpec) -> str:
 
 
 def summary(counts: Mapping[str, int], output_directory: Path, *, interrupted: bool) -> str:
-    """How many runs ended how, and where the results lie."""
+    """Return the number of runs by outcome, and where the results are stored."""
     figures = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
-    stopped = "interrupted; the same command goes on: " if interrupted else ""
+    stopped = "interrupted; run the same command to continue: " if interrupted else ""
     return f"{stopped}{figures}; results: {output_directory / 'master_results.csv'}"

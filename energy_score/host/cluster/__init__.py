@@ -1,1 +1,1 @@
-"""Batches on a cluster: Slurm or Ray places, queues and retries; every task is one run, carried out on its node."""
+"""Batches on a cluster: Slurm or Ray places, queues and retries tasks; every task is one run on its node."""

@@ -1,4 +1,4 @@
-"""What ``collect`` and ``cancel`` do with a batch whose program has ended."""
+"""The commands ``collect`` and ``cancel``, for a batch whose program has ended."""
 
 import logging
 from pathlib import Path
@@ -19,10 +19,10 @@ from energy_score.host.cluster.task_list import task_lists
 
 
 def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitCode:
-    """Record every run whose job has gone without a result, rebuild the table, and say what is still under way.
+    """Record every run whose job is gone without a result, rebuild the table, and report how many runs are left.
 
     Raises:
-        EnvironmentNotReadyError: Slurm has jobs of the batch and cannot be asked.
+        EnvironmentNotReadyError: Slurm has jobs of the batch and does not answer.
     """
     configure_console(logging.WARNING)
     end_on_sigterm()
@@ -47,17 +47,17 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
 
 
 def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
-    """End what Slurm has of the batch; each run says in its directory that it was cancelled.
+    """Cancel the batch's jobs at Slurm; each run directory records the cancellation.
 
     Raises:
-        UsageError: the batch is not one of Slurm's.
-        EnvironmentNotReadyError: Slurm cannot be asked.
+        UsageError: The batch was not submitted to Slurm.
+        EnvironmentNotReadyError: Slurm does not answer.
     """
     configure_console(logging.WARNING)
     if not any(task_lists(output_directory, "slurm")):
         raise UsageError(
-            f"{output_directory}: nothing of it is known to be queued at slurm; a batch on Ray or on this machine is "
-            "ended by Ctrl-C (or SIGTERM) to its program"
+            f"{output_directory}: no Slurm jobs found for this batch. To end a batch on Ray or on this machine, "
+            "press Ctrl-C in its program (or send it SIGTERM)."
         )
     require_slurm()
     batch = open_cluster_batch(output_directory, as_json=as_json)
@@ -66,15 +66,15 @@ def cancel_batch(output_directory: Path, *, as_json: bool) -> None:
         slurm.take_up()
         count = slurm.cancel()
         batch.publisher.publish()
-    batch.live.batch_finished(f"{counted(count, 'run')} cancelled; the batch's command runs them again")
+    batch.live.batch_finished(f"{counted(count, 'run')} cancelled. Run the batch again to repeat them.")
 
 
 def _count_left_by_ray(batch: ClusterBatch) -> None:
-    """Record the runs that a Ray batch had begun when its program ended: Ray ends them with it."""
+    """Record the runs that a Ray batch had started when its program ended: Ray ends them with it."""
     for listed in task_lists(batch.ledger.output_directory, "ray"):
         for task in listed.tasks:
             directory = batch.ledger.directory(task.name)
             if directory.state() in (RunState.RUNNING, RunState.LOST) and directory.spec().run_id == task.run_id:
                 planned = ResolvedRun(task.name, directory.config(), directory.spec())
-                batch.ended_without_result(planned, "its ray batch ended before it; run the batch again")
+                batch.ended_without_result(planned, "its Ray batch ended first. Run the batch again.")
         listed.file.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """The GPUs of an allocation, by UUID.
 
-A cluster hands out numbers, and everybody counts differently: Slurm renumbers inside a device cgroup, NVML ignores
-CUDA_VISIBLE_DEVICES, a container engine counts the host's GPUs. A UUID means the same GPU to all of them.
+A cluster assigns GPU numbers, but everyone counts differently: Slurm renumbers inside a device cgroup, NVML ignores
+CUDA_VISIBLE_DEVICES, a container engine counts the host's GPUs. A UUID means the same GPU everywhere.
 """
 
 import os
@@ -12,18 +12,18 @@ from energy_score.contract.plain_text import counted
 from energy_score.contract.run_spec import RunSpec
 from energy_score.shared.gpu.nvml_devices import open_nvml_devices
 
-# Meters whose figures are not those of a GPU: a run that asks for one needs no NVML.
+# Meters that do not measure a GPU: a run that uses one does not need NVML.
 _WITHOUT_GPU = ("none", "rapl", "estimate", "replay")
 
 
 def allocated_gpus(spec: RunSpec, *, count: int) -> tuple[str, ...] | None:
-    """The UUIDs of the ``count`` GPUs that this process was given; None where no GPU is to be measured and none seen.
+    """Return the UUIDs of this process's ``count`` GPUs, or None if no GPU is to be measured and none is visible.
 
-    Where NVML shows exactly so many, those are ours, whatever they are numbered; else those that CUDA_VISIBLE_DEVICES
-    names.
+    If NVML shows exactly that number, those are ours, however they are numbered; otherwise those in
+    CUDA_VISIBLE_DEVICES.
 
     Raises:
-        EnvironmentNotReadyError: they are not so many, or cannot be told.
+        EnvironmentNotReadyError: The number is different, or cannot be determined.
     """
     if count == 0:
         return ()
@@ -41,7 +41,7 @@ def allocated_gpus(spec: RunSpec, *, count: int) -> tuple[str, ...] | None:
 
 
 def node_name() -> str:
-    """This node as its cluster calls it, else as it calls itself."""
+    """Return this node's name in the cluster, or else its host name."""
     return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
@@ -51,4 +51,4 @@ def _uuids(*, all_gpus: bool) -> tuple[str, ...]:
 
 
 def _unlike(count: int, found: str) -> EnvironmentNotReadyError:
-    return EnvironmentNotReadyError(f"the run was to get {counted(count, 'GPU')}: {found}")
+    return EnvironmentNotReadyError(f"the run should have {counted(count, 'GPU')}, but: {found}")

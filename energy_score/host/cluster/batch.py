@@ -1,4 +1,4 @@
-"""A batch on a cluster, as far as the engines are alike: what is to do, what has ended, and the table."""
+"""The common parts of a batch on any cluster: what is pending, what has ended, and the table."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,13 @@ from energy_score.host.cluster.gpu_count import gpu_count
 from energy_score.host.cluster.task_list import ARRAY_MAX, ClusterTask, NodeSettings, TaskList
 from results_aggregator import ResultsAggregator
 
-# The table is rewritten at most so often: runs end on other machines, many at a time.
+# The minimum time between updates of the table: runs end on other machines, many at a time.
 _PUBLISH_PERIOD_S = 5.0
 
 
 @dataclass
 class ClusterBatch:
-    """The runs of one output directory that a cluster carries out; ``counts`` says how they ended."""
+    """The runs of one output directory on a cluster; ``counts`` are the ended runs by outcome."""
 
     ledger: Ledger
     aggregator: ResultsAggregator
@@ -36,18 +36,19 @@ class ClusterBatch:
 
     @cached_property
     def publisher(self) -> TablePublisher:
-        """Who writes the results table."""
+        """Return the writer of the results table."""
         return TablePublisher(self.ledger, self.aggregator, self.live.note, least_pause_s=_PUBLISH_PERIOD_S)
 
     @property
     def exit_code(self) -> ExitCode:
-        """What the runs that have ended say."""
+        """Return the exit code for the runs that have ended."""
         return exit_code_of(self.counts)
 
     def pending_runs(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: ClusterEngine) -> list[ResolvedRun]:
         """Return the runs of ``plan`` that still need to run; record the outcome of all others.
 
-        None of them is known to ``engine``: one that a job of it began has no job any more, and is begun again.
+        None of them is known to ``engine``: if one of its jobs started a run, that job is gone, and the run starts
+        again.
         """
         left = []
         for planned in plan:
@@ -65,10 +66,10 @@ class ClusterBatch:
     def order(
         self, runs: Sequence[ResolvedRun], *, engine: ClusterEngine, node: NodeSettings, node_gpus: int | None
     ) -> Iterator[TaskList]:
-        """Write the orders into their run directories and give them in lists, those with most GPUs first.
+        """Write the run specs into their run directories and yield them as lists, those with most GPUs first.
 
-        Each list is saved before its orders lie there, and given once it may be handed to the engine. Every one of
-        ``runs`` has a number of GPUs, be it by ``node_gpus``.
+        Each list is saved before its run specs are written, and yielded when it can be submitted. Every one of
+        ``runs`` has a number of GPUs, if necessary from ``node_gpus``.
         """
         by_gpus: dict[int, list[ResolvedRun]] = {}
         for planned in runs:
@@ -86,7 +87,7 @@ class ClusterBatch:
                 yield listed
 
     def ended(self, planned: ResolvedRun) -> None:
-        """Count a run by what lies in its directory, and tell."""
+        """Count a run by the content of its directory, and report it."""
         row = self.aggregator.row_of(self.ledger.directory(planned.name).path)
         done = self.ledger.is_done(planned.name, planned.spec)
         self.counts["done" if done else "failed"] += 1
@@ -95,12 +96,12 @@ class ClusterBatch:
     def ended_without_result(
         self, planned: ResolvedRun, message: str, *, stage: Stage = "unknown", cause: Cause = "killed"
     ) -> None:
-        """Record that nothing came of a run, count it and tell."""
+        """Record that a run has no result, count it and report it."""
         self._keep(planned, partial(self.ledger.record_failure, planned, stage=stage, message=message, cause=cause))
         self.ended(planned)
 
     def begun(self, planned: ResolvedRun) -> None:
-        """Tell that a run was seen to have begun, and on which GPUs."""
+        """Report that a run has started, and on which GPUs."""
         with suppress(RecordError):
             owner = self.ledger.directory(planned.name).owner()
             if owner is not None:
@@ -116,7 +117,7 @@ class ClusterBatch:
         try:
             self.ledger.with_reserve(record)
         except OSError as error:
-            self.live.note(f"{planned.label}: how it ended could not be recorded: {error.strerror}")
+            self.live.note(f"{planned.label}: could not record how it ended: {error.strerror}")
 
     def _was_begun_by(self, engine: ClusterEngine, planned: PlannedRun) -> bool:
         owner = self.ledger.is_elsewhere(planned.name)
@@ -124,7 +125,7 @@ class ClusterBatch:
 
 
 def open_cluster_batch(output_directory: Path, *, as_json: bool) -> ClusterBatch:
-    """Return the batch of an output directory, which is neither made nor locked yet."""
+    """Return the batch of an output directory, without creating or locking it."""
     return ClusterBatch(
         ledger=Ledger(output_directory),
         aggregator=ResultsAggregator(output_directory),

@@ -1,4 +1,4 @@
-"""A batch on Ray: one task for each run, followed until the last; it ends with this process, and a re-run resumes."""
+"""A batch on Ray: one task per run, followed until the last; it ends with this process, and a rerun resumes it."""
 
 import os
 import secrets
@@ -24,9 +24,9 @@ from energy_score.host.preflight.clusters import ray_address, ray_fault
 
 _WAIT_S = 0.3
 _LOOK_PERIOD_S = 2.0
-# Ray begins tasks in their order: those that have begun without our knowing are among the first that are left.
+# Ray starts tasks in order: those that have started unnoticed are among the first of the remaining ones.
 _LOOK_COUNT = 200
-# A node that is lost takes its task with it: so often it is begun again elsewhere.
+# A lost node takes its task with it; Ray restarts the task this many times on another node.
 _NODE_LOSSES = 3
 # A cancelled run has 30 s to stop what it started.
 _CANCEL_S = 45.0
@@ -34,7 +34,7 @@ _CANCEL_S = 45.0
 
 @dataclass
 class RayBatch:
-    """The part of a cluster's batch that Ray carries out, on the cluster that ``connected`` opened."""
+    """The Ray part of a cluster batch, on the cluster opened with ``connected``."""
 
     ray: ModuleType
     batch: ClusterBatch
@@ -43,12 +43,14 @@ class RayBatch:
     _looked_s: float = 0.0
 
     def run(self, runs: Sequence[ResolvedRun], *, node: NodeSettings, node_gpus: int | None = None) -> None:
-        """Carry out ``runs``; each is counted when it has ended.
+        """Run ``runs``; each is counted when it has ended.
 
         Raises:
-            KeyboardInterrupt: it was stopped by hand; nothing of it is left running, and what ran has recorded that.
+            KeyboardInterrupt: Stopped by the user; nothing is left running, and interrupted runs have recorded it.
         """
-        for left in task_lists(self.batch.ledger.output_directory, "ray"):  # of a program that died: its tasks did too
+        for left in task_lists(
+            self.batch.ledger.output_directory, "ray"
+        ):  # of a dead program, whose tasks died with it
             left.file.unlink(missing_ok=True)
         lists: list[TaskList] = []
         try:
@@ -70,12 +72,12 @@ class RayBatch:
                 listed.file.unlink(missing_ok=True)
 
     def _submit(self, listed: TaskList, by_name: Mapping[str, ResolvedRun], probe_file: Path, probe: str) -> None:
-        # num_cpus=0: a run's place is its GPUs. max_calls can be set only here (Ray's remote()).
+        # num_cpus=0: a run is placed by its GPUs. max_calls can only be set here (Ray's remote()).
         remote = self.ray.remote(num_cpus=0, max_retries=_NODE_LOSSES, max_calls=0)(ray_task.execute)
         most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
         if most < listed.gpu_count:
             self.batch.live.note(f"no node of the Ray cluster has {listed.gpu_count} GPUs: {len(listed.tasks)} "
-                                     "runs wait until one joins")  # fmt: skip
+                                     "runs are waiting for one to join")  # fmt: skip
         text = listed.model_dump_json()
         for index, task in enumerate(listed.tasks):
             planned = by_name[task.name]
@@ -105,12 +107,12 @@ class RayBatch:
             self._count(planned, fault)
 
     def _count(self, planned: ResolvedRun, fault: str) -> None:
-        """The truth is what lies in the directory; what Ray says explains only that nothing does."""
+        """Count the run by the content of its directory; Ray's error only explains why there is nothing in it."""
         directory = self.batch.ledger.directory(planned.name)
         if directory.report_file.exists() or directory.failure_file.exists():
             self.batch.ended(planned)
         else:
-            self.batch.ended_without_result(planned, f"ray: {fault}; run the batch again")
+            self.batch.ended_without_result(planned, f"ray: {fault}. Run the batch again.")
 
     def _tell_begun(self) -> None:
         if time.monotonic() - self._looked_s < _LOOK_PERIOD_S:
@@ -122,13 +124,13 @@ class RayBatch:
                 self.batch.begun(planned)
 
     def _cancel(self) -> None:
-        """Take back every task and wait for those that ran; what never began stays an order that a re-run takes up."""
+        """Cancel every task and wait for running ones; those that never started remain planned for a rerun."""
         for reference in self._tasks:
             self.ray.cancel(reference, force=False)
         give_up_s = time.monotonic() + _CANCEL_S
         left = list(self._tasks)
         while left and time.monotonic() < give_up_s:
-            with suppress(KeyboardInterrupt):  # a second Ctrl-C makes nothing end sooner
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C does not make anything end sooner
                 _, left = self.ray.wait(left, num_returns=len(left), timeout=_WAIT_S)
         for planned in self._tasks.values():
             directory = self.batch.ledger.directory(planned.name)
@@ -139,7 +141,7 @@ class RayBatch:
 
 @contextmanager
 def connected(address: str | None) -> Iterator[ModuleType]:
-    """Ray's module, connected to the cluster at ``address``, or to that which RAY_ADDRESS or this machine names.
+    """Return Ray's module, connected to the cluster at ``address``, or to the one in RAY_ADDRESS or on this machine.
 
     Raises:
         EnvironmentNotReadyError: Ray is not installed, or no cluster answers.
@@ -152,16 +154,17 @@ def connected(address: str | None) -> Iterator[ModuleType]:
             f"--executor ray needs the package ray, here and on every node. Install it with: {install_command('ray')}"
         ) from error
     address = address if address and address != "auto" else ray_address()
-    fault = "none is named and this machine belongs to none" if address is None else ray_fault(address)
+    fault = "no address given, and this machine is not part of a cluster" if address is None else ray_fault(address)
     if fault is None:
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, SystemExit) as error:
-            fault = str(error).strip().partition("\n")[0]  # Ray ends the program where its server does not answer
+            fault = str(error).strip().partition("\n")[0]  # Ray exits the program if its server does not answer
     if fault is not None:
         raise EnvironmentNotReadyError(
-            f"no Ray cluster answers{f' at {address}' if address else ''}: {fault}; start one (ray start --head "
-            "--num-gpus=N, then ray start --address=HEAD:6379 on each node), or name it: --ray-address HEAD:6379"
+            f"no Ray cluster answers{f' at {address}' if address else ''}: {fault}. Start one (ray start --head "
+            "--num-gpus=N, then ray start --address=HEAD:6379 on each node), or set its address with "
+            "--ray-address HEAD:6379."
         )
     try:
         yield ray
@@ -170,16 +173,16 @@ def connected(address: str | None) -> Iterator[ModuleType]:
 
 
 def keep_files(output_directory: Path, name: str, files: Mapping[str, bytes]) -> None:
-    """Write what a node without our folder sent, each file whole and the result last.
+    """Write the files from a node without our output directory, each atomically and the result last.
 
     Raises:
-        OSError: the disk cannot be written.
+        OSError: The disk cannot be written.
     """
     last = RunDirectory(Path("individual_runs") / name).report_file
     inside = (f"individual_runs/{name}/", "logs/")
     for path in sorted(files, key=lambda path: path == str(last)):
         if not path.startswith(inside) or ".." in PurePosixPath(path).parts:
-            continue  # what a node kept aside of its own earlier attempts stays there
+            continue  # files of earlier attempts that a node moved aside stay on that node
         target = output_directory / path
         target.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomically(target, files[path])
@@ -187,7 +190,7 @@ def keep_files(output_directory: Path, name: str, files: Mapping[str, bytes]) ->
 
 @contextmanager
 def _probe(output_directory: Path) -> Iterator[tuple[Path, str]]:
-    """A file by which a node tells that it shares the output directory."""
+    """Create a file that shows a node whether it shares the output directory."""
     folder, probe = output_directory.resolve() / FOLDER, secrets.token_hex(16)
     folder.mkdir(exist_ok=True)
     file = folder / f"probe-{probe[:12]}"

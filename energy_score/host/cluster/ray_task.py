@@ -1,6 +1,6 @@
-"""What Ray calls on a node: the worker as a child process, in the output directory or, without one here, in its own.
+"""The function that Ray calls on a node: runs the worker as a child process, in the output directory or a local one.
 
-Imports nothing of Ray, and no package beyond pydantic's records before it is called.
+Imports nothing of Ray, and no package except pydantic's records before it is called.
 """
 
 import os
@@ -16,9 +16,9 @@ import energy_score
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.host.cluster.task_list import TaskList
 
-# A blocking wait cannot be cancelled: Ray raises in Python code, between two looks.
+# A blocking wait cannot be cancelled: Ray raises in Python code, between two checks.
 _POLL_S = 0.3
-# As long as an executor takes to stop what it started, and a little more.
+# A little longer than an executor takes to stop what it started.
 _GRACE_S = 30.0
 
 LIST_FILE = "list.json"
@@ -26,9 +26,9 @@ LIST_FILE = "list.json"
 
 @dataclass(frozen=True)
 class RayOrder:
-    """One run as it travels to a node: everything as text, so that nodes need no common folder.
+    """One run as it is sent to a node: everything as text, so that nodes need no shared folder.
 
-    ``probe_file`` in the output directory holds ``probe``: a node that reads it there shares that directory.
+    ``probe_file`` in the output directory contains ``probe``: a node that reads it there shares that directory.
     """
 
     listed: str
@@ -40,7 +40,7 @@ class RayOrder:
 
 
 def execute(order: RayOrder, job: str) -> Mapping[str, bytes] | None:
-    """Carry out one run on this node; None where its files lie in the output directory, else the files by path."""
+    """Execute one run on this node; return None if its files are in the output directory, else the files by path."""
     listed = TaskList.model_validate_json(order.listed)
     if shares_output(order):
         _run_worker(listed.file, order.index, job)
@@ -59,7 +59,7 @@ def execute(order: RayOrder, job: str) -> Mapping[str, bytes] | None:
 
 
 def shares_output(order: RayOrder) -> bool:
-    """Whether the driver's output directory is this node's too."""
+    """Return whether the driver's output directory is also this node's."""
     try:
         return Path(order.probe_file).read_text(encoding="ascii") == order.probe
     except OSError:
@@ -67,7 +67,7 @@ def shares_output(order: RayOrder) -> bool:
 
 
 def files_in(folder: Path) -> dict[str, bytes]:
-    """Every file below ``folder`` by its path there; the reserve for full disks is none of them."""
+    """Return every file in ``folder`` by its path there, without the reserve for full disks."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -76,7 +76,7 @@ def files_in(folder: Path) -> dict[str, bytes]:
 
 
 def _run_worker(list_file: Path, index: int, job: str) -> None:
-    """The worker's end; it is stopped when Ray cancels, and dies with this process."""
+    """Run the worker; it is stopped when Ray cancels, and dies with this process."""
     package_parent = str(Path(energy_score.__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
     worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
@@ -84,7 +84,7 @@ def _run_worker(list_file: Path, index: int, job: str) -> None:
             sys.executable, "-m", "energy_score.host.cluster.worker", "--end-with-stdin",
             "--list", str(list_file), "--index", str(index), "--job", job,
         ],
-        stdin=subprocess.PIPE,  # its end tells the worker that this process is gone
+        stdin=subprocess.PIPE,  # closing it tells the worker that this process is gone
         env=os.environ | {"PYTHONPATH": path},
         start_new_session=True,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""A batch on a cluster: planned here, carried out on the nodes, followed to its table."""
+"""A batch on a cluster: planned here, run on the nodes, followed to its table."""
 
 import shlex
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def run_on_cluster(options: BatchOptions, cluster: ClusterOptions) -> BatchEnd:
     """Run one batch on the cluster.
 
     Raises:
-        EnergyScoreError: nothing could be started; the error's exit code says which kind of fault it is.
+        EnergyScoreError: Nothing could be started; the error has the exit code.
     """
     refuse_slurm_arguments(cluster.slurm_arguments)
     _refuse_shared_endpoint(options, cluster)
@@ -83,31 +83,31 @@ def _run_opened(
 def _run_on_slurm(
     slurm: SlurmBatch, plan: Sequence[PlannedRun], chooser: Chooser, *, node: NodeSettings, cluster: ClusterOptions
 ) -> None:
-    """Queue what is neither done nor queued, and follow it; an interrupt leaves it to Slurm, and says so."""
+    """Submit what is neither done nor queued, and follow it; on an interrupt, say that Slurm continues."""
     try:
-        slurm.take_up(plan)  # before looking at what is done: a run may end in between, and must not be queued again
+        slurm.take_up(plan)  # before checking what is done: a run can end meanwhile, and must not be submitted again
         runs = slurm.batch.pending_runs(slurm.not_followed(plan), chooser, engine="slurm")
         slurm.submit(runs, node=node, node_gpus=cluster.node_gpus, arguments=cluster.slurm_arguments)
         slurm.follow()
     except KeyboardInterrupt:
         command = f"batch_runner.py %s --output-dir {shlex.quote(str(slurm.batch.ledger.output_directory))}"
         slurm.batch.live.note(
-            f"{slurm.under_way_count} runs go on without this program: the same command waits for them; "
-            f"{command % 'collect'} takes in what is there; {command % 'cancel'} ends them"
+            f"{slurm.under_way_count} runs continue without this program. Run the same command to wait for them, "
+            f"{command % 'collect'} to collect the results so far, or {command % 'cancel'} to cancel them."
         )
         raise
 
 
 def _is_new(planned: ResolvedRun, *, chooser: Chooser, ledger: Ledger) -> bool:
-    """Whether the run is pending, and not queued already: the queue would carry out what is refused here."""
+    """Return whether the run is pending and not queued yet: the queue would run what is refused here."""
     return chooser.of(planned).outcome is None and ledger.directory(planned.name).state() is not RunState.PLANNED
 
 
 def _node_settings(options: BatchOptions) -> NodeSettings:
-    """Return what nodes are told. Of containers the image must be known here, because it is part of every spec.
+    """Return the settings for nodes. The image of containers must be known here, because it is part of every spec.
 
     Raises:
-        EnvironmentNotReadyError: no container engine of this machine can say which image that is.
+        EnvironmentNotReadyError: No container engine on this machine can identify the image.
     """
     on_node = options.executor
     node = NodeSettings(
@@ -124,14 +124,14 @@ def _node_settings(options: BatchOptions) -> NodeSettings:
         executor.check(backend=options.run.backend)
     except EnvironmentNotReadyError as error:
         raise EnvironmentNotReadyError(
-            f"{error}; or, where this machine has no containers and the nodes do, name the image by its id: --image "
-            "sha256:… (docker image inspect --format '{{.Id}}' on a node), or --node-executor local"
+            f"{error} If only the nodes have containers, set the image by its id: --image "
+            "sha256:… (docker image inspect --format '{{.Id}}' on a node), or use --node-executor local."
         ) from error
     return node.model_copy(update={"image": executor.image})
 
 
 def _refuse_unsized(plan: Sequence[PlannedRun], node_gpus: int | None) -> list[PlannedRun]:
-    """Return the plan with a refusal for every run whose number of GPUs nobody knows."""
+    """Return the plan with a refusal for every run whose number of GPUs is unknown."""
     sized: list[PlannedRun] = []
     for planned in plan:
         sized.append(planned)
@@ -146,6 +146,6 @@ def _refuse_unsized(plan: Sequence[PlannedRun], node_gpus: int | None) -> list[P
 def _refuse_shared_endpoint(options: BatchOptions, cluster: ClusterOptions) -> None:
     if options.run.backend == "vllm" and not options.run.managed:
         raise UsageError(
-            f"--endpoint {options.run.endpoint} with --executor {cluster.engine}: a node's meter cannot see "
-            "the GPUs of a server elsewhere; valid is --managed: each run starts a server of its own on its node"
+            f"--endpoint {options.run.endpoint} with --executor {cluster.engine}: a node's meter cannot measure "
+            "the GPUs of a server elsewhere. Use --managed to start a server for each run on its node."
         )

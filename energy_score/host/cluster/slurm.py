@@ -1,4 +1,4 @@
-"""A batch on Slurm: arrays are queued, and followed by the queue and the run directories. It goes on without us."""
+"""A batch on Slurm: submit arrays and follow them by the queue and the run directories; Slurm runs independently."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from energy_score.host.cluster.slurm_commands import QueuedTask, cancel, queued_
 from energy_score.host.cluster.task_list import NodeSettings, TaskList, task_lists
 from energy_score.host.cluster.worker import is_final
 
-# Often enough to see a run begin and end, seldom enough for a controller with thousands of users.
+# Often enough to see a run start and end, rarely enough for a controller with thousands of users.
 _POLL_S = 2.0
-# A task that has left the queue may have written its record on another node a moment ago.
+# A task that has just left the queue may have written its record on another node a moment ago.
 _SETTLES_S = 6.0
 # A cancelled run has Slurm's KillWait (30 s by default) to stop what it started.
 _CANCEL_S = 60.0
@@ -23,7 +23,7 @@ _CANCEL_S = 60.0
 
 @dataclass
 class _Following:
-    """A run that is under way, and since when it was missing from the queue (monotonic seconds)."""
+    """A queued or running run, and since when it was missing from the queue (monotonic seconds)."""
 
     planned: ResolvedRun
     listed: TaskList
@@ -33,13 +33,13 @@ class _Following:
 
     @property
     def key(self) -> tuple[str, int]:
-        """The task in the queue."""
+        """Return the task's key in the queue."""
         return self.listed.job_name, self.index
 
 
 @dataclass
 class SlurmBatch:
-    """The part of a cluster's batch that Slurm carries out."""
+    """The Slurm part of a cluster batch."""
 
     batch: ClusterBatch
     _following: dict[str, _Following] = field(default_factory=dict)
@@ -47,19 +47,19 @@ class SlurmBatch:
 
     @property
     def under_way_count(self) -> int:
-        """Runs that are queued or running, as far as is known."""
+        """Return the number of runs known to be queued or running."""
         return len(self._following)
 
     def not_followed(self, plan: Sequence[PlannedRun]) -> list[PlannedRun]:
-        """The runs of ``plan`` that are not known to be under way."""
+        """Return the runs of ``plan`` that are not known to be queued or running."""
         return [planned for planned in plan if planned.name not in self._following]
 
     def take_up(self, plan: Sequence[PlannedRun] | None = None) -> None:
-        """Follow what earlier commands left in the queue: the runs of ``plan`` alone, or all of them.
+        """Follow what earlier commands left in the queue: only the runs of ``plan``, or all of them.
 
         Raises:
-            EnvironmentNotReadyError: Slurm cannot say what is queued.
-            UsageError: the run of a row is under way with another order than the plan's.
+            EnvironmentNotReadyError: Slurm cannot report what is queued.
+            UsageError: The run of a row is queued or running with a different run spec than the plan's.
         """
         by_name = None if plan is None else {planned.name: planned for planned in plan}
         ledger = self.batch.ledger
@@ -86,13 +86,15 @@ class SlurmBatch:
         node_gpus: int | None = None,
         arguments: Sequence[str] = (),
     ) -> None:
-        """Queue ``runs``, none of which is under way.
+        """Submit ``runs``, none of which is queued or running.
 
         Raises:
             EnvironmentNotReadyError: sbatch refuses.
         """
         new = {planned.name: planned for planned in runs}
-        (self.batch.ledger.output_directory / "logs").mkdir(exist_ok=True)  # where Slurm is to write, and makes none
+        (self.batch.ledger.output_directory / "logs").mkdir(
+            exist_ok=True
+        )  # for Slurm's output; Slurm does not create it
         for listed in self.batch.order(runs, engine="slurm", node=node, node_gpus=node_gpus):
             try:
                 job_id = submit(listed, arguments)
@@ -106,7 +108,7 @@ class SlurmBatch:
                 self._following[task.name] = _Following(new[task.name], listed, index)
 
     def follow(self) -> None:
-        """Return when nothing that is followed is under way any more; ends and starts are told as they are seen."""
+        """Return when no followed run is queued or running any more; report starts and ends as they are seen."""
         while self._following:
             self.look()
             self.batch.live.beat()
@@ -116,7 +118,7 @@ class SlurmBatch:
         self._forget_lists()
 
     def settle(self) -> None:
-        """Look until every run that has left the queue is counted; what is still there stays under way."""
+        """Check until every run that has left the queue is counted; others remain queued or running."""
         self.look()
         while any(run.missing_since_s is not None for run in self._following.values()):
             time.sleep(_POLL_S)
@@ -124,11 +126,11 @@ class SlurmBatch:
         self._forget_lists()
 
     def look(self) -> None:
-        """Ask the queue once, and count the runs that have ended."""
+        """Query the queue once, and count the runs that have ended."""
         try:
             queued = queued_tasks({run.listed.job_name for run in self._following.values()})
-        except EnvironmentNotReadyError as error:  # a controller that restarts: the jobs go on without it
-            self._note(f"{error}; asking again")
+        except EnvironmentNotReadyError as error:  # a restarting controller: the jobs continue without it
+            self._note(f"{error}. Trying again.")
             return
         now_s = time.monotonic()
         for name, run in list(self._following.items()):
@@ -136,7 +138,8 @@ class SlurmBatch:
             if task is not None and task.is_waiting:
                 run.missing_since_s = None
                 self._note_reason(task)
-                # Queued again though it was done: its node was lost right after. Others have nothing to look at yet.
+                # Requeued although it was done, because its node was lost right after. Others have no files to check
+                # yet.
                 if run.has_begun and self.batch.ledger.directory(name).report_file.exists():
                     self.batch.ended(run.planned)
                     del self._following[name]
@@ -148,10 +151,10 @@ class SlurmBatch:
                 del self._following[name]
 
     def cancel(self) -> int:
-        """Take everything that is followed off the queue and wait for its end; how many runs were under way.
+        """Cancel all followed runs and wait for their end; return how many there were.
 
         Raises:
-            EnvironmentNotReadyError: Slurm cannot be asked, or keeps the jobs for longer than a minute.
+            EnvironmentNotReadyError: Slurm does not answer, or keeps the jobs for more than a minute.
         """
         names = {run.listed.job_name for run in self._following.values()}
         queued = queued_tasks(names)
@@ -163,7 +166,9 @@ class SlurmBatch:
         give_up_s = time.monotonic() + _CANCEL_S
         while queued := queued_tasks(names):
             if time.monotonic() > give_up_s:
-                raise EnvironmentNotReadyError(f"{len(queued)} tasks are still there after {_CANCEL_S:g} s; see squeue")
+                raise EnvironmentNotReadyError(
+                    f"{len(queued)} tasks are still queued after {_CANCEL_S:g} s. Check squeue."
+                )
             time.sleep(_POLL_S)
         for run in self._following.values():
             directory = self.batch.ledger.directory(run.planned.name)
@@ -171,7 +176,7 @@ class SlurmBatch:
                 self.batch.ended(run.planned)
             else:
                 self.batch.ended_without_result(
-                    run.planned, "cancelled; run the batch again", stage="interrupted", cause="interrupted"
+                    run.planned, "cancelled. Run the batch again.", stage="interrupted", cause="interrupted"
                 )
         self._following = {}
         self._forget_lists()
@@ -180,7 +185,7 @@ class SlurmBatch:
     def _has_ended(self, run: _Following, task: QueuedTask | None, now_s: float) -> bool:
         directory = self.batch.ledger.directory(run.planned.name)
         with suppress(RecordError):
-            # While its task is there the worker may still have to write what the host saw of the GPUs.
+            # While its task exists, the worker may still have to write the host check.
             if _has_record(directory) if task is None else is_final(directory) and _worker_has_finished(directory):
                 self.batch.ended(run.planned)
                 return True
@@ -195,12 +200,12 @@ class SlurmBatch:
         self.batch.ended_without_result(
             run.planned,
             f"slurm job {run.listed.job_name} [{run.index}] left the queue without a result: it was cancelled or its "
-            f"node was lost{f' (see {log})' if began else ' before it began'}; run the batch again",
+            f"node was lost{f' (see {log})' if began else ' before it started'}. Run the batch again.",
         )
         return True
 
     def _forget_lists(self) -> None:
-        """Remove the lists of which nothing is in the queue any more; where Slurm cannot say, they stay."""
+        """Remove the lists without queued tasks; if Slurm does not answer, they stay."""
         lists = list(task_lists(self.batch.ledger.output_directory, "slurm"))
         followed = {run.listed.job_name for run in self._following.values()}
         with suppress(EnvironmentNotReadyError):
@@ -210,9 +215,9 @@ class SlurmBatch:
                     listed.file.unlink(missing_ok=True)
 
     def _note_reason(self, task: QueuedTask) -> None:
-        """Say once why jobs wait, where that is not the ordinary wait for a place."""
+        """Report once why jobs are waiting, unless it is the normal wait for resources."""
         if task.reason not in ("", "None", "Resources", "Priority", "BeginTime", "Dependency"):
-            self._note(f"slurm job {task.job_id} waits: {task.reason} (squeue(1) says what that means)")
+            self._note(f"slurm job {task.job_id} is waiting: {task.reason} (explained in squeue(1))")
 
     def _note(self, message: str) -> None:
         if message not in self._reasons:
@@ -226,7 +231,7 @@ def _worker_has_finished(directory: RunDirectory) -> bool:
 
 
 def _has_record(directory: RunDirectory) -> bool:
-    """Whether a result or a failure lies there; the listing makes a shared folder forget what it remembers of it."""
+    """Return whether there is a result or a failure; listing the folder refreshes a shared file system's cache."""
     with suppress(OSError):
         next(directory.path.iterdir(), None)
     return directory.report_file.exists() or directory.failure_file.exists()
@@ -236,6 +241,6 @@ def _refuse_another_order(found: ResolvedRun, by_name: Mapping[str, PlannedRun] 
     wanted = None if by_name is None else by_name[found.name]
     if isinstance(wanted, ResolvedRun) and wanted.spec.identity() != found.spec.identity():
         raise UsageError(
-            f"{found.label}: is under way with other options than these; wait for it with the same command, or end "
-            "it: batch_runner.py cancel"
+            f"{found.label}: already queued or running with other options. Wait for it with its own command, or cancel "
+            "it with batch_runner.py cancel."
         )

@@ -1,4 +1,4 @@
-"""Slurm's own commands: sbatch, squeue and scancel, and no accounting database. Nothing goes through a shell here."""
+"""Slurm's commands: sbatch, squeue and scancel; no accounting database is needed, and no shell is used."""
 
 import shlex
 import shutil
@@ -15,7 +15,7 @@ from energy_score.host.cluster.task_list import TaskList
 
 # slurmctld answers within seconds, or is being restarted.
 _ANSWER_S = 60.0
-# What an array is made of: an option of the user's must not change it.
+# The options that define an array; the user's options must not change them.
 _OURS = (
     "array", "gres", "gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "requeue", "no-requeue", "job-name",
     "parsable", "chdir", "output", "open-mode", "wrap", "wait", "test-only", "help", "version", "usage",
@@ -24,7 +24,7 @@ _OURS_SHORT = "aGJDoWhV"
 
 
 class QueuedTask(NamedTuple):
-    """A task of an array as squeue shows it; ``is_waiting`` before it begins, ``reason`` says for what."""
+    """A task of an array as shown by squeue; ``is_waiting`` before it starts, with the ``reason``."""
 
     job_id: str
     is_waiting: bool
@@ -33,61 +33,62 @@ class QueuedTask(NamedTuple):
 
 
 def require_slurm() -> None:
-    """Return where Slurm's commands are installed and its controller answers.
+    """Return if Slurm's commands are installed and its controller answers.
 
     Raises:
-        EnvironmentNotReadyError: what is missing, and what to do.
+        EnvironmentNotReadyError: The message says what is missing, and what to do.
     """
     missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
     if missing:
         raise EnvironmentNotReadyError(
-            f"--executor slurm: {', '.join(missing)} not found on PATH: run this on a login node of the cluster (or "
-            "apt install slurm-client and its slurm.conf), or take --executor docker or local on a machine with GPUs"
+            f"--executor slurm: {', '.join(missing)} not found on PATH. Run this on a login node of the cluster (or "
+            "install slurm-client and its slurm.conf), or use --executor docker or local on a machine with GPUs."
         )
     try:
         queued_tasks(())
     except EnvironmentNotReadyError as error:
         raise EnvironmentNotReadyError(
-            f"--executor slurm: {error}; sinfo must work here: run this on a login node, or start the controller"
+            f"--executor slurm: {error}. Make sure that sinfo works here: run this on a login node, or "
+            f"start the controller."
         ) from error
 
 
 def refuse_slurm_arguments(arguments: Sequence[str]) -> None:
-    """Return where every word is an option of sbatch that an array of ours can have.
+    """Return if every argument is an sbatch option that our arrays can have.
 
     Raises:
-        UsageError: a word is no option, or one that the batch sets itself.
+        UsageError: An argument is not an option, or is set by the batch itself.
     """
     for word in arguments:
         name = word.partition("=")[0]
         if holds_secret(word):
             raise UsageError(
-                f"--slurm-arg={name}=…: holds a key, which Slurm shows to all its users; valid is without it: "
-                "sbatch passes the environment on"
+                f"--slurm-arg={name}=…: contains a key, which Slurm shows to all its users. Remove it: "
+                "sbatch passes on the environment."
             )
         if not word.startswith("-") or not word.strip("-"):
             raise UsageError(
-                f"--slurm-arg={word}: is no option of sbatch; valid is one word, as --slurm-arg=--partition=gpu"
+                f"--slurm-arg={word}: not an sbatch option (expected one argument, such as --slurm-arg=--partition=gpu)"
             )
         if _is_ours(name):
             raise UsageError(
-                f"--slurm-arg={word}: {name} is set by the batch itself; valid is what says where and for how long: "
-                "--partition=, --account=, --qos=, --time=, --mem=, --cpus-per-task=, --constraint=, --exclude="
+                f"--slurm-arg={word}: {name} is set by the batch itself. Use only options for where and how long to "
+                "run: --partition=, --account=, --qos=, --time=, --mem=, --cpus-per-task=, --constraint=, --exclude="
             )
 
 
 def _is_ours(name: str) -> bool:
-    """Whether sbatch would take the option for one of ours: also any beginning of a long one's name."""
+    """Return whether sbatch would take the option for one of ours, including abbreviations of long names."""
     if name.startswith("--"):
         return any(ours.startswith(name[2:]) for ours in _OURS)
     return name[1] in _OURS_SHORT
 
 
 def submit(listed: TaskList, arguments: Sequence[str]) -> str:
-    """Queue one array with a task for each run of ``listed``; its job id. ``arguments`` are further words for sbatch.
+    """Submit one array with a task for each run of ``listed``, with ``arguments`` for sbatch; return its job id.
 
     Raises:
-        EnvironmentNotReadyError: sbatch refuses; the message has its words.
+        EnvironmentNotReadyError: sbatch refuses; the message has its output.
     """
     gpus = [f"--gres=gpu:{listed.gpu_count}"] if listed.gpu_count else []
     done = _run(
@@ -99,7 +100,7 @@ def submit(listed: TaskList, arguments: Sequence[str]) -> str:
 
 
 def script(list_file: Path) -> str:
-    """The batch script: the worker takes the shell's place, so that it is what Slurm sends its signals to."""
+    """Return the batch script: the worker replaces the shell, so that it receives Slurm's signals."""
     worker = shlex.join([sys.executable, "-m", "energy_score.host.cluster.worker", "--list", str(list_file)])
     package_parent = shlex.quote(str(Path(energy_score.__file__).resolve().parent.parent))
     return (
@@ -111,10 +112,10 @@ def script(list_file: Path) -> str:
 
 
 def queued_tasks(job_names: Collection[str]) -> Mapping[tuple[str, int], QueuedTask]:
-    """What is in the queue of the arrays called so, by job name and index; of no names nothing is, but Slurm is asked.
+    """Return the queued tasks of the arrays with these names, by job name and index; Slurm is asked even for no names.
 
     Raises:
-        EnvironmentNotReadyError: squeue cannot say; that a task is not listed then means nothing.
+        EnvironmentNotReadyError: squeue fails; a missing task then means nothing.
     """
     names = ",".join(job_names) or "energy-score-none"
     shown = _run("squeue", "--noheader", "--array", f"--name={names}", "--format=%j %F %K %t %N|%r")
@@ -130,7 +131,7 @@ def queued_tasks(job_names: Collection[str]) -> Mapping[tuple[str, int], QueuedT
 
 
 def cancel(job_ids: Collection[str]) -> None:
-    """Take the jobs off the queue, and end what runs of them.
+    """Cancel the jobs, including running ones.
 
     Raises:
         EnvironmentNotReadyError: scancel fails.
@@ -144,10 +145,12 @@ def _run(*command: str, given: str = "") -> str:
             command, input=given, capture_output=True, text=True, timeout=_ANSWER_S, check=False
         )
     except FileNotFoundError as error:
-        raise EnvironmentNotReadyError(f"{command[0]} is not on PATH: Slurm's commands are needed here") from error
+        raise EnvironmentNotReadyError(
+            f"{command[0]} not found on PATH. Run this where Slurm's commands are installed."
+        ) from error
     except subprocess.TimeoutExpired as error:
         raise EnvironmentNotReadyError(
-            f"{command[0]} did not answer within {_ANSWER_S:g} s: is slurmctld up (sinfo)?"
+            f"{command[0]} did not answer within {_ANSWER_S:g} s. Check whether slurmctld is running (sinfo)."
         ) from error
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"

@@ -1,4 +1,4 @@
-"""What a cluster's tasks are told: which runs, how each is carried out on its node. One file per array."""
+"""The input of a cluster's tasks: which runs, and how a node executes them. One file per array."""
 
 import secrets
 from collections.abc import Iterator, Sequence
@@ -11,14 +11,14 @@ from energy_score.contract.errors import RecordError
 from energy_score.contract.record import Moment, Record
 
 FOLDER = "cluster"
-# Slurm's MaxArraySize is 1001 unless a site says otherwise (slurm.conf(5)): indices 0 to 1000.
+# Slurm's MaxArraySize is 1001 unless configured otherwise (slurm.conf(5)): indices 0 to 1000.
 ARRAY_MAX = 1000
 
 
 class NodeSettings(Record):
-    """How a node carries out a run: the docker executor with ``image`` and ``memory``, or the local one.
+    """How a node executes a run: with the docker executor and ``image`` and ``memory``, or with the local one.
 
-    It waits ``gpu_wait_s`` for a GPU of its allocation that a foreign process is on.
+    It waits ``gpu_wait_s`` for a GPU of its allocation that a foreign process is using.
     """
 
     executor: str
@@ -29,17 +29,17 @@ class NodeSettings(Record):
 
 
 class ClusterTask(Record):
-    """One run: ``name`` is that of its run directory, ``run_id`` that of the order which lies there."""
+    """One run: ``name`` is the name of its run directory, ``run_id`` belongs to the run spec in it."""
 
     name: str
     run_id: str
 
 
 class TaskList(Record):
-    """Runs that need equally many GPUs; ``job_name`` is the list's own, and that of its jobs in the queue.
+    """Runs that need the same number of GPUs; ``job_name`` is the list's name, and that of its jobs in the queue.
 
-    It lies in the output directory before the engine is asked, so that whoever comes after a dead driver knows every
-    job that can be under way.
+    It is saved in the output directory before anything is submitted, so that after a dead driver every
+    possible job is known.
     """
 
     schema_version: Literal[1] = 1
@@ -61,7 +61,7 @@ class TaskList(Record):
         gpu_count: int,
         node: NodeSettings,
     ) -> Self:
-        """A list under a name that no other one has."""
+        """Create a list with a unique name."""
         return cls(
             engine=engine,
             job_name=f"energy-score-{secrets.token_hex(6)}",
@@ -74,19 +74,19 @@ class TaskList(Record):
 
     @property
     def file(self) -> Path:
-        """Where the list lies."""
+        """Return the path of the list."""
         return Path(self.output_directory) / FOLDER / f"{self.engine}-{self.job_name}.json"
 
     def save(self) -> None:
-        """Write the list to its place."""
+        """Write the list to its file."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         self.write(self.file)
 
 
 def task_lists(output_directory: Path, engine: ClusterEngine) -> Iterator[TaskList]:
-    """The lists of ``engine`` that lie in an output directory, the oldest first; one that is no list is passed over.
+    """Yield the lists of ``engine`` in an output directory, oldest first; unreadable ones are skipped.
 
-    The directory may have been moved since: each list is given where it lies now.
+    The directory may have been moved since: each list has its current location.
     """
     found = []
     for path in (output_directory / FOLDER).glob(f"{engine}-*.json"):

@@ -1,6 +1,6 @@
 """One task of a cluster: ``python -m energy_score.host.cluster.worker --list FILE --index N --job ENGINE:ID``.
 
-It is started on the node, inside the allocation, as often as the engine sees fit: what is done is never done again.
+The cluster starts it on the node, inside the allocation, as often as it likes: what is done is never repeated.
 """
 
 import argparse
@@ -29,23 +29,23 @@ from energy_score.host.locks.gpu_leases import awaited_lease, open_gpu_leases
 
 log = logging.getLogger(__name__)
 
-# Slurm kills what is left 30 s after it asked to end (KillWait, slurm.conf(5)); so does our task on Ray.
+# Slurm kills what is left 30 s after it asked to stop (KillWait, slurm.conf(5)); our task on Ray does the same.
 _GRACE_S = 10.0
 
 
 def execute(listed: TaskList, index: int, *, job: str) -> None:
-    """Carry out the run at ``index`` of the list as the job called ``job``; however it ends, its directory says so.
+    """Execute the run at ``index`` of the list as the job ``job``; its directory always records how it ended.
 
     Raises:
-        RecordError: the order cannot be read.
-        EnvironmentNotReadyError: another process carries it out.
-        KeyboardInterrupt: it was stopped; that is recorded too.
+        RecordError: The run spec cannot be read.
+        EnvironmentNotReadyError: Another process is running it.
+        KeyboardInterrupt: It was stopped; that is recorded too.
     """
     task, ledger = listed.tasks[index], Ledger(Path(listed.output_directory))
     directory = ledger.directory(task.name)
     spec = directory.spec()
     if spec.run_id != task.run_id:
-        log.info("nothing to do: a later order lies in %s: run_id=%s", directory.path, spec.run_id)
+        log.info("nothing to do: %s has a newer run spec: run_id=%s", directory.path, spec.run_id)
         return
     if is_final(directory):
         log.info("nothing to do: %s is %s", directory.path, directory.state())
@@ -74,10 +74,10 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
 
 @contextmanager
 def _leased(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[None]:
-    """The GPUs are nobody else's on this machine while the context is open, whatever cluster or batch he is of.
+    """Hold the GPUs for exclusive use on this machine while the context is open, against all clusters and batches.
 
     Raises:
-        EnvironmentNotReadyError: a foreign process stays on one of them.
+        EnvironmentNotReadyError: A foreign process stays on one of them.
     """
     leases = open_gpu_leases(",".join(gpu_uuids)) if gpu_uuids else None
     if leases is None or not gpu_uuids:
@@ -93,7 +93,7 @@ def _leased(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[No
 
 @contextmanager
 def _ended_soon(executor: Executor) -> Iterator[None]:
-    """SIGTERM lets the engine finish its query as ever, but for no longer than an engine of clusters waits."""
+    """Make SIGTERM let the engine finish its query as usual, but for no longer than clusters wait."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         timer = threading.Timer(_GRACE_S, executor.stop, kwargs={"at_once": True})
@@ -110,36 +110,36 @@ def _ended_soon(executor: Executor) -> Iterator[None]:
 
 def _warn_of_niceness() -> None:
     niceness = os.nice(0)
-    if niceness > 0:  # Ray's workers have 15 by default (RAY_worker_niceness), and what they start inherits it
+    if niceness > 0:  # Ray's workers have 15 by default (RAY_worker_niceness), and their children inherit it
         log.warning(
-            "this node gives way to every other process (niceness %d): the model may wait for its CPU", niceness
+            "this task runs with low CPU priority (niceness %d), so the model may have to wait for the CPU", niceness
         )
 
 
 def is_final(directory: RunDirectory) -> bool:
-    """Whether the run has ended for good: with a result, or a failure of its own; being stopped is neither."""
+    """Return whether the run has ended for good: with a result, or its own failure; an interruption is neither."""
     state = directory.state()
     return state is RunState.DONE or (state is RunState.FAILED and directory.failure().stage != "interrupted")
 
 
 def _start_afresh(ledger: Ledger, planned: ResolvedRun, directory: RunDirectory, *, job: str) -> None:
-    """Keep aside what an earlier attempt of this job left, whose node was lost or which was stopped for another's."""
+    """Move the files of this job's earlier attempt aside, if its node was lost or the job was preempted."""
     earlier = directory.owner()
     if earlier is None:
         return
     if directory.state() is RunState.RUNNING and earlier.cluster_job != job:
-        return  # somebody else's, who may be alive: the attempt refuses it by name
+        return  # another process's, which may be alive: the attempt will refuse it
     log.info("started again: attempt %d was on %s", earlier.attempt, earlier.process.host)
-    earlier.write(ledger.start(planned).owner_file)  # so that attempts are counted on
+    earlier.write(ledger.start(planned).owner_file)  # so that attempts keep counting
 
 
 def main() -> int:
-    """Carry out one task; 0 wherever a record was left, so that no engine tries a recorded failure again."""
+    """Execute one task; return 0 whenever there is a record, so that the cluster does not retry a recorded failure."""
     parser = argparse.ArgumentParser(prog="python -m energy_score.host.cluster.worker", description=__doc__)
     parser.add_argument("--list", type=Path, required=True, help="the list of tasks")
-    parser.add_argument("--index", type=int, required=True, help="which of them, from 0")
-    parser.add_argument("--job", required=True, metavar="ENGINE:ID", help="the job of the cluster that this is")
-    parser.add_argument("--end-with-stdin", action="store_true", help="die when standard input ends")
+    parser.add_argument("--index", type=int, required=True, help="index of the task, from 0")
+    parser.add_argument("--job", required=True, metavar="ENGINE:ID", help="the cluster job that this is")
+    parser.add_argument("--end-with-stdin", action="store_true", help="exit when standard input closes")
     arguments = parser.parse_args()
     configure_console(logging.INFO)
     end_on_sigterm()
@@ -147,7 +147,7 @@ def main() -> int:
         threading.Thread(target=_die_with_stdin, daemon=True).start()
     try:
         execute(TaskList.read(arguments.list), arguments.index, job=arguments.job)
-    except EnergyScoreError as error:  # no order that can be read, or somebody else works on it
+    except EnergyScoreError as error:  # the run spec cannot be read, or another process is running it
         log.error("%s", error)  # noqa: TRY400 - as above
         return ExitCode.SOME_RUNS_FAILED
     except KeyboardInterrupt:
@@ -156,9 +156,9 @@ def main() -> int:
 
 
 def _die_with_stdin() -> None:
-    """End at once when the starter is gone, leaving no word: another attempt may have the run directory already.
+    """Exit immediately when the starter is gone, without a record: another attempt may already use the run directory.
 
-    The engine, or its container, hears the end of its own input then.
+    The engine, or its container, notices the end of its own input.
     """
     while os.read(sys.stdin.fileno(), 4096):
         pass

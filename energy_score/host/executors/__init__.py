@@ -1,1 +1,1 @@
-"""Where a run happens: one file per executor, loaded when named."""
+"""Where runs happen: one file per executor, loaded when used."""

@@ -1,4 +1,4 @@
-"""One container, from its creation to its removal, through the loss of its engine if need be."""
+"""One container, from its creation to its removal, even if its container engine restarts."""
 
 import contextlib
 import logging
@@ -19,16 +19,16 @@ from energy_score.host.executors.executor import QUERY_GRACE_S, Execution
 log = logging.getLogger(__name__)
 
 _GRACE_S = 15
-# An engine that is upgraded or restarted is back within this time.
+# A container engine that is upgraded or restarted is back within this time.
 _ENGINE_RETURNS_S = 120.0
 _ENGINE_RETRY_S = 0.5
-# A process that a signal ended has this and the signal's number as its exit code in a container.
+# Exit code of a container's process ended by a signal: this plus the signal's number.
 _SIGNAL_BASE = 128
 _SIGNAL_MAX = 64
 
 
 class Container:
-    """The container called ``name``, which no other one is called."""
+    """The container called ``name``; names are unique."""
 
     def __init__(self, api: APIClient, *, name: str, stream: ContainerStream) -> None:
         self._api = api
@@ -40,10 +40,10 @@ class Container:
     def created(
         self, image: str, settings: ContainerSettings, *, labels: Mapping[str, str], user: str
     ) -> Iterator[None]:
-        """The container exists while the context is open, and is gone afterwards whatever happened.
+        """Create the container, and remove it when the context closes, whatever happened.
 
         Raises:
-            EnvironmentNotReadyError: the engine refuses to make it, or is not there.
+            EnvironmentNotReadyError: The container engine refuses to create it, or does not answer.
         """
         try:
             with _explained("made"):
@@ -55,7 +55,7 @@ class Container:
                     labels=dict(labels),
                     environment=settings.environment,
                     host_config=self._api.create_host_config(**settings.host_config),
-                    stdin_open=True,  # and attached to once: its input ends with this process
+                    stdin_open=True,  # and attached to only once: its input closes with this process
                 )["Id"]
             yield
         finally:
@@ -64,10 +64,10 @@ class Container:
     def run(self, timeout_s: float, *, stopping: threading.Event | None = None) -> Execution:
         """Start the container and wait for its end; it is stopped after ``timeout_s``, or on an interrupt.
 
-        Where ``stopping`` is set by the time it has started, it is asked to end.
+        If ``stopping`` is set by the time it has started, it is asked to stop.
 
         Raises:
-            EnvironmentNotReadyError: it cannot be started.
+            EnvironmentNotReadyError: It cannot be started.
         """
         deadline_s = time.monotonic() + timeout_s
         with _explained("started"):
@@ -84,12 +84,12 @@ class Container:
             self._stream.close()
 
     def signal(self, name: str) -> None:
-        """Send a signal to what runs in it; nothing where it has ended, or its engine does not answer."""
+        """Send a signal to the container; do nothing if it has ended, or its container engine does not answer."""
         with contextlib.suppress(*ENGINE_FAULTS):
             self._api.kill(self._name, signal=name)
 
     def holds(self, process_id: int) -> bool:
-        """Whether the process of this machine is one of the container's; OSError where it cannot be told."""
+        """Return whether the process of this machine belongs to the container; raise OSError if that is unknown."""
         return bool(self._id) and self._id in Path(f"/proc/{process_id}/cgroup").read_text(encoding="ascii")
 
     def _followed(self, deadline_s: float) -> Execution:
@@ -100,7 +100,7 @@ class Container:
                     self._api.wait(self._name, timeout=max(0.1, deadline_s - time.monotonic()))
                 state = self._api.inspect_container(self._name)["State"]
                 return _execution(state, timed_out=timed_out, engine_was_lost=engine_was_lost)
-            except NotFound:  # removed by a hand that is not ours, or forgotten by its engine
+            except NotFound:  # removed by someone else, or forgotten by its container engine
                 return Execution(exit_code=None, engine_lost=True)
             except ENGINE_FAULTS:
                 if time.monotonic() >= deadline_s and not timed_out:
@@ -114,7 +114,7 @@ class Container:
                     self._stream.follow_log(self._api, self._name)
 
     def _engine_returns(self) -> bool:
-        """Whether the engine answers again before long."""
+        """Wait for the container engine, and return whether it answers again in time."""
         log.warning("the container engine does not answer; waiting up to %.0f s for it", _ENGINE_RETURNS_S)
         give_up_s = time.monotonic() + _ENGINE_RETURNS_S
         while time.monotonic() < give_up_s:
@@ -125,27 +125,27 @@ class Container:
         return False
 
     def _stop(self, grace_s: int = _GRACE_S) -> None:
-        """Ask the container to end, and have it killed after a grace time, or at once on a second interrupt."""
+        """Ask the container to stop, and kill it after a grace period, or at once on a second interrupt."""
         with contextlib.suppress(KeyboardInterrupt, *ENGINE_FAULTS):
             self._api.stop(self._name, timeout=grace_s)
 
 
 def remove(api: APIClient, container: str) -> None:
-    """Remove the container, running or not; one that is gone already is fine."""
+    """Remove the container, running or not; do nothing if it is already gone."""
     try:
         api.remove_container(container, force=True, v=True)
     except NotFound:
         pass
     except APIError as error:
         if error.status_code != 409:  # noqa: PLR2004 - conflict: another removal is under way
-            log.warning("a container could not be removed: name=%s error=%s", container, error.explanation)
+            log.warning("could not remove a container: name=%s error=%s", container, error.explanation)
     except ENGINE_FAULTS:
-        log.warning("a container could not be removed, the next batch does it: name=%s", container)
+        log.warning("could not remove a container, the next batch will: name=%s", container)
 
 
 @contextlib.contextmanager
 def _explained(done: str) -> Iterator[None]:
-    """The engine's refusal in words that say what to do."""
+    """Turn the container engine's refusal into a message that says what to do."""
     try:
         yield
     except APIError as error:
@@ -153,19 +153,19 @@ def _explained(done: str) -> Iterator[None]:
         hint = ""
         if "could not select device driver" in reason:
             hint = (
-                "; the engine cannot hand out GPUs: install the NVIDIA Container Toolkit (nvidia-ctk runtime "
-                "configure) and restart the engine, or run without containers: --executor local"
+                ". The container engine has no GPU support: install the NVIDIA Container Toolkit (nvidia-ctk runtime "
+                "configure) and restart the container engine, or run without containers: --executor local"
             )
-        raise EnvironmentNotReadyError(f"the container cannot be {done}: {reason}{hint}") from error
+        raise EnvironmentNotReadyError(f"container could not be {done}: {reason}{hint}") from error
     except ENGINE_FAULTS as error:
         raise EnvironmentNotReadyError(
-            f"the container cannot be {done}: no container engine answers ({innermost(error)}); start it and run the "
-            "batch again, or run without containers: --executor local"
+            f"container could not be {done}: the container engine does not answer ({innermost(error)}). Start it and "
+            "run the batch again, or run without containers: --executor local"
         ) from error
 
 
 def innermost(error: BaseException) -> str:
-    """What the operating system said, below all that the SDK and its libraries put around it."""
+    """Return the operating system's error, without what the SDK and its libraries put around it."""
     while True:
         inner = error.__cause__ or error.__context__ or next((a for a in error.args if isinstance(a, Exception)), None)
         if inner is None:
@@ -176,7 +176,7 @@ def innermost(error: BaseException) -> str:
 def _execution(state: Mapping[str, Any], *, timed_out: bool, engine_was_lost: bool) -> Execution:
     code = int(state["ExitCode"])
     by_signal = _SIGNAL_BASE < code <= _SIGNAL_BASE + _SIGNAL_MAX
-    # The engine says OOMKilled also of a container whose child alone was killed, and which ended well.
+    # OOMKilled is also set if only a child process was killed and the container ended well.
     out_of_memory = bool(state["OOMKilled"]) and code != 0
     return Execution(
         exit_code=_SIGNAL_BASE - code if by_signal else code,

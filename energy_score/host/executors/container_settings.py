@@ -1,4 +1,4 @@
-"""How a run's container is set up: what it may see, reach and do. Nothing here asks the engine."""
+"""The settings of a run's container: mounts, network and privileges. Does not talk to the container engine."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ from energy_score.host.model_files.hub_home import hub_is_offline, hub_token
 _HOME = "/home/user"
 _HUB_HOME = f"{_HOME}/.cache/huggingface"
 _TOKEN_FILE = "/run/secrets/hf_token"  # noqa: S105 - a path
-# A memory file system, so that what the user's programs see of a token goes with the machine's power at the latest.
+# A memory file system, so that what the user's programs store of a token is lost at the latest when the power is.
 _MEMORY_FOLDERS = (os.environ.get("XDG_RUNTIME_DIR", ""), "/dev/shm")  # noqa: S108 - a private folder is made in it
 _PIDS_MAX = 8192
 _SHM_SIZE = "1g"
@@ -34,12 +34,12 @@ _PASSED_ON_WITH_NETWORK = (
 )  # fmt: skip
 
 
-# What no run of ours needs, and no code in a container gets.
+# Privileges that none of our runs need, and that no code in a container gets.
 _LOCKED_IN: dict[str, Any] = {
     "cap_drop": ["ALL"],
     "security_opt": ["no-new-privileges"],
     "read_only": True,
-    "init": True,  # a first process of its own would hear no request to stop before it asks for signals
+    "init": True,  # without it, process 1 would not receive a request to stop before it handles signals
     "tmpfs": {"/tmp": f"{_TMPFS},size=8g", _HOME: f"{_TMPFS},size=1g"},  # noqa: S108 - the container's own
     "pids_limit": _PIDS_MAX,
     "shm_size": _SHM_SIZE,
@@ -49,7 +49,7 @@ _LOCKED_IN: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ContainerSettings:
-    """What the engine is asked for: the container's ``command`` and ``environment``; ``host_config`` as for the SDK."""
+    """The container's ``command`` and ``environment``; ``host_config`` is in the SDK's format."""
 
     command: list[str]
     environment: dict[str, str]
@@ -64,22 +64,23 @@ def container_settings(
     memory: int | None,
     token_file: Path | None,
 ) -> ContainerSettings:
-    """The container of one run.
+    """Return the settings for the container of one run.
 
-    Every host path is seen under its own name, so that a spec means the same inside: the run directory to be written,
-    models and prompts to be read. Without a need for the Hub or an endpoint there is no network and no token.
+    Every host path has the same path in the container, so that a spec means the same inside: the run directory is
+    writable, models and prompts are read-only. If neither the Hub nor an endpoint is needed, there is no network and no
+    token.
 
     Raises:
-        EnvironmentNotReadyError: the run's endpoint is one that no container reaches.
+        EnvironmentNotReadyError: Containers cannot reach the run's endpoint.
     """
     if spec.endpoint is not None and is_loopback(spec.endpoint):
         raise EnvironmentNotReadyError(
-            f"--endpoint {spec.endpoint} is this machine's loopback, which no container reaches: --executor local, or "
-            "a server on 0.0.0.0 and http://host.docker.internal:PORT/v1"
+            f"--endpoint {spec.endpoint} is this machine's loopback address, which containers cannot reach. Use "
+            "--executor local, or let the server listen on 0.0.0.0 and use http://host.docker.internal:PORT/v1."
         )
     run_folder = str(directory.path.resolve())
     reaches_hub = needs_hub(spec)
-    # Foreign code would have the network and the token at once.
+    # Otherwise foreign code would have network access and the token at the same time.
     token = token_file if reaches_hub and not spec.runs_foreign_code else None
     command = ["--end-with-stdin", "--spec", str(directory.spec_file.resolve()), "--output", run_folder]
     if gpu_uuids:
@@ -100,7 +101,7 @@ def container_settings(
 
 
 def _environment(spec: RunSpec, *, gpu_uuids: Sequence[str], reaches_hub: bool, has_token: bool) -> dict[str, str]:
-    """Return the variables of the container: the caller's that matter to a run, and what it may reach."""
+    """Return the container's variables: the caller's that affect a run, and those for what it may reach."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -116,11 +117,11 @@ def _environment(spec: RunSpec, *, gpu_uuids: Sequence[str], reaches_hub: bool, 
 
 
 def _mounts(spec: RunSpec, run_folder: str, *, reaches_hub: bool, token: Path | None) -> list[Mount]:
-    """Return what the container sees of the host: its run directory, what it reads, the Hub's caches, the token."""
+    """Return the mounts: the run directory, what the run reads, the Hub caches, the token."""
     mounts = [Mount(run_folder, run_folder, "bind")]
     mounts += [Mount(str(path), str(path), "bind", read_only=True) for path in paths_read(spec)]
     if _uses_hub(spec):
-        # Where nothing is downloaded, foreign code leaves other models' files as they are.
+        # If nothing is downloaded, foreign code cannot change the files of other models.
         keeps_out = spec.runs_foreign_code and not reaches_hub
         mounts.append(Mount(f"{_HUB_HOME}/hub", str(_made(hub_cache())), "bind", read_only=keeps_out))
         mounts.append(Mount(f"{_HUB_HOME}/datasets", str(_made(datasets_cache())), "bind", read_only=False))
@@ -130,7 +131,7 @@ def _mounts(spec: RunSpec, run_folder: str, *, reaches_hub: bool, token: Path | 
 
 
 def needs_hub(spec: RunSpec) -> bool:
-    """Whether the run must reach the Hub: something of it is neither local nor in the cache, and we are not offline."""
+    """Return whether the run needs the Hub: part of it is neither local nor cached, and we are not offline."""
     if hub_is_offline():
         return False
     model_is_here = (
@@ -142,7 +143,7 @@ def needs_hub(spec: RunSpec) -> bool:
 
 
 def paths_read(spec: RunSpec) -> list[Path]:
-    """The host's files and folders that the run reads, and the folders outside of them to which their links lead."""
+    """Return the host's files and folders that the run reads, and the folders outside that their links point to."""
     paths = spec.local_paths()
     targets = {
         link.resolve().parent
@@ -155,7 +156,7 @@ def paths_read(spec: RunSpec) -> list[Path]:
 
 @contextmanager
 def readable_token() -> Iterator[Path | None]:
-    """A file with the Hub token: the login's own, or one that is there while the context is open; None without one."""
+    """Yield a file with the Hub token: the login's, or a temporary one while the context is open; None without one."""
     token = hub_token()
     if token is None or token.file is not None:
         yield token.file if token else None
@@ -180,6 +181,6 @@ def _is_path(name: str) -> bool:
 
 
 def _made(folder: Path) -> Path:
-    """The folder's absolute path, the folder made where there was none: an engine would make it as root's."""
+    """Return the folder's absolute path; create it if needed, because a container engine would create it as root."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()

@@ -1,4 +1,4 @@
-"""The open line to a container: its input, held open as a dead-man's switch, and all that it says."""
+"""The connection to a container: its input, which is kept open, and its output."""
 
 import contextlib
 import socket
@@ -15,18 +15,18 @@ from urllib3.exceptions import HTTPError
 
 from energy_score.host.executors.engine_output import LineFeed, OnEvent, OnLogLine, dispatch
 
-# What the SDK raises when the engine goes away, by the moment in which it goes.
+# Exceptions that the SDK raises when the container engine goes away, depending on the moment.
 ENGINE_FAULTS = (RequestException, HTTPError, DockerException, OSError)
 _ATTACH = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1, "logs": 1}
 _DRAIN_S = 15.0
 
 
 class ContainerStream:
-    """Hands on what a container says, from ``attach`` to ``close``.
+    """Passes on a container's output, from ``attach`` to ``close``.
 
-    The container was made to close its input when the one attached goes: the engine inside ends itself then, so that no
-    container outlives this process. An engine that came back cannot do that any more; what it says is then followed in
-    its log, from where the line broke off.
+    The container closes its input when the attached client goes away, and then the engine inside exits, so that no
+    container outlives this process. After a restart the container engine cannot do that any more; the output is then
+    read from the container's log, from where the connection broke.
     """
 
     def __init__(self, on_event: OnEvent, on_log_line: OnLogLine) -> None:
@@ -36,12 +36,12 @@ class ContainerStream:
         self._readers: list[threading.Thread] = []
 
     def attach(self, api: APIClient, container: str) -> None:
-        """Open the line to a container that is not started yet."""
+        """Connect to a container that has not been started yet."""
         self._socket = api.attach_socket(container, params=_ATTACH)
         self._read(self._both(self._socket))
 
     def follow_log(self, api: APIClient, container: str) -> None:
-        """Go on after a loss: the log comes from its beginning, and what was heard of it is passed over."""
+        """Continue after a lost connection: read the log from its beginning, and skip what was already seen."""
         self._disconnect()
         for feed, is_stdout in ((self._events, True), (self._log, False)):
             feed.replayed_from_start()
@@ -49,7 +49,7 @@ class ContainerStream:
             self._read(zip(repeat(feed), chunks))
 
     def close(self) -> None:
-        """Hear the container out, which has ended, and close the line."""
+        """Read the rest of the output of an ended container, and close the connection."""
         for reader in self._readers:
             reader.join(_DRAIN_S)
         self._disconnect()
@@ -58,7 +58,7 @@ class ContainerStream:
 
     def _read(self, chunks: Iterable[tuple[LineFeed, bytes]]) -> None:
         def read() -> None:
-            # A line that is cut by a lost engine, or closed here, simply ends: the container's state says the rest.
+            # A connection that breaks or is closed here simply ends: the container's state has the rest.
             with contextlib.suppress(ValueError, *ENGINE_FAULTS):
                 for feed, data in chunks:
                     feed.feed(data)
@@ -71,9 +71,9 @@ class ContainerStream:
             yield self._events if source == STDOUT else self._log, data
 
     def _disconnect(self) -> None:
-        """Close the line; what was not heard by now is not heard."""
+        """Close the connection; output after this point is lost."""
         if self._socket is not None:
-            # The SDK gives a socket wrapped three times over: the inner one wakes the reader, the outer one gives back.
+            # The SDK wraps a socket three times: the inner one wakes up the reader, the outer one releases it.
             with contextlib.suppress(OSError):
                 self._socket._sock.shutdown(socket.SHUT_RDWR)  # noqa: SLF001
         for reader in self._readers:

@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 RUN_LABEL = "ai-energy-score.run"
 _VERSION_LABEL = "org.opencontainers.image.version"
 _WITHOUT_CONTAINERS = "or run without containers: --executor local"
-# A host name may have 63 characters, and a container's name becomes one.
+# A host name can have 63 characters, and a container's name becomes one.
 _NAME_MAX = 40
 
 
 class DockerExecutor:
-    """Runs each engine in a container of the image called ``image``; ``memory`` limits each one, in bytes."""
+    """Run each engine in a container of the image ``image``; ``memory`` limits each one, in bytes."""
 
     name = "docker"
 
@@ -47,28 +47,28 @@ class DockerExecutor:
         self._stopping = threading.Event()
 
     def check(self, *, backend: str) -> None:
-        """As the protocol says: an engine of this machine must answer and have the image of this program's version.
+        """Return if the container engine of this machine answers and has the image of this program's version.
 
-        Containers that dead owners of ours left are removed.
+        Containers left by dead owners of ours are removed.
         """
         del backend  # the image has the packages of all of them
         client = self._connected()
         if not client.api.base_url.startswith("http+docker://local"):
             raise EnvironmentNotReadyError(
-                f"the container engine at {os.environ.get('DOCKER_HOST')} cannot see this machine's run directories: "
-                f"unset DOCKER_HOST, {_WITHOUT_CONTAINERS}"
+                f"the container engine at {os.environ.get('DOCKER_HOST')} cannot access this machine's run "
+                f"directories: unset DOCKER_HOST, {_WITHOUT_CONTAINERS}"
             )
         try:
             image = client.images.get(self._image_name)
         except ImageNotFound as error:
             raise EnvironmentNotReadyError(
-                f"the image {self._image_name} is not there: ./build.sh makes it, {_WITHOUT_CONTAINERS}"
+                f"Docker image '{self._image_name}' not found. Build it with ./build.sh, {_WITHOUT_CONTAINERS}"
             ) from error
         version = image.labels.get(_VERSION_LABEL)
         if version != __version__:
             raise EnvironmentNotReadyError(
-                f"the image {self._image_name} is of version {version}, and this program of {__version__}: ./build.sh "
-                f"makes it anew, {_WITHOUT_CONTAINERS}"
+                f"Docker image '{self._image_name}' has version {version}, but this program has {__version__}. "
+                f"Rebuild it with ./build.sh, {_WITHOUT_CONTAINERS}"
             )
         self.image = str(image.id)
         self._sweep(client)
@@ -82,10 +82,10 @@ class DockerExecutor:
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the engine may finish its query before KeyboardInterrupt goes on.
+        """Run the spec in a container; on Ctrl-C, the engine can finish its query before KeyboardInterrupt is raised.
 
         Raises:
-            EnvironmentNotReadyError: the container cannot be started; the message says why and what to do.
+            EnvironmentNotReadyError: The container cannot be started; the message says why and what to do.
         """
         api = self._connected().api
         name = container_name(spec.run_id)
@@ -129,8 +129,8 @@ class DockerExecutor:
                 if client is not None:
                     client.close()
                 raise EnvironmentNotReadyError(
-                    f"no container engine answers ({innermost(error)}): start it (sudo systemctl start docker) and be "
-                    f"let in (sudo usermod -aG docker $USER), {_WITHOUT_CONTAINERS}"
+                    f"cannot connect to the container engine ({innermost(error)}). Start it (sudo systemctl start "
+                    f"docker) and get access to it (sudo usermod -aG docker $USER), {_WITHOUT_CONTAINERS}"
                 ) from error
             self._client = client
         return self._client
@@ -147,18 +147,18 @@ class DockerExecutor:
 
 
 def container_name(run_id: str) -> str:
-    """A name for a container of the run that no other container has; engines allow few characters in it."""
+    """Return a unique container name for the run; few characters are allowed in it."""
     return f"energy-score-{re.sub(r'[^a-zA-Z0-9_.-]', '_', run_id)[:_NAME_MAX]}-{uuid.uuid4().hex[:8]}"
 
 
 def open_docker_executor(*, timeout_s: float, image: str, memory: str | None) -> DockerExecutor:
-    """The docker executor; nothing is asked of the engine yet.
+    """Return the docker executor, without connecting to the container engine.
 
     Raises:
-        UsageError: ``memory`` is no size.
+        UsageError: ``memory`` is not a size.
     """
     try:
         limit_bytes = None if memory is None else int(parse_bytes(memory))
     except DockerException as error:
-        raise UsageError(f"--memory {memory!r} is no size; valid is a number with b, k, m or g, as 48g") from error
+        raise UsageError(f"invalid --memory {memory!r} (expected a number with b, k, m or g, such as 48g)") from error
     return DockerExecutor(timeout_s=timeout_s, image=image, memory=limit_bytes)

@@ -1,7 +1,7 @@
-"""What an engine process says: events on its standard output, its log on standard error.
+"""The output of an engine process: events on its standard output, its log on standard error.
 
-Model code and libraries write to both as well, so that nothing here may be taken for granted: not what an object with
-an ``event`` holds, and not that a line ever ends.
+Model code and libraries write to both as well, so nothing can be taken for granted: neither the content of an object
+with an ``event``, nor that a line ever ends.
 """
 
 import re
@@ -14,14 +14,14 @@ OnEvent = Callable[[Mapping[str, Any]], None]
 OnLogLine = Callable[[str], None]
 
 
-# More than any event, and no burden to hold.
+# Larger than any event, and small enough to keep in memory.
 _LINE_MAX_BYTES = 2**20
 _WORD = re.compile(r"[a-z_ ]{1,32}", re.ASCII)
 _TOO_MUCH = 10**15  # of queries, of joules
 
 
 def dispatch(line: str, on_event: OnEvent, on_log_line: OnLogLine) -> None:
-    """Give an event to ``on_event``, and what a library printed to standard output to the log."""
+    """Pass an event to ``on_event``, and anything else that was printed to standard output to the log."""
     try:
         content = parsed(line)
     except ValueError:
@@ -45,7 +45,7 @@ def _is_figure(value: object) -> bool:
     return value is None or (isinstance(value, int | float) and -_TOO_MUCH < value < _TOO_MUCH)
 
 
-# The events of an engine, and what each field of theirs may be.
+# The events of an engine, and the allowed values of their fields.
 _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
     "stage": {"stage": _is_word},
     "progress": {
@@ -60,7 +60,7 @@ _FIELDS: Mapping[str, Mapping[str, Callable[[object], bool]]] = {
 
 
 class LineFeed:
-    """Cuts a byte stream into lines for ``on_line``, and counts them, so that a stream that broke off can go on."""
+    """Split a byte stream into lines for ``on_line``, and count them, so that a broken stream can be continued."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
@@ -69,12 +69,12 @@ class LineFeed:
         self._skip_count = 0
 
     def replayed_from_start(self) -> None:
-        """The stream comes again from its beginning: pass over as many lines as were seen."""
+        """Prepare for the stream to start again from its beginning: skip as many lines as were already seen."""
         self._rest = b""
         self._skip_count = self._seen_count
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes and hand on every line that is whole now."""
+        """Process the next bytes and pass on every complete line."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._hand_on(line)
@@ -83,7 +83,7 @@ class LineFeed:
             self._rest = b""
 
     def close(self) -> None:
-        """Hand on what is left, a line that was never ended."""
+        """Pass on the rest, a line without an end."""
         if self._rest:
             self._hand_on(self._rest)
             self._rest = b""

@@ -1,4 +1,4 @@
-"""What every executor offers: carry out one spec somewhere, and say how the process ended."""
+"""The interface of executors: run a spec somewhere, and report how the process ended."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -7,8 +7,8 @@ from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.executors.engine_output import OnEvent, OnLogLine
 
-# An engine that is asked to stop finishes its current query, which may be a long answer of a large model. That is less
-# than what systemd leaves a service by default, 90 s.
+# An engine that is asked to stop finishes its current query, which can be a long answer of a large model. This is less
+# than the default of systemd for stopping a service, 90 s.
 QUERY_GRACE_S = 60.0
 
 
@@ -16,12 +16,12 @@ QUERY_GRACE_S = 60.0
 class Execution:
     """How the engine's process ended: ``exit_code`` is negative for the number of the signal that ended it.
 
-    ``out_of_memory``: the kernel ended it for memory. ``engine_lost``: the container engine went away and the container
-    with it; ``exit_code`` may then be None. The truth of the run is what lies in its directory; this only explains a
-    missing report.
+    ``out_of_memory``: the kernel killed it because memory ran out. ``engine_lost``: the container engine went away with
+    its container; ``exit_code`` can then be None. The result of the run is defined by its directory; this only explains
+    a missing report.
 
-    ``interrupted``: it was asked to end by ``stop``. ``gpu_was_shared``: a foreign process was seen on its GPUs, or
-    their memory was not all free when it began; None where the host cannot see that.
+    ``interrupted``: it was asked to end with ``stop``. ``gpu_was_shared``: a foreign process was on its GPUs, or
+    some of their memory was in use when it started; None if the host cannot see that.
     """
 
     exit_code: int | None
@@ -33,21 +33,21 @@ class Execution:
 
 
 class Executor(Protocol):
-    """Runs engines, each from a thread of its own where several are under way."""
+    """Run engines; several runs use one thread each."""
 
     @property
     def name(self) -> str:
-        """The executor's name on the command line."""
+        """Return the executor's name on the command line."""
 
     @property
     def image(self) -> str | None:
-        """The digest of the container image that runs happen in, known after ``check``; None where there is none."""
+        """Return the digest of the container image, which is known after ``check``; None without containers."""
 
     def check(self, *, backend: str) -> None:
-        """Return if a run of ``backend`` can be started.
+        """Return if a run with ``backend`` can be started.
 
         Raises:
-            EnvironmentNotReadyError: something is missing; the message says what and how to get it.
+            EnvironmentNotReadyError: Something is missing; the message says what and how to get it.
         """
 
     def execute(
@@ -59,17 +59,17 @@ class Executor(Protocol):
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """Carry out ``spec``, which lies in ``directory``, and wait for its end; nothing of it is left running.
+        """Run ``spec``, which is in ``directory``, and wait for its end; nothing is left running.
 
         ``on_event`` gets the engine's events and ``on_log_line`` its log, from other threads. ``gpu_uuids`` are the
-        GPUs that were leased for the run, which gets exactly those; None: as many visible ones as it asks for.
+        GPUs leased for the run, which gets exactly those; None: as many visible ones as it asks for.
 
         Raises:
-            KeyboardInterrupt: where that was raised here (Ctrl-C); the engine was then let finish its current query.
+            KeyboardInterrupt: It was raised here (Ctrl-C); the engine could finish its current query first.
         """
 
     def stop(self, *, at_once: bool) -> None:
-        """Ask every engine under way to finish its current query and end, or end it ``at_once``; then return.
+        """Ask every current engine to finish its query and end, or end it ``at_once``; then return.
 
-        It may be called from any thread, and again; engines that start later are asked as well.
+        It can be called from any thread, and repeatedly; engines that start later are asked too.
         """

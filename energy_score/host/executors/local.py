@@ -1,4 +1,4 @@
-"""The local executor: the engine as a child process of its own session, in an empty working directory."""
+"""The local executor: runs the engine as a child process in its own session, in an empty working directory."""
 
 import contextlib
 import importlib.util
@@ -28,7 +28,7 @@ from energy_score.host.executors.engine_output import LineFeed, OnEvent, OnLogLi
 from energy_score.host.executors.executor import QUERY_GRACE_S, Execution
 from energy_score.host.executors.witness import open_witness
 
-# What an engine needs from its owner's environment; everything else stays behind.
+# What an engine needs from its owner's environment; nothing else is passed on.
 _PASSED_ON = {
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD",
     "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE",
@@ -50,7 +50,7 @@ _PASSED_ON_PREFIXES = (
 )
 _GRACE_S = 15.0
 _READ_BYTES = 2**16
-# Each backend's extra, and the packages of it that a run cannot begin without.
+# Each backend's extra, and the packages in it that a run needs to start.
 _PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "pytorch": ("pytorch", ("torch", "transformers")),
     "vllm": ("endpoint", ("httpx2",)),
@@ -59,7 +59,7 @@ _PACKAGES: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 class LocalExecutor:
-    """Runs engines with this interpreter on this machine."""
+    """Run engines with this interpreter on this machine."""
 
     name = "local"
     image: str | None = None
@@ -70,8 +70,8 @@ class LocalExecutor:
         self._stopping = threading.Event()
 
     def check(self, *, backend: str) -> None:
-        """As the protocol says: the packages of the backend, or its own environment, must be installed here."""
-        extra, packages = _PACKAGES.get(backend, ("pytorch", ()))  # of another package: its own affair
+        """Return if the backend's packages, or its own environment, are installed here."""
+        extra, packages = _PACKAGES.get(backend, ("pytorch", ()))  # backends of other packages check this themselves
         absent = [name for name in packages if importlib.util.find_spec(name) is None]
         if absent:
             raise EnvironmentNotReadyError(
@@ -80,7 +80,7 @@ class LocalExecutor:
             )
         if backend == "optimum" and not (python := optimum_python(os.environ)).exists():
             raise EnvironmentNotReadyError(
-                f"--backend optimum needs optimum-benchmark's own environment, and {python} is not there: "
+                f"--backend optimum needs a separate environment for optimum-benchmark, and {python} does not exist: "
                 f"{how_to_have_it(os.environ)}"
             )
 
@@ -93,10 +93,10 @@ class LocalExecutor:
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says; on Ctrl-C the child may finish its query before KeyboardInterrupt goes on.
+        """Run the spec in a child process; on Ctrl-C, it can finish its query before KeyboardInterrupt is raised.
 
         Raises:
-            RowRefusedError: the run would execute code from the model's repository on this machine.
+            RowRefusedError: The run would execute code from the model's repository on this machine.
         """
         if spec.runs_foreign_code:
             raise RowRefusedError(f"Trust Remote Code: {spec.model_id}: {CODE_NEEDS_A_CONTAINER}")
@@ -108,7 +108,7 @@ class LocalExecutor:
         with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
                 command,
-                stdin=subprocess.PIPE,  # its end tells the child that this process is gone
+                stdin=subprocess.PIPE,  # closing it tells the child that this process is gone
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 cwd=work_directory,
@@ -141,7 +141,7 @@ class LocalExecutor:
                 _ask_to_stop(child)
 
     def _wait(self, child: subprocess.Popen[bytes], readers: list[threading.Thread]) -> Execution:
-        """The end of the child, stopped at the timeout or on an interrupt; nothing of its group is left."""
+        """Wait for the child's end, stop it on timeout or interrupt, and kill what is left of its group."""
         timed_out = False
         try:
             child.wait(self._timeout_s)
@@ -165,19 +165,19 @@ class LocalExecutor:
 
 
 def open_local_executor(*, timeout_s: float, image: str, memory: str | None) -> LocalExecutor:
-    """The local executor; ``image`` means nothing to it.
+    """Return the local executor; ``image`` has no effect.
 
     Raises:
-        UsageError: a memory limit was asked for, which only a container has.
+        UsageError: A memory limit was given, which only containers support.
     """
     del image
     if memory is not None:
-        raise UsageError(f"--memory {memory}: only a container has a memory limit; valid with --executor docker")
+        raise UsageError(f"--memory {memory}: only containers have a memory limit. Use --executor docker.")
     return LocalExecutor(timeout_s=timeout_s)
 
 
 def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The part of ``environment`` that an engine needs, with this package's parent first on its module path."""
+    """Return the variables that an engine needs, with this package's parent first in its module path."""
     passed_on = {
         name: value for name, value in environment.items() if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)
     }
@@ -186,7 +186,7 @@ def engine_environment(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _gpus_by_uuid(spec: RunSpec, uuids: tuple[str, ...]) -> dict[str, str]:
-    """The GPUs that a run gets, by what no renumbering changes; nothing where it wants some and the host sees none."""
+    """Return the run's GPUs by UUID, which renumbering cannot change; empty if it wants GPUs and the host sees none."""
     return {"CUDA_VISIBLE_DEVICES": ",".join(uuids)} if uuids or spec.gpu_requirement.count == 0 else {}
 
 
@@ -203,7 +203,7 @@ def _start_reader(stream: IO[bytes] | None, on_line: Callable[[str], None]) -> t
 
 
 def _ask_to_stop(child: subprocess.Popen[bytes]) -> None:
-    """Ask the engine alone to end: a server that it started must still answer the query under way."""
+    """Ask only the engine to stop: a server that it started must still answer the current query."""
     with contextlib.suppress(ProcessLookupError):
         child.send_signal(signal.SIGTERM)
 
@@ -214,12 +214,12 @@ def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> Non
 
 
 def _wait_for(child: subprocess.Popen[bytes], grace_s: float) -> None:
-    """Wait for the child's end for so long; a second interrupt ends the wait."""
+    """Wait ``grace_s`` for the child's end; a second interrupt ends the wait."""
     with contextlib.suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
         child.wait(grace_s)
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """End whatever of the child's group is still there, grandchildren included."""
+    """Kill what is left of the child's group, including grandchildren."""
     _signal_group(child, signal.SIGKILL)
     child.wait()

@@ -8,10 +8,10 @@ from energy_score.contract.errors import EnvironmentNotReadyError, UsageError
 from energy_score.contract.extensions import extension_names, load_extension
 from energy_score.contract.installation import install_command
 
-if TYPE_CHECKING:  # heavy, and this list of names is on the way to --help
+if TYPE_CHECKING:  # slow to import, and --help needs this list of names
     from energy_score.host.executors.executor import Executor
 
-# Name -> module:function that opens the executor from ``timeout_s``, ``image`` and ``memory``.
+# Name -> module:function that creates the executor from ``timeout_s``, ``image`` and ``memory``.
 EXECUTORS = {
     "docker": "energy_score.host.executors.docker:open_docker_executor",
     "local": "energy_score.host.executors.local:open_local_executor",
@@ -19,14 +19,14 @@ EXECUTORS = {
 
 
 def open_executor(name: str, *, timeout_s: float, image: str, memory: str | None = None) -> "Executor":
-    """Return the executor called ``name``, a key of EXECUTORS or one of another package.
+    """Return the executor ``name``, a key of EXECUTORS or one from another package.
 
-    Each run is stopped after ``timeout_s`` seconds. ``image`` names the container image and ``memory`` the container's
-    limit (``48g``), where there is a container.
+    Each run is stopped after ``timeout_s`` seconds. ``image`` is the container image and ``memory`` the container's
+    limit (``48g``), if it uses containers.
 
     Raises:
-        UsageError: there is no such executor, or it has no such limit.
-        EnvironmentNotReadyError: its packages are not installed.
+        UsageError: The executor does not exist, or does not support the limit.
+        EnvironmentNotReadyError: Its packages are not installed.
     """
     if name not in EXECUTORS:
         return _open_added(name, timeout_s=timeout_s, image=image, memory=memory)
@@ -46,8 +46,8 @@ def _open_added(name: str, *, timeout_s: float, image: str, memory: str | None) 
     opener = load_extension(extensions.EXECUTORS, name)
     if opener is None:
         known = ", ".join((*EXECUTORS, *extension_names(extensions.EXECUTORS)))
-        raise UsageError(f"executor {name!r} is not one of {known}")
+        raise UsageError(f"unknown executor {name!r} (expected one of: {known})")
     if not callable(opener):
-        raise UsageError(f"entry point {name!r} of {extensions.EXECUTORS}: {opener!r} opens no executor")
+        raise UsageError(f"entry point {name!r} of {extensions.EXECUTORS}: {opener!r} does not open an executor")
     executor: Executor = opener(timeout_s=timeout_s, image=image, memory=memory)
     return executor

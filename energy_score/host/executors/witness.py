@@ -1,6 +1,6 @@
-"""The host's witness: its own reading of the energy counters around a run, and a watch for foreign processes.
+"""The host check: the host's own reading of the energy counters around a run, and a watch for foreign processes.
 
-A container sees only its own processes; the host sees all of them. Costs two readings and one question a second.
+A container sees only its own processes; the host sees all of them. Costs two readings and one query per second.
 """
 
 import logging
@@ -25,18 +25,19 @@ log = logging.getLogger(__name__)
 
 _WATCH_PERIOD_S = 1.0
 _MJ_PER_J = 1000.0
-# A GPU at rest has its driver's reserve in use: below 1 GiB on every data-centre GPU so far.
+# An idle GPU has its driver's reserve in use: below 1 GiB on all data center GPUs so far.
 _MEMORY_AT_REST_MIB = 1024
 
 
 class GpuWitness:
-    """Watches a run's GPUs while its context is open; ``write`` then gives what it saw.
+    """Watch a run's GPUs while its context is open; afterwards ``write`` saves the result.
 
-    Those are the first ``gpu_count`` visible ones (all of them for None), or exactly ``gpus`` where the work happens
-    elsewhere; named by ``uuids`` once the context is open. ``server_process_ids`` and their descendants are the run's.
+    The GPUs are the first ``gpu_count`` visible ones (None: all of them), or exactly ``gpus`` if the work happens
+    elsewhere; their UUIDs are in ``uuids`` once the context is open. ``server_process_ids`` and their descendants
+    belong to the run.
 
-    ``is_of_run`` tells the run's own processes, and is set before the run starts any. Without NVML on the host
-    nothing is watched and nothing written: the verdict then says that the witness is missing.
+    ``is_of_run`` identifies the run's own processes, and is set before the run starts any. Without NVML on the host
+    nothing is watched and nothing written: the verdict then says that there is no host check.
     """
 
     def __init__(
@@ -70,7 +71,7 @@ class GpuWitness:
             shown = None if self._gpus is None else ",".join(self._gpus)
             self._devices = open_nvml_devices(count=self._gpu_count, shown=shown)
         except MeterError as error:
-            log.debug("no witness: %s", error)
+            log.debug("no host check: %s", error)
             return self
         self.uuids = self._devices.uuids
         self._memory_was_used = any(self._memory_used_mib(uuid) > _MEMORY_AT_REST_MIB for uuid in self.uuids)
@@ -114,18 +115,18 @@ class GpuWitness:
 
     @property
     def gpu_was_shared(self) -> bool | None:
-        """Whether something else was on the GPUs: a foreign process, or memory in use before the run began."""
+        """Return whether something else used the GPUs: a foreign process, or memory in use before the run started."""
         if not self.uuids:
             return None
         return bool(self._foreign) or self._memory_was_used
 
     def write(self, path: Path) -> None:
-        """Write what was seen, once the context is closed; nothing where the host has no NVML."""
+        """Write the result once the context is closed; write nothing if the host has no NVML."""
         if self._witness is not None:
             self._witness.write(path)
 
     def _read(self) -> tuple[dict[str, int], dict[str, str]]:
-        """The counters in mJ by UUID, and why one has no figure; a GPU without the counter is in neither."""
+        """Return the counters in mJ by UUID, and why one has no figure; a GPU without a counter is in neither."""
         energy_mj: dict[str, int] = {}
         faults: dict[str, str] = {}
         for uuid in self.uuids:
@@ -150,14 +151,14 @@ class GpuWitness:
 
     def _look_for_foreign_processes(self) -> None:
         if not ids_are_comparable():
-            self._processes_watched = False  # NVML gives the machine's ids, and this one sees only its container's
+            self._processes_watched = False  # NVML gives the machine's process ids, but we see only our container's
             return
         present: set[int] = set()
         for uuid in self.uuids:
             try:
                 process_ids = self._devices.compute_process_ids(uuid) if self._devices else None
             except MeterError:
-                continue  # the counter's reading says what is wrong with the GPU
+                continue  # reading the counter will report what is wrong with the GPU
             self._processes_watched &= process_ids is not None
             present |= {process_id for process_id in process_ids or () if not self._is_own(process_id)}
         now_s = time.monotonic()
@@ -174,9 +175,9 @@ class GpuWitness:
         self._foreign_before, self._looked_s = frozenset(present), now_s
 
     def _is_own(self, process_id: int) -> bool:
-        """Whether the process is of the run or this one; one that has ended does not count against the run.
+        """Return whether the process is the run's or this one; an ended one does not count against the run.
 
-        NVML may list one for a moment longer: the run before this one, say.
+        NVML can list a process for a moment longer, such as the one of the run before.
         """
         if process_id == os.getpid() or not is_alive(process_id):
             return True
@@ -184,19 +185,19 @@ class GpuWitness:
             return True
         try:
             return self.is_of_run(process_id)
-        except (ProcessLookupError, FileNotFoundError):  # ended meanwhile, or another user's, hidden from this one
+        except (ProcessLookupError, FileNotFoundError):  # ended meanwhile, or another user's and hidden from us
             return not is_alive(process_id)
         except (PermissionError, OverflowError):
             return False
 
 
 def open_witness(spec: RunSpec, *, leased: Sequence[str] | None = None) -> GpuWitness:
-    """The witness of the GPUs that ``spec`` is run on: those of the server at its endpoint, or ``leased`` ones.
+    """Return the host check for the GPUs of ``spec``: those of the server at its endpoint, or the ``leased`` ones.
 
-    Where none were leased (None) they are the visible ones, as many as the spec asks for.
+    If none were leased (None), the visible ones are used, as many as the spec asks for.
 
     Raises:
-        MeterError: the spec names GPUs that are not there.
+        MeterError: The spec names GPUs that do not exist.
     """
     if spec.endpoint is None:
         return GpuWitness(spec.run_id, gpu_count=spec.gpu_requirement.count, gpus=spec.meter_gpus or leased)

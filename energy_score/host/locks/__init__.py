@@ -1,1 +1,1 @@
-"""What only one run, or one batch, may have at a time: GPUs, output directories; and how many runs are under way."""
+"""Exclusive use of GPUs and output directories, and the number of current runs."""

@@ -1,4 +1,4 @@
-"""The GPUs that a batch may use, each leased to one run at a time on this machine, by UUID."""
+"""The GPUs of a batch, each leased to one run at a time on this machine, by UUID."""
 
 import os
 import time
@@ -17,27 +17,27 @@ _POLL_S = 0.5
 
 @dataclass(frozen=True)
 class Lease:
-    """GPUs that one run has until ``release``, or until this process ends, however it ends."""
+    """GPUs that a run holds until ``release``, or until this process ends for any reason."""
 
     uuids: tuple[str, ...]
     locks: tuple[FileLock, ...]
 
     def release(self) -> None:
-        """Give the GPUs back."""
+        """Release the GPUs."""
         for lock in self.locks:
             lock.release()
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why there is no lease now: runs of ours hold the GPUs, a foreign process is on them, or there are too few."""
+    """Why there is no lease now: our other runs hold the GPUs, a foreign process uses them, or there are too few."""
 
     why: Literal["leased", "foreign", "too_few"]
     message: str
 
 
 class GpuLeases:
-    """Leases of the GPUs behind ``devices``, kept in ``folder``."""
+    """Leases of the GPUs of ``devices``, stored in ``folder``."""
 
     def __init__(self, devices: NvmlDevices, folder: LockFolder) -> None:
         self._devices = devices
@@ -45,7 +45,7 @@ class GpuLeases:
 
     @property
     def gpus(self) -> Sequence[Gpu]:
-        """The GPUs that the batch may use."""
+        """Return the GPUs that the batch may use."""
         return self._devices.gpus
 
     def __enter__(self) -> Self:
@@ -56,13 +56,13 @@ class GpuLeases:
         self._folder.close()
 
     def lease(self, count: int, *, among: Sequence[str] = ()) -> Lease | Refusal:
-        """``count`` of the GPUs (of those in ``among`` if it names some), all at once or none.
+        """Lease ``count`` of the GPUs (of those in ``among`` if it is not empty), all at once or none.
 
-        A GPU on which a compute process is before its run has begun is another's: it is not leased.
+        A GPU with a compute process on it before the run starts belongs to someone else and is not leased.
         """
         wanted = [uuid for uuid in self._devices.uuids if not among or uuid in among]
         if count > len(wanted):
-            return Refusal("too_few", f"needs {count} GPUs, and the batch may use {', '.join(wanted) or 'none'}")
+            return Refusal("too_few", f"needs {count} GPUs, but the batch may use only {', '.join(wanted) or 'none'}")
         got: list[tuple[str, FileLock]] = []
         held: list[str] = []
         foreign: list[str] = []
@@ -76,14 +76,16 @@ class GpuLeases:
                 continue
             processes = self._processes_on(uuid)
             if processes:
-                foreign.append(f"{uuid} is used by process {', '.join(map(str, processes))}, which is none of ours")
+                foreign.append(
+                    f"{uuid} is used by process {', '.join(map(str, processes))}, which is not one of our runs"
+                )
                 lock.release()
                 continue
             got.append((uuid, lock))
         if len(got) < count:
             for _, lock in got:
                 lock.release()
-            # As long as enough are only leased, waiting for those leases may do.
+            # If enough of them are only leased, it is worth waiting for those leases.
             why: Literal["leased", "foreign"] = "leased" if len(got) + len(held) >= count else "foreign"
             return Refusal(why, f"needs {count} of {len(wanted)} GPUs: {'; '.join((*foreign, *held))}")
         for _, lock in got:
@@ -100,12 +102,12 @@ class GpuLeases:
 def awaited_lease(
     leases: GpuLeases, count: int, *, among: Sequence[str] = (), foreign_wait_s: float, note: Callable[[str], None]
 ) -> Lease:
-    """A lease, waited for: without end where runs of ours hold the GPUs, ``foreign_wait_s`` for a foreign process.
+    """Wait for a lease and return it: without limit for our other runs, ``foreign_wait_s`` for a foreign process.
 
-    What it waits for is told to ``note`` once.
+    What it waits for is reported to ``note`` once.
 
     Raises:
-        EnvironmentNotReadyError: there are too few GPUs, or the foreign process is still there.
+        EnvironmentNotReadyError: There are too few GPUs, or the foreign process is still there.
     """
     deadline_s = time.monotonic() + foreign_wait_s
     told: set[str] = set()
@@ -122,10 +124,10 @@ def awaited_lease(
 
 
 def open_gpu_leases(named: str | None) -> GpuLeases | None:
-    """Leases of the visible GPUs, or of those that ``--gpus`` names by UUID or index; None where there is no GPU.
+    """Return leases of the visible GPUs, or of those in ``--gpus`` by UUID or index; None if there is no GPU.
 
     Raises:
-        EnvironmentNotReadyError: the named GPUs are not there, or the machine's locks cannot be kept.
+        EnvironmentNotReadyError: The named GPUs do not exist, or locks cannot be used on this machine.
     """
     try:
         devices = open_nvml_devices(shown=named)
@@ -133,7 +135,7 @@ def open_gpu_leases(named: str | None) -> GpuLeases | None:
         if named is None:
             return None
         raise EnvironmentNotReadyError(
-            f"--gpus {named}: {str(error).removeprefix('--meter-gpu: ')}; valid are UUIDs and indices of nvidia-smi -L"
+            f"--gpus {named}: {str(error).removeprefix('--meter-gpu: ')} (expected UUIDs or indices from nvidia-smi -L)"
         ) from error
     try:
         return GpuLeases(devices, machine_lock_folder())

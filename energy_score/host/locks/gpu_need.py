@@ -1,4 +1,4 @@
-"""How many GPUs a run is leased: one for classes A and B, as many as its weights need for class C."""
+"""The number of GPUs to lease for a run: one for classes A and B, as many as the weights need for class C."""
 
 import math
 from collections.abc import Sequence
@@ -11,17 +11,17 @@ from energy_score.host.model_files.loaded_size import OVERHEAD, loaded_bytes_of
 from energy_score.host.model_files.safetensors_header import read_tensors
 from energy_score.host.model_files.weight_files import shards_in, weight_files_of
 
-# Source: the methodology's Table 2: class C is more than one GPU's 80 GB.
+# Source: the methodology's Table 2: class C needs more than one GPU with 80 GB.
 _CLASS_C_LEAST = 2
 _BYTES_PER_MIB = 2**20
 
 
 def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
-    """How many of ``gpus`` the run is leased.
+    """Return how many of ``gpus`` the run needs.
 
-    As many as the order says. Where it leaves that open (class C): the fewest whose memory holds the weights as they
-    are loaded and 20 % more, at least two; all of ``gpus`` where nothing on this machine tells the weights' size, the
-    one number that cannot be too few. None for queries that a running server answers: the GPUs are the server's.
+    The number in the run spec, if there is one. Otherwise (class C): the smallest number whose memory holds the loaded
+    weights plus 20 %, at least two; all of ``gpus`` if this machine has no information on the weights' size, because
+    that is the only number that is certainly enough. 0 for queries to a running server: the GPUs are the server's.
     """
     if spec.endpoint is not None:
         return 0
@@ -40,9 +40,9 @@ def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
 
 
 def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
-    """What the safetensors of the model in ``folder`` take once loaded in ``dtype``; None where there are none to read.
+    """Return the size of the safetensors in ``folder`` after loading in ``dtype``; None if there are none to read.
 
-    Those that a run loads: the same weights may lie beside them in another layout (consolidated.safetensors).
+    Only files that a run loads count: the same weights can be there in another layout (consolidated.safetensors).
     """
     try:
         names = [path.name for path in folder.iterdir()]
@@ -53,5 +53,5 @@ def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
         if found.kind != "safetensors":
             return None
         return sum(loaded_bytes_of(read_tensors(folder / name), dtype) for name in found.names)
-    except (OSError, ValueError):  # a damaged file: loading it will say so
+    except (OSError, ValueError):  # a damaged file: loading it will report that
         return None

@@ -1,4 +1,4 @@
-"""The lock of one output directory: a single batch, or run, writes into it at a time."""
+"""The lock of an output directory: only one batch or run at a time can write to it."""
 
 import os
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ _OF_A_BATCH = "--output-dir"
 
 @contextmanager
 def locked_output(directory: Path, *, option: str) -> Iterator[None]:
-    """While the context is open no other process works in ``directory``, which ``option`` names on the command line.
+    """Hold the lock of ``directory`` while the context is open; ``option`` is its command line option, for messages.
 
-    A holder that died, however it died, holds nothing. Readers (``aggregate``, ``status``, ``watch``) need no lock.
+    A dead process holds nothing. Readers (``aggregate``, ``status``, ``watch``) need no lock.
 
     Raises:
-        EnvironmentNotReadyError: another process works there, which the message names, or locks are not to be had.
+        EnvironmentNotReadyError: Another process, named in the message, holds it, or locks are not supported.
     """
     try:
         descriptor = os.open(directory / FILE_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -27,14 +27,14 @@ def locked_output(directory: Path, *, option: str) -> Iterator[None]:
         acquired = lock.acquire()
     except OSError as error:
         raise EnvironmentNotReadyError(
-            f"{directory}: cannot be locked: {error.strerror}; choose another {option}"
+            f"{directory}: cannot be locked: {error.strerror}. Choose another {option}."
         ) from error
     if not acquired:
         holder = lock.holder()
         lock.release()
-        look = f"look at it with 'status {option} {directory}', " if option == _OF_A_BATCH else ""
+        look = f", check it with 'status {option} {directory}'," if option == _OF_A_BATCH else ""
         raise EnvironmentNotReadyError(
-            f"{directory}: {holder} works there; wait for its end, {look}or choose another {option}"
+            f"{directory}: in use by {holder}. Wait for it to end{look} or choose another {option}."
         )
     lock.sign()
     try:

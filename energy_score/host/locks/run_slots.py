@@ -1,4 +1,4 @@
-"""How many runs of ours are under way on this machine at most while one of them lasts, whoever started the others."""
+"""Count our runs on this machine at the same time as a run, whoever started them."""
 
 import logging
 import os
@@ -20,10 +20,10 @@ _COUNT_MAX_BYTES = 16
 
 
 class RunSlot:
-    """A place among the runs of this machine while its context is open; ``most`` is how many there were at most.
+    """A slot among the runs of this machine while its context is open; ``most`` is the highest number of runs.
 
-    Whoever takes a place counts the held ones, under a lock that all share, and leaves the number with each of them:
-    so no overlap is missed, however short. ``most`` is None where the machine's locks cannot be kept.
+    Whoever takes a slot counts the occupied ones, under a shared lock, and writes the number into each of them, so no
+    overlap is missed, however short. ``most`` is None if locks cannot be used on this machine.
     """
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class RunSlot:
                 for name in held:
                     self._note(self._folder, name, len(held))
         except (EnergyScoreError, OSError) as error:
-            log.warning("how many runs are under way cannot be told: %s", error)
+            log.warning("cannot count the current runs: %s", error)
         return self
 
     def __exit__(
@@ -58,13 +58,13 @@ class RunSlot:
         self._folder.close()
 
     def _is_held(self, name: str) -> bool:
-        """Whether a living process holds the place; what a dead one left is removed."""
+        """Return whether a living process holds the slot; a dead process's slot is removed."""
         assert self._folder is not None  # noqa: S101 - only asked while the context is open
         lock = self._folder.lock_on(name)
         try:
             if not lock.acquire():
                 return True
-            with suppress(OSError):  # another user's, who removes it himself
+            with suppress(OSError):  # another user's, who will remove it
                 self._folder.remove(name)
             return False
         finally:

@@ -1,1 +1,1 @@
-"""What weight files hold, told from their headers: tensors, parameters, bytes once loaded."""
+"""Information on model files from their headers: tensors, parameters, size when loaded."""

@@ -1,4 +1,4 @@
-"""What of the Hugging Face Hub lies on this machine already, told from the cache's layout alone.
+"""What this machine has cached from the Hugging Face Hub, based only on the cache's layout.
 
 Source of the layout: huggingface_hub, "Understand caching"; datasets, "Cache management".
 """
@@ -16,26 +16,26 @@ _WEIGHT_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json
 
 
 def hub_cache() -> Path:
-    """Where downloaded repositories lie."""
+    """Return the folder of downloaded repositories."""
     return Path(os.environ.get("HF_HUB_CACHE") or hub_home() / "hub").expanduser()
 
 
 def datasets_cache() -> Path:
-    """Where prepared data sets lie."""
+    """Return the folder of prepared datasets."""
     return Path(os.environ.get("HF_DATASETS_CACHE") or hub_home() / "datasets").expanduser()
 
 
 def is_model_cached(model_id: str, revision: str | None) -> bool:
-    """Whether config and all weights of ``revision`` (a branch, tag or commit; None is main) are in the cache."""
+    """Return whether config and all weights of ``revision`` (a branch, tag or commit; None: main) are in the cache."""
     snapshot = cached_snapshot(model_id, revision)
     try:
         return snapshot is not None and (snapshot / "config.json").exists() and _has_weights(snapshot)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index may hold anything
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index can contain anything
         return False
 
 
 def cached_blobs(model_id: str) -> Path:
-    """Where the cache keeps what files of any commit of the model hold, large ones by the SHA-256 of it."""
+    """Return the cache's folder of file contents for all commits of the model; large files are named by SHA-256."""
     return _repository(model_id) / "blobs"
 
 
@@ -44,7 +44,7 @@ def _repository(model_id: str) -> Path:
 
 
 def cached_snapshot(model_id: str, revision: str | None) -> Path | None:
-    """The folder of what the cache holds of ``revision`` (as above), whole or not; None where it holds nothing."""
+    """Return the cached folder of ``revision`` (as above), complete or not, or None if nothing is cached."""
     repository = _repository(model_id)
     revision = revision or "main"
     try:
@@ -57,14 +57,14 @@ def cached_snapshot(model_id: str, revision: str | None) -> Path | None:
 
 
 def is_dataset_cached(name: str) -> bool:
-    """Whether a prepared copy of the data set is in the cache."""
+    """Return whether the cache has a prepared copy of the dataset."""
     wanted = _plain("___".join(name.split("/")))
     folders = [folder for folder in _folders(datasets_cache()) if _plain(folder.name) == wanted]
     return any(path for folder in folders for path in folder.rglob("*.arrow"))
 
 
 def _plain(name: str) -> str:
-    """The name without the underscores and capitals that ``datasets`` changes."""
+    """Return the name without underscores and capitals, which ``datasets`` changes."""
     return name.replace("_", "").lower()
 
 
@@ -73,16 +73,16 @@ def _folders(path: Path) -> list[Path]:
 
 
 def _has_weights(snapshot: Path) -> bool:
-    """Whether every file that an index names is there, or, without an index, any weights."""
+    """Return whether every file in the index exists, or without an index, whether there are any weights."""
     indexes = [snapshot / name for name in _WEIGHT_INDEXES if (snapshot / name).exists()]
     if indexes:
         return any(_names_what_is_there(index) for index in indexes)
-    # A link whose target was never downloaded is no file.
+    # A link whose target was never downloaded does not count as a file.
     return any(path.exists() for pattern in _WEIGHTS for path in snapshot.glob(pattern))
 
 
 def _names_what_is_there(index: Path) -> bool:
-    """Whether each file of the index is there; no index of a model's is none of its files."""
+    """Return whether each file in the index exists; an unreadable index lists none."""
     try:
         return all((index.parent / part).exists() for part in parsed(index.read_bytes())["weight_map"].values())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):

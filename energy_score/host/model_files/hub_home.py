@@ -1,4 +1,4 @@
-"""The user's Hugging Face settings: where files are kept, which token is used, whether the Hub may be asked."""
+"""The user's Hugging Face settings: the folder for downloads, the token, and offline mode."""
 
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 def hub_home() -> Path:
-    """Where the Hugging Face libraries keep what they download."""
+    """Return the folder where the Hugging Face libraries store downloads."""
     if os.environ.get("HF_HOME"):
         return Path(os.environ["HF_HOME"]).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -14,12 +14,12 @@ def hub_home() -> Path:
 
 
 def hub_is_offline() -> bool:
-    """Whether the user asked for no Hub, as the Hugging Face libraries read HF_HUB_OFFLINE."""
+    """Return whether the user disabled the Hub, according to HF_HUB_OFFLINE as the Hugging Face libraries read it."""
     return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
 
 
 class HubToken(NamedTuple):
-    """A Hub token and where it was found: ``file`` is None for one of the environment. Never to be printed whole."""
+    """A Hub token and where it was found: ``file`` is None for the environment. Never print the token."""
 
     value: str
     found: str
@@ -27,7 +27,7 @@ class HubToken(NamedTuple):
 
 
 def hub_token() -> HubToken | None:
-    """The token that the Hugging Face libraries would use, or that an older login left; None where there is none."""
+    """Return the token that the Hugging Face libraries would use, or one from an older login; None without one."""
     for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
         value = os.environ.get(variable, "").strip()
         if value:

@@ -1,4 +1,4 @@
-"""How many bytes stored tensors take once they are loaded in the precision of a run."""
+"""The size of stored tensors after loading them in a run's data type."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ from energy_score.host.model_files.safetensors_header import Tensor
 # Source: the methodology's formula below Table 2, "20 % overhead for framework and other memory requirements".
 OVERHEAD = 1.2
 BYTES_OF_DTYPE: dict[Dtype, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
-# Source: the safetensors format; other types (packed integers, 8-bit floats) stay as they are stored.
+# Source: the safetensors format; other types (packed integers, 8-bit floats) keep their stored size.
 _CAST_TYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
 def loaded_bytes_of(tensors: Iterable[Tensor], dtype: Dtype) -> int:
-    """The bytes of ``tensors`` as a run that orders ``dtype`` holds them."""
+    """Return the size in bytes of ``tensors`` in a run with ``dtype``."""
     return sum(_loaded_bytes_of(tensor, BYTES_OF_DTYPE[dtype]) for tensor in tensors)
 
 

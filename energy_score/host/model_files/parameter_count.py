@@ -1,4 +1,4 @@
-"""How many parameters stored tensors hold: packed ones unpacked, what only helps to unpack them left out."""
+"""Count the parameters in stored tensors: packed ones are unpacked, helper tensors for unpacking are left out."""
 
 from collections.abc import Iterable
 
@@ -7,19 +7,19 @@ from energy_score.host.model_files.safetensors_header import Tensor
 
 # The width of the types that quantized weights are packed into.
 _BITS_OF_INTEGER = {"I8": 8, "U8": 8, "I16": 16, "U16": 16, "I32": 32, "U32": 32, "I64": 64}
-# Scales, zero points and look-up tables, by the ends of their names. Source: GPTQ and AWQ (g_idx, qzeros, scales),
+# Scales, zero points and lookup tables, by the ends of their names. Source: GPTQ and AWQ (g_idx, qzeros, scales),
 # bitsandbytes (absmax, quant_map, quant_state, SCB), compressed-tensors and fine-grained FP8 (weight_scale…), MXFP4.
 _NO_PARAMETERS = (
     ".g_idx", ".qzeros", ".scales", "absmax", "quant_map", ".SCB", ".weight_format", ".weight_scale",
     ".weight_scale_inv", ".input_scale", ".weight_zero_point", ".weight_g_idx", ".weight_shape", "_scales",
 )  # fmt: skip
 _QUANT_STATE = ".quant_state."
-# Those of one method whose names mean something else elsewhere.
+# Names used by one method that mean something else in others.
 _NO_PARAMETERS_OF_METHOD = {"hqq": (".scale", ".zero")}
 
 
 def parameter_count_of(tensors: Iterable[Tensor], quantization: Quantization | None) -> int | None:
-    """The number of parameters; None where packed weights do not tell how many bits each has."""
+    """Return the number of parameters, or None if the number of bits per packed weight is unknown."""
     if quantization is None:
         return sum(tensor.element_count for tensor in tensors)
     count = 0

@@ -1,27 +1,27 @@
-"""How a model's weights are quantized, as its own config says."""
+"""The quantization of a model's weights, according to its config."""
 
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-# Methods whose name says the bits. Source: transformers, QuantizationMethod and the config of each method.
+# Methods whose name implies the bits. Source: transformers, QuantizationMethod and the config of each method.
 _BITS_OF_METHOD = {"mxfp4": 4, "fp8": 8, "fbgemm_fp8": 8, "finegrained_fp8": 8, "eetq": 8}
 _KEYS = ("bits", "nbits", "num_bits", "w_bit", "weights", "weight_quant_params", "quant_config")
 
 
 class Quantization(NamedTuple):
-    """The method and the bits of a weight; ``bits`` is None where the config does not tell."""
+    """The method and the bits per weight; ``bits`` is None if the config does not say."""
 
     method: str
     bits: int | None
 
     def __str__(self) -> str:
-        """As a reader knows it: ``gptq, 4 bit``."""
+        """Return it as shown to users: ``gptq, 4 bit``."""
         return f"{self.method}, {'unknown bits' if self.bits is None else f'{self.bits} bit'}"
 
 
 def quantization_of(config: Mapping[str, Any]) -> Quantization | None:
-    """The quantization that ``config`` states, None where it states none."""
+    """Return the quantization stated in ``config``, or None if there is none."""
     for place in (config, config.get("text_config")):
         stated = place.get("quantization_config") if isinstance(place, dict) else None
         if isinstance(stated, dict):
@@ -38,7 +38,7 @@ def _bits_of(method: str, stated: Mapping[str, Any]) -> int | None:
 
 
 def _bits_in(stated: object) -> int | None:
-    """The bits among the keys that the methods use, at whatever depth; None also where parts have different ones."""
+    """Return the bits among the keys used by the methods, at any depth; None also if parts have different ones."""
     if isinstance(stated, bool):
         return None
     if isinstance(stated, int):

@@ -1,4 +1,4 @@
-"""The tensors of a safetensors file, read from its header alone.
+"""Read the tensors of a safetensors file from its header.
 
 Source: the safetensors format: 8 bytes of length, a JSON object, then the data.
 """
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from energy_score.contract.foreign_json import parsed
 
 _HEADER_MAX_BYTES = 100_000_000  # the format's own limit
-_POINTER = b"version "  # how each begins that a clone without LFS leaves; as a length it is far above the limit
+_POINTER = b"version "  # the start of a pointer file from a clone without LFS; as a length it is far above the limit
 _METADATA = "__metadata__"
 
 
 class Tensor(NamedTuple):
-    """One stored tensor, or several of one type taken together; ``dtype`` is spelled as the format does (``BF16``)."""
+    """One stored tensor, or several of one type taken together; ``dtype`` is spelled as in the format (``BF16``)."""
 
     name: str
     dtype: str
@@ -25,16 +25,16 @@ class Tensor(NamedTuple):
 
 
 def read_tensors(file: Path) -> tuple[Tensor, ...]:
-    """The tensors of ``file``.
+    """Return the tensors of ``file``.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is no safetensors file.
+        OSError: It cannot be read.
+        ValueError: It is not a safetensors file.
     """
     with file.open("rb") as stream:
         start = stream.read(8)
         if start == _POINTER:
-            raise ValueError(f"{file.name}: Git LFS's pointer in place of the weights; git lfs pull fetches them")
+            raise ValueError(f"{file.name}: a Git LFS pointer instead of the weights. Download them with git lfs pull.")
         length = int.from_bytes(start, "little")
         if length > _HEADER_MAX_BYTES:
             raise ValueError(f"{file.name}: no safetensors header")
@@ -42,18 +42,18 @@ def read_tensors(file: Path) -> tuple[Tensor, ...]:
     try:
         header = parsed(content)
     except ValueError as error:
-        raise ValueError(f"{file.name}: its head cannot be read: {error}") from error
+        raise ValueError(f"{file.name}: its header cannot be read: {error}") from error
     if not isinstance(header, dict):
-        raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - a fault of the file, not of a call
+        raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - an error in the file, not of the caller
     return tensors_of(header)
 
 
 def tensors_of(header: Mapping[str, Any]) -> tuple[Tensor, ...]:
-    """The tensors that a parsed header names; ValueError for what no writer of the format writes."""
+    """Return the tensors of a parsed header; raise ValueError if it is invalid."""
     try:
         return tuple(_tensor(name, entry) for name, entry in header.items() if name != _METADATA)
     except (LookupError, TypeError, ValueError) as error:
-        raise ValueError(f"a tensor without type, shape or place: {error}") from error
+        raise ValueError(f"a tensor without type, shape or offsets: {error}") from error
 
 
 def _tensor(name: str, entry: Mapping[str, Any]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which files of a repository are the weights that a run would load, by the names that the libraries look for.
+"""Find the weight files that a run would load, by the names that the libraries look for.
 
 Source: transformers and diffusers, the names in their utils/constants; sentence-transformers, its folder of modules.
 """
@@ -11,16 +11,16 @@ from typing import Literal
 from energy_score.contract.foreign_json import parsed
 
 Kind = Literal["safetensors", "pickle", "adapter", "gguf", "other", "none", "unknown"]
-# The files that an index names; None where it cannot be read.
+# The files listed in an index; None if it cannot be read.
 ShardsOf = Callable[[str], Collection[str] | None]
 
-# With any number of digits, and counted from 0 or 1: model-1-of-61, model-00001-of-000163, model-00000-of-00413.
+# Any number of digits, counted from 0 or 1: model-1-of-61, model-00001-of-000163, model-00000-of-00413.
 _SHARD = re.compile(r"(.+)-(\d{1,6})-of-(\d{1,6})(\.\w+)")
 _ROOT = r"(?:model|pytorch_model)"
 _PARTS = r"[^/]+/(?:model|pytorch_model|diffusion_pytorch_model)"
 _SHARDED = r"(?:-\d{1,6}-of-\d{1,6})?"
 _ENDINGS: tuple[tuple[Kind, str], ...] = (("safetensors", r"\.safetensors"), ("pickle", r"\.bin"))
-# A model's own weights in the order in which transformers looks for them: one file, or the parts that an index names.
+# A model's own weights in the order in which transformers looks for them: one file, or the parts listed in an index.
 _WHOLE: tuple[tuple[Kind, str], ...] = (("safetensors", "model.safetensors"), ("pickle", "pytorch_model.bin"))
 INDEX_ENDING = ".index.json"
 # Weights of other libraries and layouts, which a run does not load.
@@ -29,7 +29,7 @@ _OTHER = (".safetensors", ".bin", ".h5", ".msgpack", ".onnx", ".pth", ".pt", ".c
 
 @dataclass(frozen=True)
 class WeightFiles:
-    """The files that are loaded, of one ``kind``; ``missing`` are those that their index or their numbers promise."""
+    """The files to load, of one ``kind``; ``missing`` are expected according to their index or numbers."""
 
     kind: Kind = "none"
     names: tuple[str, ...] = ()
@@ -37,18 +37,18 @@ class WeightFiles:
 
     @property
     def are_numbered(self) -> bool:
-        """Whether they are parts of one file, which an index must tell apart."""
+        """Return whether they are parts of one file, which need an index."""
         return self.kind in ("safetensors", "pickle") and any(map(_SHARD.fullmatch, self.names))
 
 
 def weight_files_of(
     files: Iterable[str], *, index_file: str, named: str | None = None, shards_of: ShardsOf = lambda _: None
 ) -> WeightFiles:
-    """The weights among ``files``, safetensors before pickles, as the libraries prefer them.
+    """Return the weights among ``files``: safetensors before pickles, as in the libraries.
 
-    ``named`` is the file, or index, that the config itself names (transformers_weights). Parts may have any names, and
-    those of an earlier upload may lie beside them: ``shards_of`` is asked where the names alone do not tell one whole
-    series. ``unknown`` is the kind of weights whose index cannot be read.
+    ``named`` is the file or index that the config names (transformers_weights). Parts can have any names, and
+    those of an earlier upload can be next to them: ``shards_of`` is called if the names alone do not form one complete
+    series. The kind ``unknown`` means weights whose index cannot be read.
     """
     names = sorted(files)
     if named is not None:
@@ -71,7 +71,7 @@ def weight_files_of(
 
 
 def shards_in(index: str) -> Collection[str] | None:
-    """The files that the text of an index names; None where it names none."""
+    """Return the files listed in the text of an index, or None if there are none."""
     try:
         parts = parsed(index)["weight_map"]
         return {part for part in parts.values() if isinstance(part, str)} or None
@@ -80,7 +80,7 @@ def shards_in(index: str) -> Collection[str] | None:
 
 
 def _whole_or_indexed(names: Collection[str], shards_of: ShardsOf) -> WeightFiles | None:
-    """The weights that transformers finds in a model's own folder; None where there is neither file nor index."""
+    """Return the weights that transformers finds in a model's own folder; None without a file or an index."""
     for kind, whole in _WHOLE:
         if whole in names:
             return WeightFiles(kind, (whole,))
@@ -107,12 +107,12 @@ def _matching(names: Iterable[str], pattern: str) -> tuple[str, ...]:
 
 
 def _is_one_series(found: tuple[str, ...]) -> bool:
-    """Whether all of ``found`` are numbered alike."""
+    """Return whether all of ``found`` belong to one numbered series."""
     return len({shard and shard.group(1, 3, 4) for shard in map(_SHARD.fullmatch, found)}) == 1
 
 
 def _missing_of(found: tuple[str, ...]) -> tuple[str, ...]:
-    """The shards of ``found``'s series that are not in it."""
+    """Return the missing shards of ``found``'s series."""
     widths: dict[tuple[str, ...], int] = {}
     for shard in filter(None, map(_SHARD.fullmatch, found)):
         stem, own, count, ending = shard.groups()

@@ -1,1 +1,1 @@
-"""What can be known before any GPU time is spent."""
+"""Checks before any GPU time is spent."""

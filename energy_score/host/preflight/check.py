@@ -1,4 +1,4 @@
-"""One finding about this machine, and how findings are gathered side by side within a time limit."""
+"""One finding about this machine, and how to collect findings in parallel within a time limit."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ Probe = Callable[[], list["Check"]]
 
 
 class Check(NamedTuple):
-    """What was found, and what to do about it; ``remedy`` is empty where nothing needs to be done."""
+    """What was found, and what to do about it; ``remedy`` is empty if there is nothing to do."""
 
     name: str
     status: Status
@@ -22,10 +22,10 @@ class Check(NamedTuple):
 
 
 def gather(probes: Mapping[str, Probe], *, limit_s: float) -> Iterator[Check]:
-    """The findings of all probes in their order; a probe that has not answered after ``limit_s`` is said to be silent.
+    """Yield the findings of all probes in order; a probe without an answer after ``limit_s`` gets a warning.
 
-    The probes run in threads that hold up neither each other nor the end of the program. Texts are made safe to print:
-    a server's answer may hold anything.
+    The probes run in threads that block neither each other nor the end of the program. Texts are made safe to print,
+    because a server's answer can contain anything.
     """
     started = {name: _start(probe) for name, probe in probes.items()}
     end_s = time.monotonic() + limit_s
@@ -34,7 +34,7 @@ def gather(probes: Mapping[str, Probe], *, limit_s: float) -> Iterator[Check]:
             findings = answer.result(timeout=max(0.0, end_s - time.monotonic()))
         except TimeoutError:
             silent = f"no answer within {limit_s:g} s"
-            findings = [Check(name, "warning", silent, "something hangs there: look at it before a long batch")]
+            findings = [Check(name, "warning", silent, "this check hangs: look into it before a long batch")]
         for finding in findings:
             yield finding._replace(found=safe_line(finding.found), remedy=safe_line(finding.remedy))
 

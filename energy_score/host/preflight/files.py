@@ -1,4 +1,4 @@
-"""What lies on this machine's disk: the spreadsheet, the Hub token, and the room for results and models."""
+"""Files on this machine: the sheet, the Hub token, and the disk space for results and models."""
 
 import os
 import shutil
@@ -17,16 +17,16 @@ _CACHE_MIN_BYTES = 40 * _GIB
 
 
 def token_checks() -> list[Check]:
-    """Whether a Hub token is there, and where; the token itself is never part of a finding."""
+    """Return whether there is a Hub token, and where; the token itself is never part of a finding."""
     token = hub_token()
     if token is not None:
         return [Check("hub token", "ok", token.found, "")]
-    remedy = "only gated models need one: set HF_TOKEN, or run: hf auth login"
+    remedy = "only needed for gated models: set HF_TOKEN, or run hf auth login"
     return [Check("hub token", "warning", "none", remedy)]
 
 
 def disk_checks(output_directory: Path) -> list[Check]:
-    """The room for results and for downloaded models."""
+    """Return the disk space for results and downloaded models."""
     return [
         _disk_check("disk for results", output_directory, _OUTPUT_MIN_BYTES, "choose another --output-dir"),
         _disk_check("disk for models", hub_home(), _CACHE_MIN_BYTES, "make room, or set HF_HOME to a larger disk"),
@@ -34,20 +34,20 @@ def disk_checks(output_directory: Path) -> list[Check]:
 
 
 def spreadsheet_checks(csv: Path) -> list[Check]:
-    """Whether the spreadsheet can be read, and how many rows it has."""
+    """Return whether the sheet can be read, and its number of rows."""
     parser = ModelConfigParser(csv)
     try:
         configs = parser.parse()
     except EnergyScoreError as error:
         first, *others = str(error).splitlines() or [""]
         more = f" (and {len(others)} more)" if others else ""
-        remedy = f"python model_config_parser.py {csv} lists every fault; --csv names another sheet"
+        remedy = f"for all errors, run python model_config_parser.py {csv}; for another sheet, use --csv"
         return [Check("spreadsheet", "missing", f"{first}{more}", remedy)]
     return [Check("spreadsheet", "ok", f"{csv}: {len(configs)} rows", "")]
 
 
 def free_bytes_at(path: Path) -> int:
-    """The free bytes of the file system that ``path`` lies on, or would."""
+    """Return the free bytes on the file system of ``path``, which may not exist yet."""
     return shutil.disk_usage(_existing(path)).free
 
 
@@ -61,7 +61,7 @@ def _existing(path: Path) -> Path:
 def _disk_check(name: str, path: Path, min_bytes: int, remedy: str) -> Check:
     existing = _existing(path)
     if not os.access(existing, os.W_OK):
-        return Check(name, "missing", f"{path}: {existing} may not be written", remedy)
+        return Check(name, "missing", f"{path}: no permission to write to {existing}", remedy)
     free_bytes = free_bytes_at(existing)
     found = f"{path}: {free_bytes / _GIB:.1f} GiB free"
     if free_bytes < min_bytes:

@@ -1,4 +1,4 @@
-"""What answers from outside this program: the container engine, the endpoint, the Hub."""
+"""Services outside this program: the container engine, the endpoint, the Hub."""
 
 import os
 from collections.abc import Iterable
@@ -16,14 +16,14 @@ from energy_score.host.preflight.check import Check
 _ENGINE_TIMEOUT_S = 3
 _SERVER_TIMEOUT_S = 3.0
 _ANSWER_MAX_BYTES = 2**20
-_START_ENGINE = "sudo systemctl start docker, and sudo usermod -aG docker $USER to be let in"
+_START_ENGINE = "sudo systemctl start docker, and for access: sudo usermod -aG docker $USER"
 _WITHOUT_ENGINE = "or run without containers: --executor local"
 _HUB = "https://huggingface.co"
 
 
 def container_checks(image: str) -> list[Check]:
-    """Whether the container engine answers, and whether it has ``image``."""
-    unknown_image = Check("image", "warning", f"{image}: unknown without an engine", "")
+    """Return whether the container engine answers, and whether it has ``image``."""
+    unknown_image = Check("image", "warning", f"{image}: unknown without a container engine", "")
     try:
         import docker  # noqa: PLC0415 - an extra
     except ImportError:
@@ -39,7 +39,7 @@ def container_checks(image: str) -> list[Check]:
         found = client.images.get(image)
         return [engine, Check("image", "ok", f"{image} is {found.short_id}", "")]
     except docker.errors.ImageNotFound:
-        return [engine, Check("image", "warning", f"{image} is not there", f"./build.sh makes it; {_WITHOUT_ENGINE}")]
+        return [engine, Check("image", "warning", f"{image} not found", f"build it with ./build.sh; {_WITHOUT_ENGINE}")]
     except (docker.errors.DockerException, OSError) as error:
         return [
             Check("container engine", "warning", f"fails ({error})", f"restart it; {_WITHOUT_ENGINE}"),
@@ -50,35 +50,35 @@ def container_checks(image: str) -> list[Check]:
 
 
 def endpoint_checks(endpoint: str) -> list[Check]:
-    """Whether an OpenAI-compatible server answers at ``endpoint``, and whether its GPU can be this machine's."""
-    needless = "only --backend vllm needs a server"
+    """Return whether an OpenAI-compatible server answers at ``endpoint``, and whether its GPU can be this machine's."""
+    needless = "a server is only needed for --backend vllm"
     try:
         is_here = is_loopback(endpoint)
         answer = _get(f"{endpoint.rstrip('/')}/models", through_proxy=not is_here)
     except HTTPError as error:
         error.close()
-        remedy = f"is this the server's address, with its /v1? {needless}"
+        remedy = f"check that this is the server's address, with /v1; {needless}"
         return [Check("endpoint", "warning", f"{endpoint}: HTTP {error.code} {error.reason}", remedy)]
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
-        remedy = f"start the server or name its address with --endpoint; {needless}"
+        remedy = f"start the server, or set its address with --endpoint; {needless}"
         return [Check("endpoint", "warning", f"{endpoint}: no answer ({reason})", remedy)]
-    found = f"{endpoint}: serves {', '.join(_model_ids(answer)) or 'no model that it names'}"
+    found = f"{endpoint}: serves {', '.join(_model_ids(answer)) or 'no models'}"
     if is_here:
         return [Check("endpoint", "ok", found, "")]
-    remedy = "a meter here cannot see another machine's GPU: run this program on the server's machine"
+    remedy = "the GPU of another machine cannot be measured from here: run this program on the server's machine"
     return [Check("endpoint", "warning", f"{found}; not on this machine", remedy)]
 
 
 def hub_checks() -> list[Check]:
-    """Whether the Hugging Face Hub can be reached."""
+    """Return whether the Hugging Face Hub can be reached."""
     if hub_is_offline():
-        remedy = "only models and data sets in the cache can be used; unset HF_HUB_OFFLINE to download"
-        return [Check("hub", "warning", "offline, as HF_HUB_OFFLINE asks", remedy)]
+        remedy = "only cached models and datasets can be used; to download, unset HF_HUB_OFFLINE"
+        return [Check("hub", "warning", "offline, as set by HF_HUB_OFFLINE", remedy)]
     hub = os.environ.get("HF_ENDPOINT") or _HUB
     try:
         _get(hub, method="HEAD")
-    except HTTPError as error:  # it answers, which is all that is asked here
+    except HTTPError as error:  # it answers, which is enough here
         error.close()
     except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error

@@ -1,4 +1,4 @@
-"""The Python packages a run needs, told from what is installed without importing any of it."""
+"""The Python packages that a run needs, checked without importing them."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ from energy_score.host.preflight.check import Check
 
 _DISTRIBUTION = "ai-energy-score-batch-runner"
 _PYTHON_MIN = (3, 11)
-# The extra that the local executor runs with; packages of the others are only needed for what they are named after.
+# The extra for the local executor; packages of other extras are only needed for what they are named after.
 _RUN_EXTRA = "pytorch"
 _OPTIONAL_EXTRAS = ("endpoint", "docker", "reports", "signing")
 
@@ -31,20 +31,20 @@ class _Requirement(NamedTuple):
 
 
 def python_checks() -> list[Check]:
-    """Whether this Python is new enough."""
+    """Return whether this Python is new enough."""
     asked = ".".join(map(str, _PYTHON_MIN))
     found = f"{platform.python_version()} in {sys.prefix}"
     if sys.version_info >= _PYTHON_MIN:
         return [Check("python", "ok", found, "")]
-    return [Check("python", "missing", found, f"make the virtual environment with Python {asked} or later")]
+    return [Check("python", "missing", found, f"create the virtual environment with Python {asked} or later")]
 
 
 def optimum_checks() -> list[Check]:
-    """Whether the environment of --backend optimum is there; no other backend needs it."""
+    """Return whether the environment for --backend optimum exists; no other backend needs it."""
     python = optimum_python(os.environ)
-    remedy = f"{how_to_have_it(os.environ)} (only --backend optimum needs it)"
+    remedy = f"{how_to_have_it(os.environ)} (only needed for --backend optimum)"
     if not python.exists():
-        return [Check("optimum environment", "warning", f"{python} is not there", remedy)]
+        return [Check("optimum environment", "warning", f"{python} does not exist", remedy)]
     folders = [str(folder) for folder in python.parent.parent.glob("lib/python*/site-packages")]
     found = next(iter(metadata.distributions(name="optimum-benchmark", path=folders)), None)
     if found is None:
@@ -53,8 +53,8 @@ def optimum_checks() -> list[Check]:
 
 
 def package_checks() -> list[Check]:
-    """One finding per package; one that a local run cannot do without is ``missing``, any other a warning."""
-    # A package of several extras is named once, with the first of them: those that a run needs come first.
+    """Return one finding per package: ``missing`` if local runs need it, otherwise a warning."""
+    # A package in several extras is listed once, under the first of them: those needed for runs come first.
     requirements = {one.package: one for one in reversed(list(_requirements()))}
     if not requirements:
         return [Check("packages", "warning", "this program is not installed", install_command())]
@@ -62,7 +62,7 @@ def package_checks() -> list[Check]:
 
 
 def torch_build_checks() -> list[Check]:
-    """Whether the installed torch can use an NVIDIA GPU, as its own version file says."""
+    """Return whether the installed torch can use an NVIDIA GPU, according to its version file."""
     try:
         text = Path(str(metadata.distribution("torch").locate_file("torch/version.py"))).read_text(encoding="utf-8")
     except (metadata.PackageNotFoundError, OSError):
@@ -71,21 +71,21 @@ def torch_build_checks() -> list[Check]:
     cuda, hip = (literal_eval(builds.get(name, "None")) for name in ("cuda", "hip"))
     if cuda:
         return [Check("torch build", "ok", f"for CUDA {cuda}", "")]
-    found = f"for ROCm {hip}" if hip else "for the CPU alone"
-    remedy = "enough to try things out; to measure an NVIDIA GPU install a CUDA build of torch (pytorch.org)"
+    found = f"for ROCm {hip}" if hip else "for the CPU only"
+    remedy = "enough for trials; to measure an NVIDIA GPU, install a CUDA build of torch (pytorch.org)"
     return [Check("torch build", "warning", found, remedy)]
 
 
 def is_at_least(version: str, version_min: str) -> bool:
-    """Whether ``version`` is ``version_min`` or later, by the numbers before any suffix (2.13.0+cpu, 5.0rc1)."""
+    """Return whether ``version`` is at least ``version_min``, by the numbers before any suffix (2.13.0+cpu, 5.0rc1)."""
     pairs = zip_longest(_numbers(version), _numbers(version_min), fillvalue=0)
     return next((have > asked for have, asked in pairs if have != asked), True)
 
 
 def _package_check(requirement: _Requirement) -> Check:
-    name, asked = f"package {requirement.package}", f"asked for: {requirement.version_min} or later"
+    name, asked = f"package {requirement.package}", f"required: {requirement.version_min} or later"
     is_optional = requirement.extra in _OPTIONAL_EXTRAS
-    use = f" (only {requirement.extra} needs it)" if is_optional else ""
+    use = f" (only needed for {requirement.extra})" if is_optional else ""
     remedy = f"{install_command(requirement.extra or '')}{use}"
     try:
         version = metadata.version(requirement.package)
@@ -97,7 +97,7 @@ def _package_check(requirement: _Requirement) -> Check:
 
 
 def _requirements() -> Iterator[_Requirement]:
-    """The packages asked for, from the project file beside the code, or from what the installation says."""
+    """Yield the required packages, from the project file beside the code, or from the installation's metadata."""
     project_file = Path(energy_score.__file__).resolve().parent.parent / "pyproject.toml"
     if project_file.exists():
         project = tomllib.loads(project_file.read_text(encoding="utf-8"))["project"]

@@ -1,1 +1,1 @@
-"""A row and the options of the command line become one run spec."""
+"""Turn a row and the command line options into a run spec."""

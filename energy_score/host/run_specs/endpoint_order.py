@@ -1,4 +1,4 @@
-"""What the options say of the server behind the vllm backend, as it enters the specs of a batch."""
+"""The server options of the vllm backend, as they enter the run specs of a batch."""
 
 import re
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ _DEFAULT_ENDPOINT = "http://localhost:8000/v1"
 
 @dataclass(frozen=True)
 class EndpointOrder:
-    """The server of every run of a batch: one that is there, or a command that starts one; neither for other backends.
+    """The server for the runs of a batch: a running one, or a command that starts one; neither for other backends.
 
-    ``server_command`` is None where the default is to be used, with what a row adds to it.
+    ``server_command`` is None for the default, to which a row can add options.
     """
 
     endpoint: str | None = None
@@ -27,7 +27,7 @@ class EndpointOrder:
     meter_gpus: tuple[str, ...] = ()
 
     def server_command_for(self, config: ModelConfig) -> str | None:
-        """The command that starts the row's server; None where it is there already."""
+        """Return the command that starts the row's server, or None if it is already running."""
         if not self.managed or self.server_command is not None:
             return self.server_command
         revision = " --revision {revision}" if config.revision is not None else ""
@@ -45,10 +45,10 @@ def endpoint_order_of(
     meter_gpus: str | None,
     without_effect: Mapping[str, bool],
 ) -> EndpointOrder:
-    """The options checked together; ``without_effect`` says which of those were given that a server cannot be told.
+    """Check the options together; ``without_effect`` lists given options that do not apply to a server.
 
     Raises:
-        UsageError: an option has no effect with this backend, or its value is not valid.
+        UsageError: An option has no effect with this backend, or its value is invalid.
     """
     if backend != _SERVED:
         given = {
@@ -57,12 +57,12 @@ def endpoint_order_of(
             f"--concurrency {concurrency}": concurrency > 1,
             "--meter-gpu": meter_gpus is not None,
         }
-        _refuse_first(given, f"has no effect with --backend {backend}; valid with --backend {_SERVED}")
+        _refuse_first(given, f"has no effect with --backend {backend}. Use it with --backend {_SERVED}.")
         return EndpointOrder()
-    _refuse_first(without_effect, f"has no effect on a server; leave it out with --backend {_SERVED}")
+    _refuse_first(without_effect, f"has no effect on a server. Leave it out with --backend {_SERVED}.")
     gpus = _gpus_of(meter_gpus)
     if not managed:
-        _refuse_first({"--server-command": server_command is not None}, "is what --managed starts; give both")
+        _refuse_first({"--server-command": server_command is not None}, "sets what --managed starts. Use both options.")
         return EndpointOrder(endpoint=endpoint_address(endpoint or _DEFAULT_ENDPOINT), meter_gpus=gpus)
     command = None if server_command is None else checked_server_command(server_command)
     return EndpointOrder(managed=True, server_command=command, meter_gpus=gpus)
@@ -72,9 +72,11 @@ def _gpus_of(text: str | None) -> tuple[str, ...]:
     gpus = tuple(part.strip() for part in (text or "").split(",") if part.strip())
     for gpu in gpus:
         if not _GPU.fullmatch(gpu):
-            raise UsageError(f"--meter-gpu {text}: {gpu!r} is no GPU; valid is an index or a UUID (nvidia-smi -L)")
+            raise UsageError(
+                f"--meter-gpu {text}: {gpu!r} is not a GPU (expected an index or a UUID from nvidia-smi -L)"
+            )
     if text is not None and not gpus:
-        raise UsageError("--meter-gpu: names no GPU; valid is an index or a UUID (nvidia-smi -L)")
+        raise UsageError("--meter-gpu: no GPU given (expected an index or a UUID from nvidia-smi -L)")
     return gpus
 
 

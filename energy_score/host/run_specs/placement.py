@@ -5,6 +5,6 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Placement:
-    """The container image that a run happens in, by its id; None without a container. Another image is other work."""
+    """The id of the run's container image; None without a container. A different image makes a different run."""
 
     image: str | None

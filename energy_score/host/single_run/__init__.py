@@ -1,1 +1,1 @@
-"""One model by Hydra-style arguments: ``key=value`` pairs become the configuration and options of one run."""
+"""One model with Hydra-style arguments: ``key=value`` pairs become the configuration and options of one run."""

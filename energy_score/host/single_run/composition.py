@@ -1,4 +1,4 @@
-"""``--config-name`` and ``key=value`` arguments, composed by Hydra into the value of every documented key."""
+"""Compose ``--config-name`` and ``key=value`` arguments with Hydra into the value of every documented key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ from energy_score.host.single_run.keys import KEYS, PARAMETERS, overrides_of
 _CONFIGS = "energy_score.host.single_run.configs"
 _BASE = "base"
 _QUOTE_MAX = 1000
-_HYDRA = "1.3"  # whose defaults of the compose API are meant
+_HYDRA = "1.3"  # the version whose defaults of the compose API are used
 
 
 @dataclass(frozen=True)
 class Composition:
-    """What a configuration and the arguments say; ``values`` by documented key, ``given`` the keys named by hand.
+    """The result of a configuration and arguments; ``values`` by key, ``given`` are the keys set by the user.
 
-    ``task`` is the configuration's own, ``deprecated`` what a user of its old name should do.
+    ``task`` is the configuration's own, ``deprecated`` tells users of an old name what to use instead.
     """
 
     config_name: str
@@ -31,21 +31,21 @@ class Composition:
 
 
 def config_names() -> tuple[str, ...]:
-    """The configurations that ``--config-name`` may name."""
+    """Return the configurations for ``--config-name``."""
     files = (entry.name for entry in resources.files(_CONFIGS).iterdir())
     names = (name.removesuffix(".yaml") for name in files if name.endswith(".yaml"))
     return tuple(sorted(name for name in names if name != _BASE))
 
 
 def compose(config_name: str, arguments: Sequence[str]) -> Composition:
-    """The composition of the configuration called ``config_name`` with ``arguments``.
+    """Return the composition of the configuration ``config_name`` with ``arguments``.
 
     Raises:
-        UsageError: no such configuration, an unknown key, or a value that Hydra's grammar cannot read.
+        UsageError: The configuration does not exist, a key is unknown, or Hydra cannot parse a value.
     """
     name = config_name.removesuffix(".yaml")
     if name not in config_names():
-        raise UsageError(f"--config-name {config_name!r} is not one of {', '.join(config_names())}")
+        raise UsageError(f"unknown --config-name {config_name!r} (expected one of: {', '.join(config_names())})")
     overrides = overrides_of(arguments)
     for key, override in overrides.items():
         _require_one_value(key, override)
@@ -67,16 +67,16 @@ def _own_task(name: str) -> str:
 
 
 def _require_one_value(key: str, override: str) -> None:
-    """Return if Hydra's grammar reads one value; a list to sweep over would be several runs."""
+    """Return if Hydra's grammar reads a single value; a list to sweep over would be several runs."""
     from hydra.core.override_parser.overrides_parser import OverridesParser  # noqa: PLC0415 - not on the way to --help
     from hydra.errors import HydraException  # noqa: PLC0415
 
     try:
         is_sweep = OverridesParser.create().parse_override(override).is_sweep_override()
-    except (HydraException, ValueError, RecursionError) as error:  # also numbers and brackets without end
-        raise _fault(key, override, "cannot be read") from error
+    except (HydraException, ValueError, RecursionError) as error:  # e.g. endless numbers and brackets
+        raise _fault(key, override, "cannot be parsed") from error
     if is_sweep:
-        raise _fault(key, override, "names several values")
+        raise _fault(key, override, "has several values")
 
 
 def _composed(name: str, overrides: list[str]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _composed(name: str, overrides: list[str]) -> dict[str, Any]:
     except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
         first_line = str(error).partition("\n")[0]
         told = shortened(f"{' '.join(overrides)}: {first_line}", _QUOTE_MAX)
-        raise UsageError(f"{told}; valid is KEY=VALUE with a plain value") from error
+        raise UsageError(f"{told} (expected KEY=VALUE with a plain value)") from error
 
 
 def _value_at(config: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatever YAML can hold
@@ -105,6 +105,6 @@ def _value_at(config: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatev
 
 def _fault(key: str, override: str, what: str) -> UsageError:
     is_text = key.startswith(PARAMETERS)
-    quotes = f"; a text with Hydra's own signs in quotes: {key}='\"a, b\"'" if is_text else ""
+    quotes = f"; put text with Hydra's special characters in quotes: {key}='\"a, b\"'" if is_text else ""
     value = shortened(override.partition("=")[2], _QUOTE_MAX)
-    return UsageError(f"{key}={value}: {what}; valid is one value{quotes}")
+    return UsageError(f"{key}={value}: {what} (expected a single value{quotes})")

@@ -1,4 +1,4 @@
-"""The GPUs of one run, among those that this process sees."""
+"""The GPUs of a single run, among those that this process can see."""
 
 import os
 
@@ -9,12 +9,12 @@ from energy_score.shared.gpu.visible_gpus import visible_gpu_indices
 
 
 def show_gpus(order: SingleOrder) -> None:
-    """From now on only the GPUs that the order names are visible, by UUID; an order that names none changes nothing.
+    """Make only the GPUs in the run's request visible, by UUID; without any, change nothing.
 
-    An index counts the GPUs that are visible before, so that a share of a machine is never left.
+    An index counts the currently visible GPUs, so that a share of a machine is never left.
 
     Raises:
-        EnvironmentNotReadyError: the order wants a GPU that is not visible here.
+        EnvironmentNotReadyError: A requested GPU is not visible here.
     """
     if not order.needs_gpu:
         return
@@ -28,4 +28,4 @@ def show_gpus(order: SingleOrder) -> None:
     except MeterError as error:
         asked = f"backend.device_ids={named}" if named else "backend.device=cuda"
         what = str(error).removeprefix("CUDA_VISIBLE_DEVICES: ")
-        raise EnvironmentNotReadyError(f"{asked}: {what}; valid without a GPU is backend.device=cpu") from error
+        raise EnvironmentNotReadyError(f"{asked}: {what}. Without a GPU, use backend.device=cpu.") from error

@@ -1,4 +1,4 @@
-"""The ledger of one run: its files lie in the results directory itself, as scripts read them there."""
+"""The ledger of a single run: its files are stored directly in the results directory, where scripts expect them."""
 
 import shutil
 from datetime import UTC, datetime
@@ -10,22 +10,22 @@ from energy_score.host.batch.ledger import Ledger
 
 
 class SingleRunLedger(Ledger):
-    """As the batch's, with one run directory for every name: the output directory."""
+    """Like the batch's ledger, but with the output directory as the only run directory."""
 
     option: ClassVar[str] = "--results (or RESULTS_DIR)"
 
     @property
     def runs_directory(self) -> Path:
-        """The output directory, in which nothing lies deeper."""
+        """Return the output directory, which has no subfolders for runs."""
         return self.output_directory
 
     def directory(self, name: str) -> RunDirectory:
-        """The one run directory, whatever ``name`` says."""
+        """Return the run directory, for any ``name``."""
         del name
         return RunDirectory(self.output_directory)
 
     def set_aside(self, name: str) -> None:
-        """Move what an earlier run left to ``aside/TIME/``; files that are no run's stay where they are."""
+        """Move the files of an earlier run to ``aside/TIME/``; other files stay where they are."""
         left = [path for path in self.directory(name).files if path.exists()]
         target = self.output_directory / "aside" / f"{datetime.now(UTC):%Y%m%d_%H%M%S_%f}"
         for path in left:

@@ -1,4 +1,4 @@
-"""What one model is asked to do: a composition as the config and the options that the batch runner knows."""
+"""Turn the composition of one model into the config and options that the batch runner uses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ _EFFORTS = {mode.value: mode for mode in (ReasoningMode.LOW, ReasoningMode.MEDIU
 
 @dataclass(frozen=True)
 class SingleOrder:
-    """One model's config and options, and the GPUs it names; ``needs_gpu``: a machine without one is refused.
+    """One model's config and options, and its GPUs; ``needs_gpu``: refuse to run on a machine without one.
 
-    ``note`` tells of what may have been meant otherwise.
+    ``note`` points out a possible misunderstanding.
     """
 
     config: ModelConfig
@@ -47,16 +47,16 @@ class SingleOrder:
 def order_of(
     composition: Composition, options: Mapping[str, Any], *, query_count: int | None, directory: Path
 ) -> SingleOrder:
-    """The order that the composition gives; ``options`` are the command line's further ones, as RunOptions names them.
+    """Return the request for the composition; ``options`` are other command line options, named as in RunOptions.
 
-    ``query_count`` is what ``samples_of`` decided; paths are relative to ``directory``.
+    ``query_count`` comes from ``samples_of``; paths are relative to ``directory``.
 
     Raises:
-        UsageError: a key's value has no meaning, contradicts another one, or would have no effect.
+        UsageError: The value of a key is invalid, contradicts another one, or would have no effect.
     """
     values = Values(composition, directory=directory)
     if values.count("scenario.input_shapes.batch_size", none="one query at a time") not in (1, None):
-        raise values.fault("scenario.input_shapes.batch_size", "the method sends one query at a time; valid is 1")
+        raise values.fault("scenario.input_shapes.batch_size", "the method sends one query at a time (expected 1)")
     dataset, prompts_file = values.dataset()
     device_ids = values.device_ids()
     run_options = RunOptions(
@@ -78,41 +78,39 @@ def order_of(
 
 
 def samples_of(composition: Composition, *, asked: int | None, default: int | None) -> int | None:
-    """How many queries to send, None for all: ``scenario.num_samples``, ``-n`` (``asked``), or ``default``.
+    """Return how many queries to send, None for all: ``scenario.num_samples``, ``-n`` (``asked``), or ``default``.
 
     Raises:
-        UsageError: the key and the option name different numbers.
+        UsageError: The key and the option have different values.
     """
-    count = Values(composition, directory=Path()).count(SAMPLES, none="all of the data set")
+    count = Values(composition, directory=Path()).count(SAMPLES, none="the whole dataset")
     if SAMPLES not in composition.given:
         return asked or count or default
     if asked is not None and asked != count:
         key = f"{SAMPLES}={'null' if count is None else count}"
-        raise UsageError(f"-n {asked} and {key} name two numbers of queries; valid is one of them")
+        raise UsageError(f"-n {asked} contradicts {key}. Use one of them.")
     return count
 
 
 def _gpu_count(values: Values, device_ids: tuple[str, ...]) -> int | None:
-    """How many GPUs the run gets: those named, all visible ones for a device map, otherwise one."""
+    """Return the number of GPUs: those listed, all visible ones for a device map, otherwise one."""
     if values.device() != "cpu":
         return len(device_ids) or (None if values.device_map() else 1)
     for key, is_given in (("backend.device_ids", device_ids), ("backend.device_map", values.device_map())):
         if is_given:
-            raise values.fault(key, "is about GPUs, and backend.device=cpu uses none; valid is one of them")
+            raise values.fault(key, "needs GPUs, but backend.device=cpu uses none. Use one of them.")
     return 0
 
 
 def _limits(values: Values) -> dict[str, int | None]:
-    """The limits of new tokens that were given."""
+    """Return the given limits of new tokens."""
     limits = {
         name: values.count(f"{_LIMIT}.{name}", none="the method's limit")
         for name in ("min_new_tokens", "max_new_tokens")
     }
     least, most = limits.values()
     if least is not None and most is not None and least > most:
-        raise values.fault(
-            f"{_LIMIT}.min_new_tokens", f"exceeds {_LIMIT}.max_new_tokens={most}; valid is at most as many"
-        )
+        raise values.fault(f"{_LIMIT}.min_new_tokens", f"exceeds {_LIMIT}.max_new_tokens={most}. Use a lower number.")
     return limits
 
 
@@ -137,17 +135,17 @@ def _config(values: Values) -> ModelConfig:
 
 
 def _mode(values: Values) -> ReasoningMode:
-    """The reasoning mode; an effort asks for reasoning by itself."""
+    """Return the reasoning mode; an effort turns reasoning on."""
     asked, parameters = values.reasoning(), values.reasoning_params()
     if asked is False and parameters:
         names = ", ".join(f"{_PARAMETERS}.{name}={value}" for name, value in parameters.items())
-        raise UsageError(f"{_REASONING}=False contradicts {names}; valid is one of them")
+        raise UsageError(f"{_REASONING}=False contradicts {names}. Use one of them.")
     effort = parameters.get(_EFFORT)
     if effort is None:
         return {None: ReasoningMode.NOT_APPLICABLE, False: ReasoningMode.OFF, True: ReasoningMode.ON}[asked]
     mode = _EFFORTS.get(effort) if isinstance(effort, str) else None
     if mode is None:
-        raise UsageError(f"{_PARAMETERS}.{_EFFORT}={effort}: is no effort; valid is {', '.join(_EFFORTS)}")
+        raise UsageError(f"{_PARAMETERS}.{_EFFORT}={effort}: unknown effort (expected one of: {', '.join(_EFFORTS)})")
     return mode
 
 
@@ -165,7 +163,7 @@ def _require_transmitted(config: ModelConfig, *, family_name: str) -> None:
 
 
 def _spelling(mode: ReasoningMode) -> str:
-    """The mode as it is typed."""
+    """Return the mode as it is typed."""
     if mode.value in _EFFORTS:
         return f"{_PARAMETERS}.{_EFFORT}={mode.value}"
     value = {ReasoningMode.NOT_APPLICABLE: "null", ReasoningMode.OFF: "False", ReasoningMode.ON: "True"}[mode]

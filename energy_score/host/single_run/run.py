@@ -1,4 +1,4 @@
-"""One planned run, its files directly in the results directory: what was there aside, then execute, then show."""
+"""One run with its files directly in the results directory: move older files aside, execute, and show the result."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -32,7 +32,7 @@ from results_aggregator import ResultsAggregator
 
 @dataclass(frozen=True)
 class SingleRun:
-    """One model as it was asked for by key=value; ``run_id`` names the run, ``name`` its directory in a batch."""
+    """One model as requested with key=value; ``run_id`` identifies the run, ``name`` its directory in a batch."""
 
     order: SingleOrder
     handler: ParameterHandler
@@ -40,10 +40,10 @@ class SingleRun:
     run_id: str
 
     def resolve(self, placement: Placement | None = None) -> ResolvedRun:
-        """Return the run with its spec; without ``placement`` only to be shown.
+        """Return the run with its spec; without ``placement`` only for display.
 
         Raises:
-            RowRefusedError: it asks for what cannot be run.
+            RowRefusedError: The request cannot be run.
         """
         spec = self.handler.resolve(self.order.config, run_id=self.run_id, placement=placement)
         return ResolvedRun(self.name, self.order.config, spec)
@@ -58,13 +58,13 @@ def run(
     progress: Progress,
     show_row: Callable[[ResultRow], None],
 ) -> ExitCode:
-    """Carry out one run and return its exit code; its files, or the record of its failure, are in ``results``.
+    """Execute one run and return its exit code; its files, or the record of its failure, are in ``results``.
 
-    ``show_row`` is handed the row of the results table that the run became.
+    ``show_row`` is called with the run's row of the results table.
 
     Raises:
-        RowRefusedError: the order cannot be run anywhere; nothing has been touched.
-        EnvironmentNotReadyError: it could not be started; no earlier run's file is left in the way of that finding.
+        RowRefusedError: The request cannot be run anywhere; nothing has been changed.
+        EnvironmentNotReadyError: It could not be started; files of an earlier run do not hide this.
     """
     planned = asked.resolve()
     session = BatchSession([planned], SingleRunLedger(results), progress)
@@ -95,7 +95,7 @@ def run(
 
 @contextmanager
 def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None]:
-    """The GPUs that the run has to itself while the context is open; None where it needs none, or there are none."""
+    """Yield the run's leased GPUs while the context is open; None if it needs none, or there are none."""
     with open_gpu_leases(None) or nullcontext() as leases:
         count = 0 if leases is None else gpus_needed(spec, leases.gpus)
         if leases is None or count == 0:
@@ -111,7 +111,7 @@ def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None
 
 
 def _refused(attempt: Attempt, planned: RefusedRun, show_row: Callable[[ResultRow], None]) -> ExitCode:
-    """Keep the refusal as the run's result, and show it."""
+    """Record the refusal as the run's result, and show it."""
     attempt.keep(planned, partial(attempt.ledger.record_refusal, planned))
     attempt.progress.batch_started(run_count=1, headline=planned.label)
     return _shown(attempt, planned, outcome="refused", code=ExitCode.SOME_RUNS_FAILED, show_row=show_row)
@@ -152,13 +152,13 @@ def _set_aside(ledger: Ledger, name: str) -> None:
         ledger.set_aside(name)
     except OSError as error:
         raise EnvironmentNotReadyError(
-            f"{ledger.output_directory}: the files of an earlier run cannot be moved to aside/: {error}; choose "
-            f"another {ledger.option}"
+            f"{ledger.output_directory}: the files of an earlier run cannot be moved to aside/: {error}. Choose "
+            f"another {ledger.option}."
         ) from error
 
 
 def _warn_of_no_token(order: SingleOrder) -> None:
-    """Say so where a model comes from the Hub and nobody is logged in: gated ones are refused there."""
+    """Warn if a model comes from the Hub and there is no login: gated models would be refused."""
     if order.config.is_local:
         return
     for check in token_checks():

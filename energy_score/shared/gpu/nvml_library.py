@@ -21,8 +21,8 @@ def initialised_nvml() -> ModuleType:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
         raise MeterError(
-            f"no NVIDIA driver can be reached (NVML: {error}); "
-            "nvidia-smi must work here, and a container must be started with its GPUs"
+            f"no NVIDIA driver can be reached (NVML: {error}); nvidia-smi must work here, and a container must be "
+            "started with its GPUs"
         ) from error
     return nvml
 

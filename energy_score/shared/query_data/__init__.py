@@ -1,1 +1,1 @@
-"""What a local file or folder of queries holds: for the engine that runs them, and the host that pins them."""
+"""Read local files and folders of queries: for the engine that runs them, and the host that pins them."""

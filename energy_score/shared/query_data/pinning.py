@@ -1,4 +1,4 @@
-"""What pins local data: digests of its content, and the folders that its media lie in."""
+"""Pin local data with digests of its content, and find the folders of its media."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -8,18 +8,18 @@ from energy_score.contract.run_spec import DatasetRef
 from energy_score.shared.query_data.media_cells import media_of_cell
 from energy_score.shared.query_data.tables import MEDIA_SUFFIXES, names_in_source, read_table
 
-# Files up to this size are hashed whole; of larger ones (weights) size and time of change stand for the content.
+# Files up to this size are hashed completely; for larger ones (weights), size and modification time are used.
 _HASHED_WHOLE_BYTES = 16 * 2**20
 
 
 def pinned(path: Path, columns: Sequence[str], *, text_column: str | None = None) -> DatasetRef:
-    """The reference to the file or folder ``path`` for a task with ``columns``.
+    """Return the reference to the file or folder ``path`` for a task with ``columns``.
 
-    ``sha256`` is that of the file's bytes; where a column holds media, of the file and of every medium it names.
+    ``sha256`` covers the file's bytes; if a column has media, the file and every media file it names.
 
     Raises:
-        OSError: the file cannot be read.
-        DatasetError: it has media columns and cannot be read as a table, or a cell names no file.
+        OSError: The file cannot be read.
+        DatasetError: It has media columns and cannot be read as a table, or a media file does not exist.
     """
     ref = DatasetRef(path=str(path), columns=tuple(columns), text_column=text_column)
     own_digest = hashlib.sha256() if path.is_dir() else hashlib.sha256(path.read_bytes())
@@ -32,10 +32,10 @@ def pinned(path: Path, columns: Sequence[str], *, text_column: str | None = None
 
 
 def folder_digest(folder: Path) -> str:
-    """SHA-256 (hex) of the folder's files: names, sizes and contents; of large files the time of change instead.
+    """Return the SHA-256 (hex) of the folder's files: names, sizes and contents, or modification times of large files.
 
     Raises:
-        OSError: a file cannot be read.
+        OSError: A file cannot be read.
     """
     digest = hashlib.sha256()
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -48,7 +48,7 @@ def folder_digest(folder: Path) -> str:
 
 
 def _media_files(ref: DatasetRef) -> dict[str, Path]:
-    """The files that the media cells of ``ref`` name, by the names as they stand there."""
+    """Return the media files named in cells of ``ref``, by the names used there."""
     path = Path(str(ref.path))
     folder = path if path.is_dir() else path.parent
     table = read_table(path, ref.columns)
@@ -64,6 +64,6 @@ def _media_files(ref: DatasetRef) -> dict[str, Path]:
 
 
 def _outermost(files: Iterable[Path]) -> tuple[str, ...]:
-    """The fewest folders that hold all of ``files``, each its parent or above."""
+    """Return the smallest set of folders that contains all of ``files``, each a parent folder or above."""
     folders = {file.resolve().parent for file in files}
     return tuple(sorted(str(folder) for folder in folders if not folders & set(folder.parents)))

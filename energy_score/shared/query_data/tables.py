@@ -1,4 +1,4 @@
-"""The rows of a CSV, JSON, JSONL, Parquet or text file, or of a folder of media; and what their columns are called."""
+"""Read the rows of a CSV, JSON, JSONL, Parquet or text file, or of a folder of media, and find their columns."""
 
 import csv
 import io
@@ -13,25 +13,25 @@ from energy_score.contract.installation import install_command
 from energy_score.contract.run_spec import DatasetRef
 
 FORMATS = ".csv, .json, .jsonl, .parquet, .txt"
-# The columns whose cells are media, and the files that a folder of them is made of.
+# The columns whose cells are media, and the file types in a folder of them.
 MEDIA_SUFFIXES = {
     "image": frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}),
     "audio": frozenset({".flac", ".mp3", ".ogg", ".opus", ".wav"}),
 }
-# A local file with one of these columns needs no --text-column; the task's own column comes first.
+# A local file with one of these columns needs no --text-column; the task's own column has priority.
 _USUAL_TEXT_COLUMNS = ("text", "prompt", "question", "input", "instruction")
 _OTHER_SEPARATORS = (";", "\t")
-# Of a batch, and of one model.
+# The options for a batch, and for a single model.
 _NAMING = "--text-column, or scenario.text_column_name"
 
 Table = Sequence[Mapping[str, Any]]
 
 
 def read_table(path: Path, columns: Sequence[str]) -> Table:
-    """All rows of the file or folder ``path``; a folder's rows have the one media column among ``columns``.
+    """Return all rows of the file or folder ``path``; a folder's rows have the one media column among ``columns``.
 
     Raises:
-        DatasetError: it cannot be read, is of no known format, or is a folder without such media.
+        DatasetError: It cannot be read, has an unknown format, or is a folder without such media.
     """
     readers = {".csv": _read_csv, ".json": _read_json, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
     try:
@@ -41,17 +41,19 @@ def read_table(path: Path, columns: Sequence[str]) -> Table:
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
-        raise DatasetError(f"{path}: not a readable {path.suffix} file: {error}; valid formats: {FORMATS}") from error
+        raise DatasetError(
+            f"{path}: not a readable {path.suffix} file: {error} (supported formats: {FORMATS})"
+        ) from error
 
 
 def names_in_source(present: Sequence[str], ref: DatasetRef, *, where: str) -> dict[str, str]:
-    """What each column of ``ref`` is called in a source with the columns ``present``.
+    """Return the name of each column of ``ref`` in a source with the columns ``present``.
 
-    A task with one column takes it under the name that was given, or else under its own or a usual one; a task with
-    several needs each by its own name.
+    For a task with one column, this is the given name, or else the task's or a usual one; a task with
+    several columns needs each under its own name.
 
     Raises:
-        DatasetError: a column is not there.
+        DatasetError: A column is missing.
     """
     names = {}
     for column in ref.columns:
@@ -62,7 +64,7 @@ def names_in_source(present: Sequence[str], ref: DatasetRef, *, where: str) -> d
             possible = [ref.text_column] if ref.text_column else [column, *usual, *only_one]
         name = next((name for name in possible if name in present), None)
         if name is None:
-            way_out = f"; name one with {_NAMING}" if len(ref.columns) == 1 else ""
+            way_out = f". Choose one with {_NAMING}." if len(ref.columns) == 1 else ""
             raise DatasetError(f"{where}: no column {possible[0]!r} among {list(present)}{way_out}")
         names[column] = name
     return names
@@ -71,35 +73,37 @@ def names_in_source(present: Sequence[str], ref: DatasetRef, *, where: str) -> d
 def _read_folder(path: Path, columns: Sequence[str]) -> Table:
     media = [column for column in columns if column in MEDIA_SUFFIXES]
     if len(columns) != 1 or not media:
-        raise DatasetError(f"{path}: is a folder; {' and '.join(columns)} must stand in a file ({FORMATS})")
+        raise DatasetError(f"{path}: is a folder, but {' and '.join(columns)} must be in a file ({FORMATS})")
     (column,) = media
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in MEDIA_SUFFIXES[column])
     if not files:
-        raise DatasetError(f"{path}: no {column} files in it; valid are {', '.join(sorted(MEDIA_SUFFIXES[column]))}")
+        raise DatasetError(f"{path}: no {column} files found (expected {', '.join(sorted(MEDIA_SUFFIXES[column]))})")
     return [{column: file.name} for file in files]
 
 
 def _read_lines(path: Path) -> Table:
-    """Plain text: one prompt a line."""
+    """Read plain text: one prompt per line."""
     return [{"text": line} for line in _lines_of(path) if line.strip()]
 
 
 def _lines_of(path: Path) -> list[str]:
-    """The lines between line feeds (or CRLF), and no others: a form feed or U+2028 belongs to the text around it."""
+    """Split at line feeds (or CRLF) only: a form feed or U+2028 belongs to the text around it."""
     return path.read_text(encoding="utf-8-sig").split("\n")
 
 
 def _read_csv(path: Path) -> Table:
-    """The rows between commas; what would cut a text, or join it with its neighbours, is a fault."""
+    """Read comma-separated rows; anything that would cut a text, or join it with its neighbors, is an error."""
     reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""), strict=True)
     columns = reader.fieldnames or ()
     if len(columns) == 1 and (other := next((mark for mark in _OTHER_SEPARATORS if mark in columns[0]), None)):
-        raise ValueError(f"its columns stand between {other!r}; valid is a comma")
+        raise ValueError(f"it uses {other!r} as separator; save it as comma-separated CSV")
     rows = []
     for row in reader:
-        surplus: Any = row.pop(None, ())  # where DictReader keeps what has no column
+        surplus: Any = row.pop(None, ())  # where DictReader puts cells without a column
         if any(cell.strip() for cell in surplus):
-            raise ValueError(f'line {reader.line_num} has more cells than the header; a comma in a text needs "quotes"')
+            raise ValueError(
+                f'line {reader.line_num} has more cells than the header; put text that contains a comma in "quotes"'
+            )
         rows.append(row)
     return rows
 
@@ -128,7 +132,7 @@ def _as_rows(content: object) -> Table:
 
 def _read_parquet(path: Path) -> Table:
     try:
-        parquet = import_module("pyarrow.parquet")  # heavy, and only this format needs it
+        parquet = import_module("pyarrow.parquet")  # slow to import, and only needed for this format
     except ModuleNotFoundError as error:
         raise DatasetError(
             f"{path}: reading Parquet needs the package pyarrow. Install it with: {install_command('pytorch')}; or use "

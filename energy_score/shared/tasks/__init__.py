@@ -1,1 +1,1 @@
-"""One file per task; the registry finds the one that a name belongs to."""
+"""One file per task; the registry finds the task for a name."""

@@ -1,4 +1,4 @@
-"""Speech to text: write down what is said."""
+"""Speech to text: transcribe speech."""
 
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.shared.tasks.task import Task
@@ -12,6 +12,6 @@ TASK = Task(
     dtype="float32",
     input_unit="second of audio",
     output_unit="token",
-    # Decision 8, how long an answer is: 448 positions are all that Whisper's decoder has.
+    # Decision 8, length of answers: Whisper's decoder has 448 positions.
     new_tokens=(1, 448),
 )

@@ -1,4 +1,4 @@
-"""Image captioning: say in words what an image shows."""
+"""Image captioning: describe an image in text."""
 
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.shared.tasks.task import Task
@@ -12,6 +12,6 @@ TASK = Task(
     dtype="float32",
     input_unit="image",
     output_unit="token",
-    # Decision 8, how long an answer is.
+    # Decision 8, length of answers.
     new_tokens=(1, 100),
 )

@@ -1,4 +1,4 @@
-"""Image classification: give an image its label."""
+"""Image classification: label an image."""
 
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.shared.tasks.task import Task

@@ -1,4 +1,4 @@
-"""Image generation: draw an image from a prompt."""
+"""Image generation: generate an image from a prompt."""
 
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.shared.tasks.task import Task

@@ -1,4 +1,4 @@
-"""The tasks of the method by name; a new one is one new file and one line here."""
+"""The built-in tasks by name; a new one needs one new file and one line here."""
 
 from energy_score.contract import extensions
 from energy_score.contract.errors import RowRefusedError, UsageError
@@ -34,11 +34,11 @@ _BY_ANY_NAME = {name: task for task in TASKS.values() for name in (task.name, *t
 
 
 def task_of(name: str) -> Task:
-    """The task called ``name``: the sheet's name or an alias, in any case; or one that another package adds.
+    """Return the task ``name``: the sheet's name or an alias, in any case, or a task from another package.
 
     Raises:
-        RowRefusedError: no task has that name; the message names the known ones.
-        UsageError: another package has one, and it cannot be loaded.
+        RowRefusedError: The task is unknown; the message lists the known ones.
+        UsageError: It comes from another package, and cannot be loaded.
     """
     wanted = name.strip().lower()
     task = _BY_ANY_NAME.get(wanted)
@@ -49,7 +49,7 @@ def _added_task(name: str, *, written: str) -> Task:
     added = load_extension(extensions.TASKS, name)
     if added is None:
         known = ", ".join((*TASKS, *extension_names(extensions.TASKS)))
-        raise RowRefusedError(f"{written!r} is not one of {known}")
+        raise RowRefusedError(f"unknown task {written!r} (expected one of: {known})")
     if not isinstance(added, Task) or added.name != name:
-        raise UsageError(f"entry point {name!r} of {extensions.TASKS}: {added!r} is no Task of that name")
+        raise UsageError(f"entry point {name!r} of {extensions.TASKS}: {added!r} is not a Task with that name")
     return added

@@ -12,7 +12,7 @@ TASK = Task(
     dtype="float32",
     input_unit="token",
     output_unit="token",
-    # Decision 8, how long an answer is.
+    # Decision 8, length of answers.
     new_tokens=(10, 10),
     instruction="Summarize the following text.\n\n",
 )

@@ -1,4 +1,4 @@
-"""What every task states about itself."""
+"""What every task defines."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,17 +11,17 @@ Unit = Literal["token", "image", "second of audio"]
 
 @dataclass(frozen=True)
 class Task:
-    """A task of the method. Source of names, data sets, columns and phases: the AI Energy Score documentation.
+    """A task. Source of names, datasets, columns and phases: the AI Energy Score documentation.
 
-    ``name`` is the one written into specs and results (the sheet's name), ``title`` the one for readers; ``aliases``
-    are other names understood, the Hugging Face task id among them. ``phases`` are measured apart and summed.
-    ``has_classes``: rated per class; ``has_reasoning``: its models may have a reasoning mode.
+    ``name`` is used in specs and results (the sheet's name), ``title`` is for readers; ``aliases``
+    are other accepted names, including the Hugging Face task id. ``phases`` are measured separately and added up.
+    ``has_classes``: rated per class; ``has_reasoning``: its models can have a reasoning mode.
 
-    ``input_unit`` and ``output_unit`` are what a query's input and answer are counted in; None where an answer is not
-    counted. ``new_tokens`` is the least and the most of an answer's tokens without reasoning, ``new_tokens_thinking``
-    with it; None where no tokens are generated, or no model of the task reasons. ``instruction`` is put before the text
-    for models that are told what to do. ``truncates``: an input longer than the model's context is cut, not failed.
-    ``runs_as`` is for a task from outside: the task of the method whose way of running a model it takes.
+    ``input_unit`` and ``output_unit`` are the units of a query's input and answer; None if an answer is not counted.
+    ``new_tokens`` is the minimum and maximum number of an answer's tokens without reasoning, ``new_tokens_thinking``
+    with it; None if no tokens are generated, or no model of the task reasons. ``instruction`` is put before the text
+    for instruction-tuned models. ``truncates``: an input longer than the model's context is cut instead of failed.
+    ``runs_as`` is for tasks from other packages: the built-in task whose way of running a model is used.
     """
 
     name: str
@@ -39,5 +39,5 @@ class Task:
     has_reasoning: bool = False
     runs_as: str | None = None
     title: str = ""
-    # The file that every model of the task has, by which libraries know what it is.
+    # The file that every model of the task has, which libraries use to identify it.
     index_file: str = "config.json"

@@ -1,4 +1,4 @@
-"""Text classification: give a text its label."""
+"""Text classification: label a text."""
 
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.shared.tasks.task import Task

@@ -116,7 +116,7 @@ def test_the_registry_opens_it_as_a_served_backend(make_spec: MakeSpec) -> None:
 
 
 def test_a_backend_of_one_query_at_a_time_refuses_more_by_name(make_spec: MakeSpec) -> None:
-    with pytest.raises(UsageError, match="'pytorch' answers one query at a time; concurrency 2 is valid with vllm"):
+    with pytest.raises(UsageError, match=r"'pytorch' answers one query at a time. For concurrency 2, use vllm"):
         open_backend(make_spec(concurrency=2))
 
 
@@ -164,7 +164,7 @@ def test_a_raw_prompt_does_not_express_a_mode_that_needs_a_template(
 
 def test_a_raw_prompt_is_not_sent_in_place_of_harmony(serve: Serve, connect: Connect) -> None:
     plan = PromptPlan(template_fallback="harmony")
-    with pytest.raises(PromptRenderError, match=r"cannot carry this row's reasoning state: .* chat template"):
+    with pytest.raises(PromptRenderError, match=r"this row's reasoning state needs one: .* chat template"):
         connect(serve(Script(has_template=False, shows_prompts=False)).address, prompt_plan=plan)
 
 

@@ -91,7 +91,7 @@ def test_an_estimate_of_a_gpu_is_none_of_our_measurements(tmp_path: Path) -> Non
         (None, "FileNotFoundError"),
         ("{", "JSONDecodeError"),
         ('{"prefill": {"latency": 1}}', "KeyError: 'energy'"),
-        ('{"prefill": {"energy": {"unit": "J", "gpu": 1, "cpu": 1, "ram": 1}}}', "its unit is 'J'; kWh is known"),
+        ('{"prefill": {"energy": {"unit": "J", "gpu": 1, "cpu": 1, "ram": 1}}}', "unknown unit 'J' .expected kWh"),
         ('{"load_model": {"energy": {"unit": "kWh", "gpu": 1, "cpu": 1, "ram": 1}}}', "none of the phases"),
     ],
 )

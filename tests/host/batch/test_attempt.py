@@ -114,7 +114,7 @@ def test_a_run_that_another_process_carries_out_is_refused_unless_the_same_job_w
     directory = planned_directory(tmp_path)
     elsewhere = make_owner().process.model_copy(update={"host": "node7", "pid": "42"})
     make_owner(process=elsewhere, finished_at=None, cluster_job="slurm:5_1").write(directory.owner_file)
-    with pytest.raises(EnvironmentNotReadyError, match=r"under way since .*: process 42 on node7, slurm:5_1"):
+    with pytest.raises(EnvironmentNotReadyError, match=r"already running since .*: process 42 on node7, slurm:5_1"):
         attempt(tmp_path, cluster_job="slurm:5_2").execute_planned(directory)
     again = attempt(tmp_path, DONE, cluster_job="slurm:5_1")
     assert again.execute_planned(directory) is ExitCode.OK

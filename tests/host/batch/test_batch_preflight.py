@@ -39,9 +39,9 @@ def test_rows_that_cannot_succeed_are_refused_and_what_bars_a_submission_is_a_no
     refused = {run.name.removeprefix("lab/"): run.refusal for run in found.plan if isinstance(run, RefusedRun)}
     assert set(refused) == {"missing", "adapter", "own-code", "gated-without"}
     assert all(text.startswith("my.csv:2: preflight: ") for text in refused.values())
-    assert all("(--no-preflight runs it all the same)" in text for text in refused.values())
+    assert all("(to run it anyway: --no-preflight)" in text for text in refused.values())
     assert found.notes == (
-        "preflight: no answer of the Hub about lab/server-error (the Hub answered 500); judged by the cache",
+        "preflight: no answer from the Hub about lab/server-error (the Hub answered 500); checked from the cache",
         "preflight: lab/no-card would not be accepted as a submission: card, licence",
     )
 
@@ -70,7 +70,7 @@ def test_a_hub_that_cannot_be_asked_refuses_nothing_and_is_told_once(
     assert list(found.plan) == plan
     [note] = found.notes
     assert note.startswith("preflight: the Hub was not asked (offline")
-    assert note.endswith("2 models are judged by its cache")
+    assert note.endswith("2 models are checked from the cache")
 
 
 def test_one_request_serves_every_row_of_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,18 +54,18 @@ def test_rerun_names_what_is_run_again_and_nothing_else_is(ledger: Ledger, rerun
 
 
 def test_a_pattern_that_matches_nothing_is_refused_with_what_is_valid(ledger: Ledger) -> None:
-    with pytest.raises(NothingMatchedError, match=r"--rerun 'llama' matches none of the 5 .* valid is failed, all, or"):
+    with pytest.raises(NothingMatchedError, match=r"--rerun 'llama' matches none of the 5 .* Use failed, all, or"):
         carried_out(ledger, "llama")
 
 
 def test_what_is_not_carried_out_says_why(ledger: Ledger) -> None:
     chooser = Chooser(ledger)
-    assert chooser.of(planned("done")) == Choice("skipped", "done already")
+    assert chooser.of(planned("done")) == Choice("skipped", "already done")
     elsewhere = chooser.of(planned("running"))
     assert elsewhere.outcome == "elsewhere"
     assert "process 42 on node7, slurm:5_1" in elsewhere.detail
     assert chooser.of(RefusedRun("no", make_config(), "no such mode")) == Choice("refused", "no such mode")
-    assert Chooser(ledger, rerun="failed").of(planned("done")).detail == "not named by --rerun failed"
+    assert Chooser(ledger, rerun="failed").of(planned("done")).detail == "not selected by --rerun failed"
 
 
 TABLE = """\
@@ -116,7 +116,7 @@ def test_only_new_knows_a_state_in_any_case_and_spacing(tmp_path: Path, state: s
 def test_a_snapshot_without_states_holds_no_run_that_reasons(tmp_path: Path) -> None:
     (tmp_path / "feb.csv").write_text("model,total_gpu_energy,energy_score\nopenai/gpt-oss-20b,0.01,5\n")
     snapshot = EarlierResults(tmp_path / "feb.csv")
-    assert snapshot.note == "--only-new feb.csv: says nothing of revision, state, task: not compared"
+    assert snapshot.note == "--only-new feb.csv: has no revision, state, task, so this is not compared"
     thinks: ModelConfig = make_config()
     assert snapshot.line_of(thinks) is None
     plain = make_config(reasoning_state="", reasoning_mode=ReasoningMode.NOT_APPLICABLE)
@@ -146,12 +146,12 @@ def test_a_leaderboard_s_line_without_an_energy_is_not_known(tmp_path: Path) -> 
 
 
 def test_a_row_that_is_known_is_skipped_with_its_line(ledger: Ledger, earlier: EarlierResults) -> None:
-    assert Chooser(ledger, earlier=earlier).of(planned("new")) == Choice("skipped", "in old.csv:2 already (--only-new)")
+    assert Chooser(ledger, earlier=earlier).of(planned("new")) == Choice("skipped", "already in old.csv:2 (--only-new)")
 
 
 @pytest.mark.parametrize("content", [None, b"name,energy\na,1\n", b"\xff\xfe\x00"])
 def test_a_file_that_is_no_results_table_is_refused_by_name(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / "odd.csv").write_bytes(content)
-    with pytest.raises(UsageError, match=r"--only-new .*odd.csv: .* valid is"):
+    with pytest.raises(UsageError, match=r"--only-new .*odd.csv: .* .expected"):
         EarlierResults(tmp_path / "odd.csv")

@@ -54,7 +54,7 @@ def test_a_run_under_way_is_told_with_its_gpus_stage_power_energy_and_rest(live:
     make_run(tmp_path, "b", owner=make_owner(process=node, finished_at=None))
     make_run(tmp_path, "c", owner=make_owner(finished_at=None))
     lines = list(lines_of(Overview.of(tmp_path)))
-    assert lines[3:5] == ["  runs  b elsewhere: process 42 on node7", "  runs  c: has just begun"]
+    assert lines[3:5] == ["  runs  b elsewhere: process 42 on node7", "  runs  c: just started"]
     live.engine_event(run("nobody"), PROGRESS)  # a last word after a run's end
     live.batch_finished("")
 
@@ -62,7 +62,7 @@ def test_a_run_under_way_is_told_with_its_gpus_stage_power_energy_and_rest(live:
 def test_failures_counts_and_the_rest_of_the_batch_are_told(live: LiveStatus, tmp_path: Path) -> None:
     live.run_started(run("a"))
     live.run_finished(run("a"), outcome="failed", row=None, detail="load: no such file")
-    live.run_finished(run("b"), outcome="skipped", row=None, detail="done already")
+    live.run_finished(run("b"), outcome="skipped", row=None, detail="already done")
     live.beat()
     status = told(tmp_path)
     assert status.counts == {"failed": 1, "skipped": 1}
@@ -105,7 +105,7 @@ def test_a_batch_whose_process_is_gone_is_told_dead_and_its_runs_lost(live: Live
     overview = Overview.of(tmp_path)
     assert (overview.state, overview.has_died) == ("died", True)
     first, _, lost = lines_of(overview)
-    assert f"process {gone.pid} on {gone.host} is dead since " in first
+    assert f"process {gone.pid} on {gone.host} died at about " in first
     assert lost.startswith("  lost  org/a")
     live.batch_finished("")
 

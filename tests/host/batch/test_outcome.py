@@ -54,19 +54,22 @@ def test_an_engine_that_ends_with_0_and_leaves_no_report_is_a_recorded_failure(t
     assert (code, directory.state()) == (ExitCode.SOME_RUNS_FAILED, RunState.FAILED)
     failure = directory.failure()
     assert (failure.stage, failure.exit_code, failure.cause) == ("unknown", 0, None)
-    assert failure.message.startswith("the engine ended with exit code 0 and no report; its last words: ")
+    assert failure.message.startswith("the engine ended with exit code 0 and no report. Last log line: ")
     assert failure.message.endswith("INFO: loading")
 
 
 @pytest.mark.parametrize(
     ("execution", "message"),
     [
-        (Execution(exit_code=0), "the engine ended with exit code 0 and no report; its last words: last"),
-        (Execution(exit_code=3), "the engine ended with exit code 3 and no report; its last words: last"),
-        (Execution(exit_code=-9), "killed by SIGKILL: by hand, or by the system when memory ran out"),
+        (Execution(exit_code=0), "the engine ended with exit code 0 and no report. Last log line: last"),
+        (Execution(exit_code=3), "the engine ended with exit code 3 and no report. Last log line: last"),
+        (Execution(exit_code=-9), "killed by SIGKILL: sent by a user, or by the system when memory ran out"),
         (Execution(exit_code=-11), "killed by SIGSEGV"),
         (Execution(exit_code=-99), "killed by signal 99"),
-        (Execution(exit_code=-15, timed_out=True), "timed out after 9 s; raise --timeout if the run is sound"),
+        (
+            Execution(exit_code=-15, timed_out=True),
+            "timed out after 9 s. If the run is expected to take longer, increase --timeout.",
+        ),
     ],
 )
 def test_how_an_engine_ended_is_told_in_words(execution: Execution, message: str) -> None:
@@ -75,4 +78,4 @@ def test_how_an_engine_ended_is_told_in_words(execution: Execution, message: str
 
 def test_an_engine_that_said_nothing_has_an_empty_log_and_no_last_words() -> None:
     message = explain(Execution(exit_code=1), timeout_s=9, log_tail="\n")
-    assert message == "the engine ended with exit code 1 and no report; its last words: its log is empty"
+    assert message == "the engine ended with exit code 1 and no report. Last log line: (the log is empty)"

@@ -74,10 +74,10 @@ def test_rows_that_do_the_same_work_are_paired_with_the_first_of_them(tmp_path: 
 @pytest.mark.parametrize(
     ("filters", "said"),
     [
-        ({"task": "text-gen"}, "matches --task 'text-gen'; the sheet has tasks: image_gen, text_gen"),
+        ({"task": "text-gen"}, "match --task 'text-gen'; the sheet has tasks: image_gen, text_gen"),
         ({"model_class": "Z", "task": "asr"}, "tasks: image_gen, text_gen; classes: A, B, C"),
         ({"reasoning_state": "Sometimes"}, "reasoning states: Off, Off (N/A), On, On (High), On (Low), On (Medium)"),
-        ({"model_name": "gtp"}, "matches --model-name 'gtp'"),
+        ({"model_name": "gtp"}, "match --model-name 'gtp'"),
     ],
 )
 def test_filters_that_match_nothing_are_answered_with_what_there_is(filters: dict[str, Any], said: str) -> None:

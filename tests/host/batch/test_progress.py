@@ -24,21 +24,21 @@ def test_energy_is_told_with_its_source_and_what_it_is_worth() -> None:
     explained = measured.model_copy(update={"rateable": False, "verdict_reasons": "phase_too_short; mig_enabled"})
     assert energy_text(explained).endswith("(nvml-counter, not rateable: phase_too_short; mig_enabled)")
     estimated = row(cpu_energy_wh=0.5, cpu_energy_source="estimate", successful_prompts=1000)
-    assert energy_text(estimated) == "GPU energy unmeasured; CPU 0.5 Wh per 1,000 queries (estimate)"
-    assert energy_text(row()) == "energy unmeasured"
+    assert energy_text(estimated) == "GPU energy not measured; CPU 0.5 Wh per 1,000 queries (estimate)"
+    assert energy_text(row()) == "energy not measured"
 
 
 def test_plain_progress_numbers_the_runs() -> None:
     stream = io.StringIO()
     progress = PlainProgress(stream)
     progress.batch_started(run_count=2, headline="2 rows")
-    progress.run_finished(run("a"), outcome="skipped", row=None, detail="done already")
+    progress.run_finished(run("a"), outcome="skipped", row=None, detail="already done")
     progress.run_started(run("b"))
     progress.run_finished(run("b"), outcome="failed", row=row(), detail="load: no")
     progress.batch_finished("1 failed")
     assert stream.getvalue().splitlines() == [
         "2 rows",
-        "[1/2] a: skipped: done already",
+        "[1/2] a: skipped: already done",
         "[2/2] b: started",
         "[2/2] b: failed: load: no",
         "1 failed",

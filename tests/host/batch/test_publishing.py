@@ -36,4 +36,4 @@ def test_a_table_that_cannot_be_written_is_told_and_the_batch_goes_on(
     told = publisher(tmp_path, notes)
     monkeypatch.setattr("os.fsync", full_disk)
     told.publish()
-    assert notes == ["master_results.csv could not be written (No space left on device); run 'aggregate' later"]
+    assert notes == ["master_results.csv could not be written (No space left on device). Run 'aggregate' later."]

@@ -96,7 +96,7 @@ def test_several_at_a_time_take_the_biggest_first_and_never_a_gpu_twice(tmp_path
 def test_a_run_that_needs_more_gpus_than_there_are_fails_and_the_others_go_on(tmp_path: Path) -> None:
     bench = Bench(tmp_path, [run("huge", 3), run("a", 1)], jobs=1)
     huge, small = bench.ended()
-    assert "needs 3 GPUs, and the batch may use GPU-a, GPU-b" in str(huge.refusal)
+    assert "needs 3 GPUs, but the batch may use only GPU-a, GPU-b" in str(huge.refusal)
     assert (small.planned.name, small.refusal) == ("a", None)
 
 

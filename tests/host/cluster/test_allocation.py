@@ -38,16 +38,16 @@ def test_among_more_those_that_the_cluster_names_are_mapped_to_uuids(
 
 def test_another_number_than_was_asked_for_is_refused_with_what_there_is(nvml_simulator: NvmlSimulator) -> None:
     unset = found(nvml_simulator, count=1, gpus=2)
-    assert unset.startswith("refused: the run was to get 1 GPU: CUDA_VISIBLE_DEVICES=None names GPU-00000000")
+    assert unset.startswith("refused: the run should have 1 GPU, but: CUDA_VISIBLE_DEVICES=None names GPU-00000000")
     fewer = found(nvml_simulator, count=3, gpus=4, CUDA_VISIBLE_DEVICES="0,1")
-    assert fewer.startswith("refused: the run was to get 3 GPUs: CUDA_VISIBLE_DEVICES=0,1 names GPU-00000000")
+    assert fewer.startswith("refused: the run should have 3 GPUs, but: CUDA_VISIBLE_DEVICES=0,1 names GPU-00000000")
     none = found(nvml_simulator, count=1, gpus=2, CUDA_VISIBLE_DEVICES="NoDevFiles")
-    assert none.startswith("refused: the run was to get 1 GPU: CUDA_VISIBLE_DEVICES: 'NoDevFiles' names no GPU")
+    assert none.startswith("refused: the run should have 1 GPU, but: CUDA_VISIBLE_DEVICES: 'NoDevFiles' names no GPU")
 
 
 def test_unlike_gpus_that_are_named_by_number_are_refused(nvml_simulator: NvmlSimulator) -> None:
     seen = found(nvml_simulator, count=1, gpus=2, names="NVIDIA A100,NVIDIA H100", CUDA_VISIBLE_DEVICES="1")
-    assert "refused: the run was to get 1 GPU" in seen
+    assert "refused: the run should have 1 GPU" in seen
     assert "CUDA_DEVICE_ORDER=PCI_BUS_ID" in seen
 
 

@@ -54,7 +54,7 @@ def test_slurms_commands_submit_collect_resume_and_cancel(
     batch = checkout.start(submit)
     wait_until(toy.held)
     batch.send_signal(signal.SIGINT)
-    assert "go on without this program" in batch.communicate(timeout=PATIENCE_S)[1]
+    assert "continue without this program" in batch.communicate(timeout=PATIENCE_S)[1]
     code, told = checkout.run(collect)
     assert code == 0, told
     assert "; 6 still queued or running at slurm" in told

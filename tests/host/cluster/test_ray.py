@@ -85,7 +85,7 @@ def test_a_killed_program_ends_its_runs_and_the_same_command_resumes(on_ray: Bat
     assert "4 failed" in collected.stderr
     assert "slurm" not in collected.stderr
     errors = [row["error_message"] for row in on_ray.rows()]
-    assert len([error for error in errors if "its ray batch ended before it" in error]) == 4
+    assert len([error for error in errors if "its Ray batch ended first" in error]) == 4
     on_ray.toy.answer_after(0)
     again = on_ray.run(sheet)
     assert again.returncode == 0, again.stderr

@@ -73,10 +73,10 @@ def test_the_same_command_waits_for_what_is_queued_and_queues_nothing_twice(
     batch.send_signal(signal.SIGINT)
     _, told = batch.communicate(timeout=PATIENCE_S)
     assert batch.returncode == 130
-    assert "go on without this program" in told
+    assert "continue without this program" in told
     other = on_slurm.run(sheet, "--seed", "7")
     assert other.returncode == 2
-    assert "is under way with other options than these" in other.stderr
+    assert "already queued or running with other options" in other.stderr
     on_slurm.toy.answer_after(0.5)
     again = on_slurm.run(sheet)
     assert again.returncode == 0, again.stderr

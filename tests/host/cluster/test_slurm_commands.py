@@ -24,13 +24,15 @@ def make_list(folder: Path, *, gpu_count: int = 1, count: int = 3) -> TaskList:
      "--no-requeue", "--parsable", "--wrap=ls", "-W", "--output=elsewhere", "-o", "--chdir=/", "-D/", "--test-only"],
 )  # fmt: skip
 def test_an_option_that_the_batch_sets_is_refused_also_when_abbreviated(word: str) -> None:
-    with pytest.raises(UsageError, match="is set by the batch itself; valid is"):
+    with pytest.raises(UsageError, match=r"is set by the batch itself\. Use only"):
         refuse_slurm_arguments([word])
 
 
 @pytest.mark.parametrize("word", ["gpu", "job.sh", "-", "--", ""])
 def test_a_word_that_is_no_option_is_refused(word: str) -> None:
-    with pytest.raises(UsageError, match="is no option of sbatch; valid is one word, as --slurm-arg=--partition=gpu"):
+    with pytest.raises(
+        UsageError, match=r"not an sbatch option \(expected one argument, such as --slurm-arg=--partition=gpu"
+    ):
         refuse_slurm_arguments([word])
 
 
@@ -91,13 +93,17 @@ def test_a_slurm_without_an_answer_is_told_what_to_do(tmp_path: Path, monkeypatc
     for name in ("sbatch", "squeue", "scancel"):
         stand_in(tmp_path, name, "echo 'fatal: Could not establish a configuration source' >&2; exit 1")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(EnvironmentNotReadyError, match=r"squeue: fatal: .*; sinfo must work here: run this on a login"):
+    with pytest.raises(
+        EnvironmentNotReadyError,
+        match=r"squeue: fatal: .*\. Make sure that sinfo works "
+        r"here: run this on a login",
+    ):
         require_slurm()
 
 
 def test_a_machine_without_slurm_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
-        EnvironmentNotReadyError, match="sbatch, squeue, scancel not found on PATH: run this on a login"
+        EnvironmentNotReadyError, match=r"sbatch, squeue, scancel not found on PATH\. Run this on a login"
     ):
         require_slurm()

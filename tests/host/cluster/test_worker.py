@@ -107,7 +107,7 @@ def test_a_task_whose_order_was_replaced_leaves_the_new_one_alone(task: Task) ->
     toy_spec(Path(task.directory.spec().dataset.path or ""), run_id="later").write(task.directory.spec_file)
     code, told = task.run()
     assert code == 0
-    assert "a later order lies in" in told
+    assert "has a newer run spec" in told
     assert task.directory.state() is RunState.PLANNED
 
 
@@ -115,7 +115,7 @@ def test_a_run_that_another_living_process_carries_out_is_left_to_it(task: Task)
     RunOwner.this_process(RUN_ID, executor="local").write(task.directory.owner_file)
     code, told = task.run()
     assert code == 1
-    assert "the run is under way since" in told
+    assert "already running since" in told
     assert task.directory.state() is RunState.RUNNING
     assert task.began_count == 0
 

@@ -100,7 +100,7 @@ def test_a_container_is_made_as_its_settings_say_and_is_gone_afterwards_whatever
 @pytest.mark.parametrize(
     ("message", "told"),
     [
-        ("no space left", r"^the container cannot be made: no space left$"),
+        ("no space left", r"^container could not be made: no space left$"),
         ("could not select device driver", "install the NVIDIA Container Toolkit .*--executor local$"),
     ],
 )
@@ -117,7 +117,11 @@ def test_what_the_engine_refuses_is_told_with_the_remedy_where_one_is_known(mess
 def test_an_engine_that_is_not_there_is_told_with_both_ways_out() -> None:
     api = APIClient(base_url=f"tcp://127.0.0.1:{unused_port()}", version=API_VERSION)
     with (
-        pytest.raises(EnvironmentNotReadyError, match=r"no container engine answers \(.*refused.*--executor local$"),
+        pytest.raises(
+            EnvironmentNotReadyError,
+            match=r"container engine does not answer "
+            r"\(.*refused.*--executor local$",
+        ),
         container(api).created("image", SETTINGS, labels={}, user=""),
     ):
         pass
@@ -155,7 +159,7 @@ def test_a_container_that_is_gone_or_going_is_no_fault_and_one_that_stays_is_tol
 ) -> None:
     with answering(Engine({"DELETE run-1": (status, NO_SUCH)})) as api:
         remove(api, "run-1")
-    assert ("could not be removed" in caplog.text) is warns
+    assert ("could not remove a container" in caplog.text) is warns
 
 
 def test_a_signal_to_a_container_that_has_ended_is_no_fault() -> None:

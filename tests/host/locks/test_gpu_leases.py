@@ -51,7 +51,7 @@ except EnvironmentNotReadyError as error:
     print(len(told), error)
 """
     lines = said(nvml_simulator, tmp_path, script, gpus=2, foreign_pid=77, foreign_gpu=0)
-    because = f"needs 1 of 1 GPUs: {UUIDS[0]} is used by process 77, which is none of ours"
+    because = f"needs 1 of 1 GPUs: {UUIDS[0]} is used by process 77, which is not one of our runs"
     assert lines == [UUIDS[1], f"foreign {because}", f"1 {because}"]
 
 

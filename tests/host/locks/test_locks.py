@@ -72,7 +72,7 @@ def test_no_link_is_followed_and_only_plain_files_are_locked(tmp_path: Path) -> 
     (tmp_path / "locks" / "link").symlink_to(tmp_path / "precious")
     os.mkfifo(tmp_path / "locks" / "pipe")
     for name in ("link", "pipe"):
-        with pytest.raises(EnvironmentNotReadyError, match=f"{name}: the locks .* ENERGY_SCORE_LOCK_DIR"):
+        with pytest.raises(EnvironmentNotReadyError, match=f"{name}: cannot be used .* ENERGY_SCORE_LOCK_DIR"):
             folder.lock_on(name)
     folder.close()
     assert (tmp_path / "precious").read_text() == "content"

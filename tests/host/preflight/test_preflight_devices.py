@@ -112,7 +112,7 @@ def test_a_gpu_that_a_device_cgroup_keeps_from_this_process_hides_no_other(monke
 def test_without_pynvml_the_finding_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
     (check,) = devices.gpu_checks()
-    assert (check.status, check.remedy) == ("missing", "pip install -c constraints.txt -e .")
+    assert (check.status, check.remedy) == ("missing", "pip install -c constraints.txt -e '.'")
 
 
 @pytest.mark.parametrize(

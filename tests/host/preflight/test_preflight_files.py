@@ -62,7 +62,7 @@ def test_a_directory_that_may_not_be_written_is_told(home: Path, monkeypatch: py
     monkeypatch.setattr("os.access", lambda *_: False)
     results, _ = files.disk_checks(home)
     assert results.status == "missing"
-    assert "may not be written" in results.found
+    assert "no permission to write" in results.found
 
 
 def test_the_faults_of_a_spreadsheet_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:

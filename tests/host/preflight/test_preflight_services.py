@@ -34,7 +34,7 @@ def test_a_server_on_this_machine_is_told_with_its_models() -> None:
 def test_an_answer_that_names_no_model_is_no_fault_of_the_program(body: bytes) -> None:
     with answering(200, body) as address:
         (check,) = services.endpoint_checks(f"{address}/v1")
-    assert check.found.endswith("serves no model that it names")
+    assert check.found.endswith("serves no models")
 
 
 def test_another_path_of_a_server_is_told_with_its_status() -> None:
@@ -58,7 +58,7 @@ def test_a_port_that_nothing_listens_on_says_how_to_go_on() -> None:
     (check,) = services.endpoint_checks(f"http://localhost:{unused_port()}/v1")
     assert check.status == "warning"
     assert "Connection refused" in check.found
-    assert "only --backend vllm needs a server" in check.remedy
+    assert "a server is only needed for --backend vllm" in check.remedy
 
 
 def test_a_server_elsewhere_cannot_be_measured_from_here(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,4 +119,4 @@ def test_without_an_engine_both_ways_out_are_told(monkeypatch: pytest.MonkeyPatc
     engine, image = services.container_checks("ai_energy_score")
     assert "systemctl start docker" in engine.remedy
     assert "--executor local" in engine.remedy
-    assert image.found == "ai_energy_score: unknown without an engine"
+    assert image.found == "ai_energy_score: unknown without a container engine"

@@ -48,7 +48,7 @@ def test_a_package_that_a_run_needs_is_missing_with_the_command_that_brings_it(m
     assert found["package torch"].status == "missing"
     assert found["package torch"].remedy == "pip install -c constraints.txt -e '.[pytorch]'"
     assert found["package transformers"].status == "missing"
-    assert found["package transformers"].found == "4.57.6; asked for: 5.0 or later"
+    assert found["package transformers"].found == "4.57.6; required: 5.0 or later"
     assert found["package docker"].status == "warning"
     assert found["package pydantic"].status == "ok"
 
@@ -75,7 +75,7 @@ def test_an_installation_without_the_project_file_says_what_it_asks_for(
     ("cuda", "hip", "status", "found"),
     [
         ("'12.8'", "None", "ok", "for CUDA 12.8"),
-        ("None", "None", "warning", "for the CPU alone"),
+        ("None", "None", "warning", "for the CPU only"),
         ("None", "'6.3'", "warning", "for ROCm 6.3"),
     ],
 )
@@ -100,7 +100,7 @@ def test_the_environment_of_optimum_is_told_with_its_version_or_how_to_have_it(
     python = tmp_path / "bin" / "python"
     monkeypatch.setenv("ENERGY_SCORE_OPTIMUM_PYTHON", str(python))
     (absent,) = software.optimum_checks()
-    assert (absent.status, absent.found) == ("warning", f"{python} is not there")
+    assert (absent.status, absent.found) == ("warning", f"{python} does not exist")
     assert "make optimum-env" in absent.remedy
     python.parent.mkdir()
     python.touch()

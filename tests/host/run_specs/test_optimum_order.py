@@ -36,7 +36,10 @@ def test_of_the_ten_tasks_three_are_done_and_the_others_refused_by_name(task: st
 def test_a_row_that_lets_the_model_write_as_much_as_it_wants_is_refused_with_its_line() -> None:
     thinking = {"model_id": "Qwen/Qwen3-0.6B", "reasoning_state": "On", "reasoning_mode": ReasoningMode.ON,
                 "reasoning_params": {"enable_thinking": True}}  # fmt: skip
-    with pytest.raises(RowRefusedError, match=r"models.csv:2: optimum-benchmark writes exactly .* allows 1 to 8192"):
+    with pytest.raises(
+        RowRefusedError,
+        match=r"models.csv:2: optimum-benchmark generates an exact .* allows 1 to 8192",
+    ):
         resolved(thinking)
     generation = resolved(thinking, min_new_tokens=64, max_new_tokens=64).generation
     assert (generation.min_new_tokens, generation.max_new_tokens) == (64, 64)
@@ -45,8 +48,8 @@ def test_a_row_that_lets_the_model_write_as_much_as_it_wants_is_refused_with_its
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"save_text": True}, "--save-text cannot be carried"),
-        ({"no_weights": True}, "--no-weights cannot be carried"),
+        ({"save_text": True}, "--save-text is not supported"),
+        ({"no_weights": True}, "--no-weights is not supported"),
         ({"concurrency": 2}, "--concurrency 2 has no effect with --backend optimum"),
         ({"managed": True}, "--managed has no effect with --backend optimum"),
         ({"meter_gpus": "0"}, "--meter-gpu has no effect with --backend optimum"),
@@ -60,7 +63,7 @@ def test_an_option_that_it_cannot_carry_is_refused_by_name(options: dict[str, An
 def test_a_phase_is_one_pass_and_the_row_says_so_where_the_protocol_would_loop() -> None:
     spec = resolved(protocol="official")
     assert (spec.repeat_policy.repeats, spec.repeat_policy.min_phase_s) == (10, 0)
-    assert "optimum-benchmark goes over the data set once a phase; it cannot loop to 10 s" in spec.notes
+    assert "optimum-benchmark makes one pass over the dataset per phase; it cannot repeat it for 10 s" in spec.notes
     assert resolved(protocol="quick").notes == ()
 
 

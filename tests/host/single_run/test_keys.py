@@ -51,22 +51,22 @@ def test_hydras_signs_for_adding_a_key_change_nothing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["backend.modle=x"], "'backend.modle' is no key"),
-        (["scenario.generate_kwargs={max_new_tokens: 5}"], "'scenario.generate_kwargs' is no key"),
-        (["hydra.run.dir=/tmp"], "'hydra.run.dir' is no key"),
-        (["deprecated=no"], "'deprecated' is no key"),
-        (["+experiment=x"], "'experiment' is no key"),
-        (["scenario.reasoning_params.a.b=1"], "is no key"),
-        (["scenario.reasoning_params.=1"], "is no key"),
-        (["=x"], "'' is no key"),
-        (["openai/gpt-oss-20b"], "is no key=value"),
-        (["~scenario.reasoning=x"], "valid is KEY=null"),
+        (["backend.modle=x"], "unknown key 'backend.modle'"),
+        (["scenario.generate_kwargs={max_new_tokens: 5}"], "unknown key 'scenario.generate_kwargs'"),
+        (["hydra.run.dir=/tmp"], "unknown key 'hydra.run.dir'"),
+        (["deprecated=no"], "unknown key 'deprecated'"),
+        (["+experiment=x"], "unknown key 'experiment'"),
+        (["scenario.reasoning_params.a.b=1"], "unknown key"),
+        (["scenario.reasoning_params.=1"], "unknown key"),
+        (["=x"], "unknown key ''"),
+        (["openai/gpt-oss-20b"], "is not KEY=VALUE"),
+        (["~scenario.reasoning=x"], "Use KEY=null"),
         (["backend.model=a", "backend.model=b"], "given twice"),
         (["scenario.reasoning_params={a: 1}", "scenario.reasoning_params.b=1"], "whole and by name"),
     ],
 )
 def test_what_is_no_documented_key_is_refused(arguments: list[str], words: str) -> None:
-    with pytest.raises(UsageError, match="valid") as refused:
+    with pytest.raises(UsageError, match=r"Known keys|Use ") as refused:
         overrides_of(arguments)
     assert words in str(refused.value)
 

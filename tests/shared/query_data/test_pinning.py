@@ -66,10 +66,10 @@ def test_media_that_a_table_holds_itself_are_pinned_by_its_bytes(tmp_path: Path)
 @pytest.mark.parametrize(
     ("cells", "words"),
     [
-        ('media/a.png\n""\n', r"row 2: column 'image': '' names no file; valid is a path relative to"),
-        ("media/none.png\n", r"row 1: column 'image': 'media/none.png' is no file; looked for .*none.png"),
-        ("media\n", "'media' is no file"),
-        ("a\0b\n", "is no file"),
+        ('media/a.png\n""\n', r"row 2: column 'image': '' is not a file .expected a path relative to"),
+        ("media/none.png\n", r"row 1: column 'image': file 'media/none.png' not found at .*none.png"),
+        ("media\n", "file 'media' not found"),
+        ("a\0b\n", "not found"),
     ],
 )
 def test_a_cell_that_names_no_file_is_told_by_row_and_column(data: Path, cells: str, words: str) -> None:

@@ -26,7 +26,7 @@ def test_each_task_picks_its_own_columns_from_a_file_that_has_all(columns: tuple
 def test_one_text_may_stand_under_a_usual_name_and_an_image_may_not() -> None:
     assert names("text", present=["id", "prompt"]) == {"text": "prompt"}
     assert names("image", present=["photo"]) == {"image": "photo"}
-    with pytest.raises(DatasetError, match=r"q.csv: no column 'image' among \['id', 'prompt'\]; name one with"):
+    with pytest.raises(DatasetError, match=r"q.csv: no column 'image' among \['id', 'prompt']. Choose one with"):
         names("image", present=["id", "prompt"])
 
 
@@ -43,9 +43,9 @@ def test_a_folder_of_media_has_a_row_for_each_file_of_its_kind(tmp_path: Path) -
 
 
 def test_a_folder_is_refused_for_texts_and_where_it_holds_no_such_media(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"is a folder; question and context must stand in a file \(.csv"):
+    with pytest.raises(DatasetError, match=r"is a folder, but question and context must be in a file \(.csv"):
         read_table(tmp_path, ("question", "context"))
-    with pytest.raises(DatasetError, match=r"no audio files in it; valid are .flac, .mp3"):
+    with pytest.raises(DatasetError, match=r"no audio files found .expected .flac, .mp3"):
         read_table(tmp_path, ("audio",))
 
 
@@ -54,5 +54,5 @@ def test_parquet_without_its_package_says_what_to_install(tmp_path: Path, monkey
         raise ModuleNotFoundError(name)
 
     monkeypatch.setattr(tables, "import_module", absent)
-    with pytest.raises(DatasetError, match="needs pyarrow: pip install"):
+    with pytest.raises(DatasetError, match=r"needs the package pyarrow. Install it with: pip install"):
         read_table(tmp_path / "q.parquet", ("text",))

@@ -81,5 +81,9 @@ def test_no_name_belongs_to_two_tasks() -> None:
 
 
 def test_an_unknown_task_is_refused_naming_the_known_ones() -> None:
-    with pytest.raises(RowRefusedError, match=r"'text2text' is not one of text_gen, .*image_captioning"):
+    with pytest.raises(
+        RowRefusedError,
+        match=r"unknown task 'text2text' .expected one of: text_gen, "
+        r".*image_captioning",
+    ):
         task_of("text2text")

@@ -1,1 +1,1 @@
-"""The ten tasks on the local device, by the Auto classes of transformers and the pipelines of diffusers."""
+"""The ten tasks on the local device, with transformers' Auto classes and diffusers' pipelines."""

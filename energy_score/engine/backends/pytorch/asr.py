@@ -1,4 +1,4 @@
-"""Speech to text: written token by token (Whisper), or labelled frame by frame in one pass (CTC: Wav2Vec2, HuBERT)."""
+"""Speech to text: token by token (Whisper), or labeling each frame in one pass (CTC: Wav2Vec2, HuBERT)."""
 
 import math
 from typing import Any
@@ -20,23 +20,23 @@ _START_TOKENS = 4
 
 
 def load(source: ModelSource) -> TaskModel:
-    """The model of ``source`` by the kind that its config says it is.
+    """Load the model of ``source`` by the type in its config.
 
     Raises:
-        ModelLoadError: it is of neither kind.
+        ModelLoadError: It is of neither type.
     """
     if type(source.config) in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING:
         return SpeechWriter(source)
     if type(source.config) in MODEL_FOR_CTC_MAPPING:
         return SpeechLabeller(source)
     raise ModelLoadError(
-        f"{source.spec.model_id}: {source.config.model_type!r} hears no speech; valid are encoder-decoders such as "
-        "whisper and CTC models such as wav2vec2"
+        f"{source.spec.model_id}: {source.config.model_type!r} is not a speech model (expected an encoder-decoder "
+        "such as whisper, or a CTC model such as wav2vec2)"
     )
 
 
 class _Listener:
-    """What both kinds share: sound to features."""
+    """The common part of both types: sound to features."""
 
     def __init__(self, source: ModelSource) -> None:
         self._truncation = source.spec.truncation
@@ -47,10 +47,12 @@ class _Listener:
         audio: Audio = row["audio"]
         rate_hz = self._extractor.sampling_rate
         samples = resampled(audio, rate_hz)
-        most = getattr(self._extractor, "n_samples", None)  # Whisper hears so many at a time, and no more
+        most = getattr(self._extractor, "n_samples", None)  # Whisper's maximum input length
         truncated = most is not None and len(samples) > most
         if truncated and not self._truncation:
-            raise QueryError(f"the audio lasts {audio.duration_s:.1f} s, but the model hears {most / rate_hz:g} s")
+            raise QueryError(
+                f"the audio lasts {audio.duration_s:.1f} s, but the model accepts at most {most / rate_hz:g} s"
+            )
         mask = {} if most is None else {"return_attention_mask": True}
         inputs = dict(self._extractor(samples, sampling_rate=rate_hz, return_tensors="pt", **mask))
         rendered = f"audio of {audio.duration_s:.2f} s at {audio.sampling_rate_hz} Hz"
@@ -86,7 +88,7 @@ class SpeechWriter(_Listener):
 
 
 class SpeechLabeller(_Listener):
-    """A model that says of every frame which letter it belongs to."""
+    """A model that labels every frame with a letter."""
 
     work_phase: WorkPhase = "forward"
     context_length: int | None = None
@@ -107,7 +109,7 @@ class SpeechLabeller(_Listener):
         return Output(value=self._model(**on_device(query.inputs, self._model)).logits)
 
     def decode(self, value: Any) -> str:  # noqa: ANN401 - logits
-        """The transcript; of a checkpoint without letters (wav2vec2-base) the numbers of the labels."""
+        """Return the transcript; for a checkpoint without letters (wav2vec2-base), the numbers of the labels."""
         ids = value[0].argmax(dim=-1)
         try:
             tokenizer = self._source.processor(AutoTokenizer)
@@ -117,7 +119,7 @@ class SpeechLabeller(_Listener):
 
 
 def resampled(audio: Audio, rate_hz: int) -> Any:  # noqa: ANN401 - a numpy array
-    """The samples of ``audio`` at ``rate_hz``, through scipy's polyphase filter where its own rate is another."""
+    """Return the samples of ``audio`` at ``rate_hz``, resampled with scipy's polyphase filter if needed."""
     if audio.sampling_rate_hz == rate_hz:
         return audio.samples
     from scipy.signal import resample_poly  # noqa: PLC0415 - only another rate needs it

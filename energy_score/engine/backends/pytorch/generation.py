@@ -1,4 +1,4 @@
-"""Greedy generation within limits, by the model's own generation config otherwise."""
+"""Greedy generation within limits, otherwise with the model's own generation config."""
 
 import copy
 from typing import Any
@@ -53,9 +53,9 @@ class Generator:
         prompt_tokens: int | None,
         room: int | None = None,
     ) -> Output:
-        """The answer to ``inputs``, which lie on the device; its value is the new tokens' ids.
+        """Return the answer to ``inputs``, which are on the device; its value is the new tokens' ids.
 
-        ``room`` is how many new tokens fit behind this prompt, where that is less than the model's own.
+        ``room`` is how many new tokens fit after this prompt, if less than the model's own limit.
         """
         assert limits is not None  # noqa: S101 - the work phase is full
         rooms = [room for room in (self._room, room, limits.max_new_tokens) if room is not None]
@@ -72,7 +72,7 @@ class Generator:
         )
 
     def _config(self, limits: TokenLimits) -> GenerationConfig:
-        """The model's own defaults (its end tokens above all), made greedy, uncompiled and limited."""
+        """Return the model's own defaults (most importantly its end tokens), made greedy, uncompiled and limited."""
         key = (limits.max_new_tokens, limits.min_new_tokens)
         if key not in self._configs:
             config = copy.deepcopy(self._model.generation_config)
@@ -88,7 +88,7 @@ class Generator:
 def _finish_reason(
     new_ids: torch.Tensor, count: int, *, most: int, asked: int, config: GenerationConfig
 ) -> FinishReason:
-    # Fewer than there was room for means that it ended by itself, whether or not the output shows the end token.
+    # Fewer tokens than possible mean that it stopped by itself, whether or not the output shows the end token.
     if count < most or (len(new_ids) and int(new_ids[-1]) in _end_tokens(config)):
         return "stop"
     return "context" if most < asked else "length"

@@ -1,4 +1,4 @@
-"""Captions written token by token: BLIP and its like, and generic vision encoder-decoders (ViT-GPT2)."""
+"""Captions generated token by token: BLIP and similar, and generic vision encoder-decoders (ViT-GPT2)."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 class ImageCaptioner:
-    """Writes what an image shows, from the image alone."""
+    """Describe an image, using only the image."""
 
     work_phase: WorkPhase = "full"
     context_length: int | None = None
@@ -25,8 +25,8 @@ class ImageCaptioner:
         self._tokenizer = source.tokenizer()
         if getattr(self._tokenizer, "chat_template", None):
             raise ModelLoadError(
-                f"{source.spec.model_id}: speaks in turns (it has a chat template); this version captions with models "
-                "that read an image alone, such as BLIP or ViT-GPT2"
+                f"{source.spec.model_id}: conversational models (with a chat template) are not supported. Use a model "
+                "that needs only an image, such as BLIP or ViT-GPT2."
             )
         self._processor = source.processor(AutoImageProcessor)
         is_generic = isinstance(source.config, VisionEncoderDecoderConfig)

@@ -1,4 +1,4 @@
-"""An image read in one forward pass: classification, and the detection of objects."""
+"""One forward pass over an image: classification and object detection."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
-# What transformers' own object detection reports by default.
+# The default threshold of transformers' object detection.
 _DETECTION_THRESHOLD = 0.5
 
 
 class ImageForward:
-    """What both tasks share: an image to pixels, and one forward pass."""
+    """The common part of both tasks: an image to pixels, and one forward pass."""
 
     work_phase: WorkPhase = "forward"
     context_length: int | None = None
@@ -45,27 +45,27 @@ class ImageForward:
 
 
 class ImageClassifier(ImageForward):
-    """Gives an image its most likely label."""
+    """Return the most likely label of an image."""
 
     auto_class = AutoModelForImageClassification
 
     def decode(self, value: Any) -> str:  # noqa: ANN401 - the output
-        """The label."""
+        """Return the label."""
         return str(self._model.config.id2label[int(value.logits[0].argmax())])
 
 
 class ObjectDetector(ImageForward):
-    """Finds objects and names them."""
+    """Find objects in an image and name them."""
 
     auto_class = AutoModelForObjectDetection
 
     def decode(self, value: Any) -> str:  # noqa: ANN401 - the output
-        """The labels found, each once."""
+        """Return the labels found, each once."""
         (found,) = self._processor.post_process_object_detection(value, threshold=_DETECTION_THRESHOLD)
         return ", ".join(sorted({self._model.config.id2label[int(label)] for label in found["labels"]}))
 
 
 def prepare_image(image: Any, processor: Any) -> PreparedQuery:  # noqa: ANN401 - pillow's and transformers' own
-    """The image as pixels of the size that the model reads."""
+    """Return the image as pixels in the model's input size."""
     inputs = dict(processor(images=image, return_tensors="pt"))
     return PreparedQuery(f"image of {image.width} x {image.height} pixels", inputs, images=1)

@@ -1,4 +1,4 @@
-"""Memory that ran out, told as that, with figures: on a GPU by torch, on the CPU by the system."""
+"""Detect out-of-memory errors and report them with figures: on a GPU from torch, on the CPU from the system."""
 
 import contextlib
 import os
@@ -11,20 +11,20 @@ import torch
 from energy_score.contract.errors import EnergyScoreError, ModelLoadError, QueryError
 
 _MIB = 2**20
-# What torch's CPU allocator says; it raises a plain RuntimeError (RECIPES, "Inference stack").
+# The message of torch's CPU allocator, which raises a plain RuntimeError (RECIPES, "Inference stack").
 _CPU_OUT_OF_MEMORY = ("DefaultCPUAllocator: can't allocate memory", "DefaultCPUAllocator: not enough memory")
 _MEMINFO = Path("/proc/meminfo")
 
 
 def out_of_memory(error: BaseException) -> str | None:
-    """What ran out, with figures in MiB; None where ``error`` says nothing of memory."""
+    """Return which memory ran out, with figures in MiB, or None if ``error`` is not about memory."""
     if isinstance(error, torch.OutOfMemoryError):
         free, total = (amount // _MIB for amount in torch.cuda.mem_get_info())
         peak = torch.cuda.max_memory_allocated() // _MIB
         return f"out of GPU memory: {total - free} of {total} MiB in use, peak of this run {peak} MiB"
     if isinstance(error, MemoryError) or any(words in str(error) for words in _CPU_OUT_OF_MEMORY):
         asked = str(error).partition("tried to allocate ")[2].partition(" bytes")[0]
-        wanted = f"{int(asked) // _MIB} MiB asked for, " if asked.isdecimal() else ""
+        wanted = f"{int(asked) // _MIB} MiB requested, " if asked.isdecimal() else ""
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _MIB
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         return f"out of CPU memory: {wanted}{_available_mib()} of {total} MiB free, peak of this run {peak} MiB"
@@ -33,7 +33,7 @@ def out_of_memory(error: BaseException) -> str | None:
 
 @contextlib.contextmanager
 def failing_query() -> Iterator[None]:
-    """Turn what torch and the libraries raise for one query into a ``QueryError``; the model stays usable."""
+    """Turn exceptions of torch and the libraries during a query into a ``QueryError``; the model stays usable."""
     try:
         yield
     except EnergyScoreError:
@@ -47,24 +47,24 @@ def failing_query() -> Iterator[None]:
 
 @contextlib.contextmanager
 def failing_load(model_id: str) -> Iterator[None]:
-    """Turn what the libraries raise while loading into a ``ModelLoadError``."""
+    """Turn exceptions of the libraries during loading into a ``ModelLoadError``."""
     try:
         yield
     except EnergyScoreError:
         raise
-    except Exception as error:  # transformers raises many kinds; each means that the model cannot be loaded
+    except Exception as error:  # transformers raises many types; each means that the model cannot be loaded
         shortage = out_of_memory(error)
         told = f"{shortage} while loading" if shortage else f"cannot be loaded: {one_line(error)}"
         raise ModelLoadError(f"{model_id}: {told}") from error
 
 
 def one_line(error: BaseException) -> str:
-    """The error's message on one line, or its kind where it says nothing."""
+    """Return the error's message on one line, or its type if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 def _available_mib() -> str:
-    """What the system could still give, in MiB."""
+    """Return the memory that the system could still provide, in MiB."""
     try:
         lines = _MEMINFO.read_text(encoding="ascii").splitlines()
     except OSError:

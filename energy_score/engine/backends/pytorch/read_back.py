@@ -1,4 +1,4 @@
-"""What was really loaded, read back from the modules themselves."""
+"""Read back the settings of the loaded model from its modules."""
 
 from itertools import chain
 
@@ -10,7 +10,7 @@ from energy_score.engine.backends.pytorch.task_model import TaskModel
 
 
 def read_back(source: ModelSource, loaded: TaskModel) -> LoadedModel:
-    """The facts of the report about ``loaded``."""
+    """Return the report's facts about ``loaded``."""
     main = loaded.modules[0]
     parameters = list(chain.from_iterable(module.parameters() for module in loaded.modules))
     placement = {str(device) for device in getattr(main, "hf_device_map", {}).values()}
@@ -23,7 +23,7 @@ def read_back(source: ModelSource, loaded: TaskModel) -> LoadedModel:
         parameter_count=sum(parameter.numel() for parameter in parameters),
         attention=_attention_of(main),
         random_weights=source.spec.no_weights,
-        # A model that lies on the CPU as a whole was not offloaded from anywhere.
+        # A model that is entirely on the CPU was not offloaded.
         offloaded="disk" in placement or (on_gpu and "cpu" in placement),
         context_length=loaded.context_length,
         quantization=quantization_of(main),
@@ -32,7 +32,7 @@ def read_back(source: ModelSource, loaded: TaskModel) -> LoadedModel:
 
 
 def dtype_of(module: torch.nn.Module) -> torch.dtype:
-    """The precision of the module's floating weights: its own word, else that of most of them."""
+    """Return the data type of the module's floating weights: as stated, or else that of most of them."""
     own = getattr(module, "dtype", None)
     if isinstance(own, torch.dtype):
         return own
@@ -44,7 +44,7 @@ def dtype_of(module: torch.nn.Module) -> torch.dtype:
 
 
 def quantization_of(module: torch.nn.Module) -> str | None:
-    """The method by which the loaded module is quantized; None where it is not, or was unpacked while loading."""
+    """Return the quantization method of the loaded module; None if not quantized, or unpacked while loading."""
     quantizer = getattr(module, "hf_quantizer", None)
     config = getattr(quantizer, "quantization_config", None)
     if config is None or getattr(config, "dequantize", False):

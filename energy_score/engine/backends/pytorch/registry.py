@@ -1,4 +1,4 @@
-"""Which module runs which task; only that one is imported."""
+"""Maps tasks to modules; only the needed one is imported."""
 
 from importlib import import_module
 from typing import Any, cast
@@ -24,22 +24,22 @@ TASK_MODELS = {
 
 
 def way_of(task: str) -> str:
-    """The task of the method whose way of running ``task`` takes: its own, or the one that it says.
+    """Return the built-in task that ``task`` runs as: itself, or the one that it names.
 
     Raises:
-        ModelLoadError: this backend knows no way to run it.
+        ModelLoadError: This backend cannot run it.
     """
     way = task if task in TASK_MODELS else task_of(task).runs_as
     if way not in TASK_MODELS:
         raise ModelLoadError(
-            f"task {task}: the pytorch backend cannot run it; a task of its own says in runs_as which of "
-            f"{', '.join(TASK_MODELS)} it is run like"
+            f"task {task}: not supported by the pytorch backend. A custom task must set runs_as to one of: "
+            f"{', '.join(TASK_MODELS)}"
         )
     return way
 
 
 def load_function(way: str) -> LoadTaskModel:
-    """What loads a model for ``way``, one of ``TASK_MODELS``."""
+    """Return the function that loads a model for ``way``, one of ``TASK_MODELS``."""
     module, _, name = TASK_MODELS[way].partition(":")
     loaded: Any = getattr(import_module(f"{_PACKAGE}.{module}"), name)
     return cast("LoadTaskModel", loaded)

@@ -1,4 +1,4 @@
-"""Sentence similarity: both sentences are embedded, one forward pass each, and compared."""
+"""Sentence similarity: embed both sentences, with one forward pass each, and compare them."""
 
 import json
 from pathlib import Path
@@ -17,17 +17,17 @@ from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 _COLUMNS = ("sentence1", "sentence2")
-# The list of a sentence-transformers model's own steps (pooling, projection, normalisation).
+# The list of a sentence-transformers model's own steps (pooling, projection, normalization).
 _LAYOUT = "modules.json"
 
 
 def load(source: ModelSource) -> TaskModel:
-    """The model of ``source``: with the steps of its sentence-transformers layout, or by mean pooling without one."""
+    """Load the model of ``source``: with the steps of its sentence-transformers layout, or else with mean pooling."""
     has_layout = _has_layout(source)
     if has_layout and not source.spec.no_weights:
         return SentenceTransformerEncoder(source)
     if has_layout:
-        source.notes.append("random weights are those of the encoder alone; its states are averaged")
+        source.notes.append("only the encoder has random weights; its states are averaged")
     return MeanPooledEncoder(source)
 
 
@@ -64,7 +64,7 @@ class MeanPooledEncoder:
         return Output(value=similarity, prompt_tokens=sum(inputs["input_ids"].shape[1] for inputs in query.inputs))
 
     def decode(self, value: Any) -> str:  # noqa: ANN401 - a similarity
-        """The cosine of both embeddings."""
+        """Return the cosine similarity of both embeddings."""
         return f"{float(value[0]):.4f}"
 
     def _encode(self, sentence: str) -> tuple[dict[str, Any], bool]:
@@ -73,11 +73,11 @@ class MeanPooledEncoder:
 
     def _embed(self, inputs: dict[str, Any]) -> torch.Tensor:
         states: torch.Tensor = self._model(**on_device(inputs, self._model)).last_hidden_state
-        return states.mean(dim=1)  # one sentence a pass: no padding to leave out
+        return states.mean(dim=1)  # one sentence per pass, so there is no padding to leave out
 
 
 class SentenceTransformerEncoder(MeanPooledEncoder):
-    """A model that says itself, in its layout, how states become an embedding."""
+    """A model whose layout defines how states become an embedding."""
 
     def __init__(self, source: ModelSource) -> None:
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - 10 s, and only its layout needs it
@@ -92,12 +92,12 @@ class SentenceTransformerEncoder(MeanPooledEncoder):
             model_kwargs={"dtype": source.dtype},
         ).eval()
         if source.spec.processor is not None:
-            raise ModelLoadError(f"{source.spec.model_id}: its layout names its tokenizer; leave out the processor")
+            raise ModelLoadError(f"{source.spec.model_id}: its layout defines the tokenizer. Leave out the processor.")
         self._tokenizer = self._model.tokenizer
         if not callable(self._tokenizer):
             raise ModelLoadError(
-                f"{source.spec.model_id}: its first module reads text without a tokenizer of transformers; this "
-                "version embeds with transformer encoders"
+                f"{source.spec.model_id}: its first module does not use a transformers tokenizer, which is not "
+                "supported. Use a model with a transformer encoder."
             )
         prompt_name = self._model.default_prompt_name
         self._prompt: str = self._model.prompts.get(prompt_name, "") if prompt_name else ""
@@ -105,7 +105,7 @@ class SentenceTransformerEncoder(MeanPooledEncoder):
 
     @property
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says; the transformer inside first, because it knows its precision and its attention."""
+        """Return the modules, the transformer first because it knows its data type and its attention."""
         inner = getattr(self._model[0], "auto_model", None)
         return (self._model,) if inner is None else (inner, *list(self._model.children())[1:])
 

@@ -1,4 +1,4 @@
-"""Summarization, by an encoder-decoder (BART, T5, Pegasus) or by a causal model that is told to."""
+"""Summarization, with an encoder-decoder (BART, T5, Pegasus) or with an instructed causal model."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
 def load(source: ModelSource) -> TaskModel:
-    """The model of ``source`` by the kind that its config says it is."""
+    """Load the model of ``source`` by the type in its config."""
     return Seq2SeqSummary(source) if source.config.is_encoder_decoder else CausalText(source)
 
 
 class Seq2SeqSummary:
-    """An encoder-decoder that was trained to summarize: it reads the text alone, without any instruction.
+    """An encoder-decoder trained to summarize: it reads only the text, without an instruction.
 
-    Some (T5) want a prefix before it, and say so in their config. The prompt plan is for causal models.
+    Some (T5) need a prefix, which is in their config. The prompt plan is for causal models.
     """
 
     work_phase: WorkPhase = "full"
@@ -32,7 +32,7 @@ class Seq2SeqSummary:
         self._tokenizer = source.tokenizer()
         self._model = source.model(AutoModelForSeq2SeqLM)
         positions = getattr(source.config, "max_position_embeddings", None)
-        # One position of the decoder is the start token's.
+        # One position of the decoder is used by the start token.
         self._generator = Generator(self._model, source, room=None if positions is None else positions - 1)
         self.context_length = context_length_of(source.config, self._tokenizer)
         parameters = getattr(source.config, "task_specific_params", None) or {}

@@ -1,4 +1,4 @@
-"""When each token of an answer arrived."""
+"""Record when each token of an answer arrived."""
 
 import time
 
@@ -7,10 +7,10 @@ from transformers.generation.streamers import BaseStreamer
 
 
 class TokenClock(BaseStreamer):  # type: ignore[misc, unused-ignore]
-    """Starts when it is made, and notes when each step's token arrives; generate calls ``put`` with the prompt first.
+    """Starts on creation, and records when each step's token arrives; generate calls ``put`` with the prompt first.
 
-    The steps are the count of new tokens as well: outputs differ in what they hold beside them (a decoder-only model's
-    prompt, an encoder-decoder's start token) and in what they leave out (Whisper's end token).
+    The steps also count the new tokens, because outputs differ: some include other tokens (a decoder-only model's
+    prompt, an encoder-decoder's start token) and some leave tokens out (Whisper's end token).
     """
 
     def __init__(self) -> None:
@@ -19,15 +19,15 @@ class TokenClock(BaseStreamer):  # type: ignore[misc, unused-ignore]
         self._start_s = time.perf_counter()
 
     def put(self, value: torch.Tensor) -> None:
-        """Note a step; the first call brings the prompt."""
+        """Record a step; the first call has the prompt."""
         del value  # only its arrival matters
         if self._prompt_seen:
             self.step_times_s.append(self.elapsed_s())
         self._prompt_seen = True
 
     def end(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing: there is no buffer."""
 
     def elapsed_s(self) -> float:
-        """Seconds since the clock was made."""
+        """Return the seconds since the clock was created."""
         return time.perf_counter() - self._start_s

@@ -1,1 +1,1 @@
-"""What can be known of a model before its weights are downloaded: facts, read once, and rules over them."""
+"""Model checks before the weights are downloaded: facts, read once, and rules that use them."""

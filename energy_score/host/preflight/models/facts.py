@@ -1,4 +1,4 @@
-"""What was read of one model: the Hub's answer or a folder's files, and nothing judged yet."""
+"""The facts about one model, from the Hub's answer or a folder's files, without any judgement."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from energy_score.host.model_files.weight_files import WeightFiles, shards_in, w
 from energy_score.shared.chat_template.template_source import JINJA_FILES, TemplateSource, find_template
 
 Where = Literal["hub", "cache", "folder"]
-# Why nothing more is known: there is none, no such revision, the Hub keeps it back, or nobody could be asked.
+# Why nothing more is known: the model or revision does not exist, the Hub disabled it, or there was no answer.
 Absence = Literal["missing", "revision", "disabled", "unknown"]
 
 CARD = "README.md"
@@ -20,7 +20,7 @@ ADAPTER = "adapter_config.json"
 
 
 class UnreadableError(Exception):
-    """A file is there and cannot be read; ``is_refused``: its repository is gated and gives it to others alone."""
+    """A file exists but cannot be read; ``is_refused``: its repository is gated and does not give us access."""
 
     def __init__(self, reason: str, *, is_refused: bool = False) -> None:
         super().__init__(reason)
@@ -28,12 +28,12 @@ class UnreadableError(Exception):
 
 
 Read = Callable[[str], str]
-TEXT_MAX_BYTES = 2**24  # far more than any config or card; a file of another kind is not read whole
+TEXT_MAX_BYTES = 2**24  # far more than any config or card; larger files are not read
 
 
 @dataclass(frozen=True)
 class Model:
-    """Which model is meant: a Hub id and revision (None: main), or the folder at ``path``, with its ``index_file``."""
+    """The model to check: a Hub id and revision (None: main), or the folder at ``path``, with its ``index_file``."""
 
     model_id: str
     path: str | None
@@ -43,11 +43,11 @@ class Model:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What is known of a model; None is unknown everywhere.
+    """What is known about a model; None always means unknown.
 
-    ``files`` are its files with their sizes in bytes. ``index`` is the content of its index file (config.json), with
-    ``index_fault`` in its place where that cannot be read. ``tensors`` are those of the weights that a run loads.
-    ``cached`` says whether this machine has all of it, and ``download_bytes`` what is still to come.
+    ``files`` are its files with their sizes in bytes. ``index`` is the content of its index file (config.json), or
+    ``index_fault`` the reason if that cannot be read. ``tensors`` are those of the weights that a run loads.
+    ``cached`` says whether this machine has all of it, and ``download_bytes`` how much is still to be downloaded.
     """
 
     where: Where
@@ -73,12 +73,12 @@ class ModelFacts:
 
     @property
     def is_partial(self) -> bool:
-        """Whether these are of a copy in the cache that lacks some of it: what it lacks, the Hub may have."""
+        """Return whether the facts come from an incomplete copy in the cache; the Hub may have the missing parts."""
         return self.where == "cache" and not self.cached
 
     @property
     def quantization(self) -> Quantization | None:
-        """As the config states it."""
+        """Return the quantization according to the config."""
         return quantization_of(self.index or {})
 
     @property
@@ -92,13 +92,13 @@ class ModelFacts:
 
     @property
     def text_config(self) -> Mapping[str, Any]:
-        """The part of the config that describes the language model."""
+        """Return the part of the config that describes the language model."""
         inner = (self.index or {}).get("text_config")
         return inner if isinstance(inner, dict) else self.index or {}
 
 
 def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
-    """The fields of ``ModelFacts`` that any listing of files tells, each text read by ``read``."""
+    """Return the fields of ``ModelFacts`` that follow from a list of files; ``read`` reads each text."""
     refused, was_read = False, False
 
     def bounded(name: str) -> str:
@@ -132,7 +132,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     def shards_of(name: str) -> Collection[str] | None:
         return shards_in("" if refused else text_of(name) or "")
 
-    # The card of a gated model may be readable where nothing else is.
+    # The card of a gated model can be readable even if nothing else is.
     card = text_of(CARD) if CARD in files else ""
     return {
         "files": files,
@@ -154,7 +154,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
 
 
 def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index_file: str) -> Collection[str]:
-    """The files of a pipeline without those in folders that its index does not name; any other model's all.
+    """Return a pipeline's files without folders that its index does not list; for other models, all files.
 
     Each part is a pair of library and class, as in ``"unet": ["diffusers", "UNet2DConditionModel"]``.
     """
@@ -167,12 +167,12 @@ def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index
 def _json_of(text: str) -> Mapping[str, Any]:
     content = parsed(text)
     if not isinstance(content, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - a fault of the file, not of a call
+        raise ValueError("not an object")  # noqa: TRY004 - an error in the file, not of the caller
     return content
 
 
 def _tolerant_json_of(text: str | None) -> Mapping[str, Any] | None:
-    """The object in ``text``; None for what is none: loading the tokenizer will say so."""
+    """Return the object in ``text``, or None if it is not valid; loading the tokenizer will report that."""
     if text is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What one rule found of one model, and what all of them mean for its run."""
+"""What a rule found for one model, and what the findings mean for its run."""
 
 from collections.abc import Iterable
 from typing import Literal, NamedTuple
@@ -9,10 +9,10 @@ Status = Literal["pass", "warn", "fail"]
 
 
 class Finding(NamedTuple):
-    """What ``name``, the rule, found; ``remedy`` is empty where nothing needs to be done.
+    """What the rule ``name`` found; ``remedy`` is empty if there is nothing to do.
 
-    ``warn``: to be looked at, or unknown, which the text then says. ``fail``: the model would not be accepted as it is;
-    with ``bars_run`` the run itself cannot succeed.
+    ``warn``: needs a look, or is unknown, as the text then says. ``fail``: the model would not be accepted as it is;
+    with ``bars_run``, the run itself cannot succeed.
     """
 
     name: str
@@ -22,16 +22,16 @@ class Finding(NamedTuple):
     bars_run: bool = False
 
     def safe(self) -> "Finding":
-        """The same finding, safe to print: a repository may hold anything."""
+        """Return the same finding, safe to print: a repository can contain anything."""
         return self._replace(found=safe_line(self.found), remedy=safe_line(self.remedy))
 
 
-# What explains the others comes first: an adapter has no config either.
+# Findings that explain others come first: an adapter has no config either.
 _TELLING = ("exists", "access", "weights")
 
 
 def refusal_of(findings: Iterable[Finding]) -> str | None:
-    """Why the run cannot succeed, in words: the most telling finding, and the names of the others; None: nothing."""
+    """Return why the run cannot succeed (the most telling finding and the names of the others), or None if it can."""
     barring = [finding for finding in findings if finding.bars_run]
     if not barring:
         return None
@@ -41,5 +41,5 @@ def refusal_of(findings: Iterable[Finding]) -> str | None:
 
 
 def names_of_failing(findings: Iterable[Finding]) -> list[str]:
-    """The rules that a submission would fail."""
+    """Return the rules that a submission would fail."""
     return [finding.name for finding in findings if finding.status == "fail"]

@@ -1,4 +1,4 @@
-"""The facts of a model in a folder: a local one, or the snapshot of one that the Hub's cache holds."""
+"""The facts about a model in a folder: a local one, or a snapshot in the Hub's cache."""
 
 from contextlib import suppress
 from dataclasses import replace
@@ -8,15 +8,15 @@ from energy_score.host.model_files.hub_cache import cached_snapshot
 from energy_score.host.model_files.safetensors_header import Tensor, read_tensors
 from energy_score.host.preflight.models.facts import CARD, Model, ModelFacts, UnreadableError, Where, facts_of_files
 
-# A folder of results or checkpoints beside the weights may hold any number of files.
+# A folder of results or checkpoints next to the weights can contain any number of files.
 _DEPTH = ("*", "*/*")
 
 
 def read_folder(folder: Path, *, index_file: str, where: Where = "folder") -> ModelFacts:
-    """The facts of the model in ``folder``; nothing leaves the machine."""
+    """Return the facts about the model in ``folder``, without using the network."""
     files: dict[str, int | None] = {}
     for path in (path for pattern in _DEPTH for path in folder.glob(pattern)):
-        with suppress(OSError):  # what may not be looked at is none of the model's
+        with suppress(OSError):  # files without read permission are not part of the model
             if path.is_file():
                 files[path.relative_to(folder).as_posix()] = path.stat().st_size
 
@@ -32,7 +32,7 @@ def read_folder(folder: Path, *, index_file: str, where: Where = "folder") -> Mo
 
 
 def read_cache(model: Model, *, reason: str) -> ModelFacts:
-    """The facts of what the Hub's cache holds of ``model``; ``reason`` is why the Hub itself was not asked."""
+    """Return the facts about the cached copy of ``model``; ``reason`` is why the Hub was not asked."""
     snapshot = cached_snapshot(model.model_id, model.revision)
     if snapshot is None:
         return ModelFacts(where="hub", absence="unknown", detail=reason)
@@ -55,9 +55,9 @@ def _tensors_of(files: list[Path], kind: str) -> tuple[tuple[Tensor, ...] | None
 
 
 def _whole_tensors(file: Path) -> tuple[Tensor, ...]:
-    """The tensors of ``file``; ValueError where a copy of it was broken off: its head alone does not show that."""
+    """Return the tensors of ``file``; raise ValueError for a truncated copy, which the header alone does not show."""
     tensors = read_tensors(file)
     needed, size = sum(tensor.stored_bytes for tensor in tensors), file.stat().st_size
     if size < needed:
-        raise ValueError(f"{file.name}: {size} bytes, and its tensors alone have {needed}: a copy that was broken off")
+        raise ValueError(f"{file.name}: truncated: {size} bytes, but its tensors alone need {needed}")
     return tensors

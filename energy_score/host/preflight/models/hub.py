@@ -1,4 +1,4 @@
-"""The facts of a model on the Hub: one answer about the repository, a few small files, and the headers of its weights.
+"""The facts about a model on the Hub: one answer about the repository, a few small files, and the weight headers.
 
 No weights are downloaded, and nothing is written.
 """
@@ -26,20 +26,20 @@ _SMALL_ENDINGS = (".json", ".txt", ".model", ".jinja", ".tiktoken", ".py")
 
 
 class HubReader:
-    """Reads models from the Hub; where that gives no answer, from what the cache holds of them.
+    """Reads models from the Hub; if it does not answer, from the cache.
 
-    ``limit_s`` is how long whoever asks will wait for all of them.
+    ``limit_s`` is the caller's time limit for all of them.
     """
 
     def __init__(self, *, limit_s: float) -> None:
         self._hub = HubRequests(heads_limit_s=limit_s / 2)
 
     def give_up(self, reason: str) -> None:
-        """Ask no more: what was not answered by now comes too late."""
+        """Stop asking: further answers would come too late."""
         self._hub.silence = reason
 
     def read(self, model: Model) -> ModelFacts:
-        """The facts of ``model``; where the Hub gives no answer, those of its cached copy."""
+        """Return the facts about ``model``; if the Hub does not answer, those of its cached copy."""
         try:
             return self._read(model, self._hub.info(model.model_id, model.revision))
         except UNREADABLE as error:
@@ -79,29 +79,29 @@ class HubReader:
 
 
 def _files_of(info: "ModelInfo") -> dict[str, int | None]:
-    """The files that the answer names, with their sizes; ValueError for an answer that no Hub gives.
+    """Return the files in the answer with their sizes; raise ValueError for an answer that is not from a Hub.
 
-    huggingface_hub takes what it is given: a name may be anything.
+    huggingface_hub does not validate answers: a name can be anything.
     """
     if info.siblings is None:
-        raise ValueError("it names no files")
+        raise ValueError("it lists no files")
     texts = [info.id, *(file.rfilename for file in info.siblings), *([] if info.sha is None else [info.sha])]
     sizes = [file.size for file in info.siblings if file.size is not None]
     counts = list((info.safetensors.parameters if info.safetensors else {}).values())
     if not all(isinstance(text, str) for text in texts) or not all(type(size) is int for size in (*sizes, *counts)):
-        raise ValueError("names that are no text, or sizes that are no numbers")
+        raise ValueError("file names that are not text, or sizes that are not numbers")
     return {file.rfilename: file.size for file in info.siblings}
 
 
 def _standard(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of ``names`` that the Hub itself counts parameters in: a repository's own weights, not its parts'."""
+    """Return the ``names`` in which the Hub itself counts parameters: a repository's own weights, not its parts'."""
     return tuple(name for name in names if "/" not in name)
 
 
 def _counted(info: "ModelInfo", index: Mapping[str, Any] | None) -> tuple[Tensor, ...] | None:
-    """The parameters by type as the Hub has counted them in the headers; None where it has not.
+    """Return the parameters by type as counted by the Hub, or None if it has not counted them.
 
-    Of quantized weights the counts say too little: packed and helping tensors are told apart by their names alone.
+    For quantized weights the counts are not enough: packed and helper tensors differ only by name.
     """
     counts = info.safetensors.parameters if info.safetensors else {}
     if not counts or (index is not None and quantization_of(index) is not None):
@@ -114,14 +114,14 @@ def _counted(info: "ModelInfo", index: Mapping[str, Any] | None) -> tuple[Tensor
 
 
 def _download_bytes(files: Mapping[str, int | None], weights: tuple[str, ...], there: set[str]) -> int | None:
-    """What a run would download; None where a file's size is not known."""
+    """Return the size of what a run would download, or None if the size of a file is unknown."""
     small = {name for name in files if name.endswith(_SMALL_ENDINGS) and "/" not in name}
     sizes = [files[name] for name in {*weights, *small} - there]
     return None if any(size is None for size in sizes) else sum(size for size in sizes if size is not None)
 
 
 def _cached_blobs(model_id: str, info: "ModelInfo") -> set[str]:
-    """The files whose content the cache has of another commit: a new card moves main, and nothing else."""
+    """Return the files whose content is cached from another commit: a new card moves main and changes nothing else."""
     blobs = cached_blobs(model_id)
     siblings = info.siblings or ()
     return {file.rfilename for file in siblings if file.lfs is not None and (blobs / str(file.lfs.sha256)).exists()}

@@ -1,4 +1,4 @@
-"""What the Hub is asked, through huggingface_hub, which reads HF_ENDPOINT and HF_TOKEN; and what it says instead."""
+"""Requests to the Hub with huggingface_hub, which reads HF_ENDPOINT and HF_TOKEN, and the meaning of its errors."""
 
 import os
 import time
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 5.0
 _HEADERS_AT_A_TIME = 4
-# What making something of an answer raises where it is not what the Hub writes.
+# Exceptions when an answer is not what the Hub writes.
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-# What most heads are shorter than, and the most that is read of one. Source: huggingface_hub, its own reading of heads.
+# Most headers are shorter than this; also the maximum to read. Source: huggingface_hub, its own reading of headers.
 _FIRST_BYTES = 100_001
 _HEAD_MAX_BYTES = 25_000_000
 
 _UNAUTHORISED = 401
-_LOG_IN = "log in anew (hf auth login, or HF_TOKEN)"
+_LOG_IN = "log in again (hf auth login, or HF_TOKEN)"
 
 Answer = TypeVar("Answer")
 
 
 class AbsentError(Exception):
-    """There is no answer; ``absence`` is what that means of the model."""
+    """There is no answer; ``absence`` is what that means for the model."""
 
     def __init__(self, absence: Absence, said: str, *, is_gated: bool = False) -> None:
         super().__init__(said)
@@ -37,35 +37,35 @@ class AbsentError(Exception):
 
 
 class HubRequests:
-    """Asks the Hub; once that has not answered in time (``silence``), it is not asked again."""
+    """Sends requests to the Hub; after one that was not answered in time (``silence``), no more are sent."""
 
     def __init__(self, *, heads_limit_s: float) -> None:
         from huggingface_hub import HfApi  # noqa: PLC0415 - only models of the Hub need it
 
-        # Not the library's own constant: that was read when it was imported.
+        # Not the library's own constant, which was set on import.
         self._api = HfApi(endpoint=os.environ.get("HF_ENDPOINT"), library_name="ai-energy-score-batch-runner")
-        # The Hub libraries' own setting of how long an answer may take.
+        # The Hub libraries' own setting for the time limit of an answer.
         self._timeout_s = float(os.environ.get("HF_HUB_ETAG_TIMEOUT") or _TIMEOUT_S)
         self._heads_limit_s = heads_limit_s
         self.silence: str | None = None
 
     def info(self, model_id: str, revision: str | None) -> "ModelInfo":
-        """The repository's own entry, with its files; AbsentError where there is none."""
+        """Return the repository's entry with its files; raise AbsentError if there is none."""
         info = self._asked(lambda: self._api.model_info(
             model_id, revision=revision, files_metadata=True, timeout=self._timeout_s
         ))  # fmt: skip
-        if info.disabled is True:  # its entry is still given, but no file any more
+        if info.disabled is True:  # its entry still exists, but its files do not
             raise AbsentError("disabled", "the Hub says so")
         return info
 
     def text(self, model_id: str, name: str, commit: str) -> str:
-        """The text of a small file; AbsentError where it is not given."""
+        """Return the text of a small file; raise AbsentError if it is not available."""
         return self._asked(lambda: self._text(model_id, name, commit))
 
     def tensors(self, model_id: str, names: tuple[str, ...], commit: str) -> tuple[tuple[Tensor, ...] | None, str]:
-        """The tensors of all the weights, or why they are not known, read from the files' headers by byte ranges.
+        """Return the tensors of all weights, or why they are unknown, from the files' headers with byte range requests.
 
-        They may be hundreds, so they have a limit of their own: what else is known of the model must not wait for them.
+        There can be hundreds, so they have their own time limit: the other facts must not wait for them.
         """
         faults: list[AbsentError] = []
 
@@ -83,7 +83,9 @@ class HubRequests:
         try:
             found = [answer.result(timeout=max(0.0, end_s - time.monotonic())) for answer in answers.values()]
         except TimeoutError:
-            faults.append(AbsentError("unknown", f"no answer within {self._heads_limit_s:g} s about all its weights"))
+            faults.append(
+                AbsentError("unknown", f"no complete answer about its weights within {self._heads_limit_s:g} s")
+            )
         return (None, str(faults[0])) if faults else (tuple(tensor for part in found for tensor in part), "")
 
     def _text(self, model_id: str, name: str, commit: str) -> str:
@@ -105,7 +107,7 @@ class HubRequests:
         return tensors_of(parsed(beginning[8:end]))
 
     def _beginning(self, model_id: str, name: str, commit: str, count: int, *, headers: Mapping[str, str]) -> bytes:
-        """The first ``count`` bytes of a file, or all; no more is read, though a server may know no ranges."""
+        """Return the first ``count`` bytes of a file, or all; no more is read, even if a server ignores ranges."""
         from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status  # noqa: PLC0415 - as above
         from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # noqa: PLC0415
 
@@ -121,7 +123,7 @@ class HubRequests:
         return bytes(content[:count])
 
     def _asked(self, question: Callable[[], Answer]) -> Answer:
-        """The answer to ``question``; AbsentError where there is none, with what the Hub said."""
+        """Return the answer to ``question``; raise AbsentError with the Hub's message if there is none."""
         if self.silence is not None:
             raise AbsentError("unknown", self.silence)
         import httpx2  # noqa: PLC0415 - as above
@@ -129,33 +131,37 @@ class HubRequests:
         try:
             return _told(question)
         except (httpx2.TransportError, OSError) as error:
-            self.silence = f"the Hub gives no answer ({said(error)})"
+            self.silence = f"the Hub does not answer ({said(error)})"
             raise AbsentError("unknown", self.silence) from error
 
 
 def _told(question: Callable[[], Answer]) -> Answer:
-    """The answer to ``question``; AbsentError for what the Hub says instead of one."""
+    """Return the answer to ``question``; raise AbsentError for the Hub's errors."""
     import httpx2  # noqa: PLC0415 - as above
     from huggingface_hub import errors  # noqa: PLC0415
 
     try:
         return question()
-    except errors.GatedRepoError as error:  # before the error that it is a kind of
+    except errors.GatedRepoError as error:  # before its base class
         raise AbsentError("missing", said(error), is_gated=True) from error
     except errors.RevisionNotFoundError as error:
         raise AbsentError("revision", said(error)) from error
     except errors.DisabledRepoError as error:
         raise AbsentError("disabled", said(error)) from error
     except errors.HFValidationError as error:
-        raise AbsentError("missing", f"it is no id of the Hub: {said(error)}") from error
+        raise AbsentError("missing", f"not a valid Hub id: {said(error)}") from error
     except errors.RepositoryNotFoundError as error:
         raise AbsentError("missing", f"the Hub answered {error.response.status_code}") from error
     except errors.HfHubHTTPError as error:
-        # 401 is left to this branch where the credentials themselves are wrong: the Hub then refuses public models too.
-        why = f": it does not take this login's token; {_LOG_IN}" if error.response.status_code == _UNAUTHORISED else ""
+        # 401 comes here if the credentials themselves are wrong: the Hub then refuses public models too.
+        why = (
+            (f": it does not accept this login's token; {_LOG_IN}")
+            if error.response.status_code == _UNAUTHORISED
+            else ""
+        )
         raise AbsentError("unknown", f"the Hub answered {error.response.status_code}{why}") from error
     except errors.OfflineModeIsEnabled as error:
-        raise AbsentError("unknown", "offline, as HF_HUB_OFFLINE asks") from error
+        raise AbsentError("unknown", "offline, as set by HF_HUB_OFFLINE") from error
     except httpx2.TransportError:
         raise
     except (httpx2.HTTPError, *UNREADABLE) as error:
@@ -163,6 +169,6 @@ def _told(question: Callable[[], Answer]) -> Answer:
 
 
 def said(error: BaseException) -> str:
-    """The first line of what ``error`` says."""
+    """Return the first line of the message of ``error``."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""The list of rules, and what all of them find of one row."""
+"""The list of rules, and the findings of all of them for one row."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from energy_score.host.preflight.models.finding import Finding
 from energy_score.host.preflight.models.rules import loading, machine, repository, weights
 from energy_score.host.preflight.models.rules.rule import Question, Rule
 
-# By the names that findings carry. Source: METHOD.md, "Before a model is run or submitted".
+# By the names in findings. Source: METHOD.md, "Before a model is run or submitted".
 RULES: dict[str, Rule] = {
     "exists": repository.exists,
     "pinned": repository.pinned,
@@ -27,21 +27,21 @@ RULES: dict[str, Rule] = {
     "licence": repository.licence,
     "scored": repository.scored,
 }
-# What is there even where nothing is known of the model itself.
+# Rules that apply even if nothing is known about the model.
 _WITHOUT_THE_MODEL = ("exists", "scored")
-# What another machine may have: its login, its disk, its GPUs.
+# Properties of this machine that another may not share: its login, disk and GPUs.
 _OF_THE_MACHINE = ("exists", "access", "memory", "disk")
 
 
 def findings_of(question: Question) -> Sequence[Finding]:
-    """What each rule finds of the row, in the list's order; of a model that cannot be read only that.
+    """Return what each rule finds for the row, in the list's order; for an unreadable model, only some rules.
 
-    Where runs happen on other machines, no rule about this one bars them; none at all does where only a part of the
+    If runs happen on other machines, rules about this one do not refuse them; no rule does if only part of the
     model is known.
     """
     names = RULES if question.facts.absence is None else _WITHOUT_THE_MODEL
     findings = [finding.safe() for name in names if (finding := RULES[name](question)) is not None]
-    if question.facts.is_partial:  # the Hub may have what the copy lacks, and something newer than what it holds
+    if question.facts.is_partial:  # the Hub may have what the copy lacks, or a newer version
         return [one._replace(bars_run=False) for one in findings]
     if not question.here.elsewhere:
         return findings

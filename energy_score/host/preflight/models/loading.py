@@ -1,6 +1,6 @@
-"""Whether transformers loads config and tokenizer without running a repository's code: asked in a process of its own.
+"""Check in a separate process whether transformers can load config and tokenizer without the repository's code.
 
-The host imports no transformers; one child is asked about all models, and ends with its answers.
+The host does not import transformers. One child process checks all models, and ends with its answers.
 """
 
 import importlib.util
@@ -16,12 +16,12 @@ from energy_score.contract.installation import install_command
 from energy_score.host.preflight.models.facts import Model
 
 _CHILD = Path(__file__).with_name("loading_child.py")
-# Importing transformers takes seconds, and so may a tokenizer; a Hub that hangs must not.
+# Importing transformers takes seconds, and a tokenizer can too; a hanging Hub must not.
 _LIMIT_S = 90.0
 
 
 class LoadResult(NamedTuple):
-    """``fault`` is what was raised, with the part that raised it; without one, ``unknown`` says why nobody knows."""
+    """``fault`` is the exception and the part that raised it; without one, ``unknown`` says why there is no answer."""
 
     fault: str | None = None
     unknown: str | None = None
@@ -30,7 +30,7 @@ class LoadResult(NamedTuple):
 def load_results(
     wanted: Mapping[tuple[Model, str], str | None], *, limit_s: float = _LIMIT_S
 ) -> dict[tuple[Model, str], LoadResult]:
-    """How loading each model for a task, without its weights, went; the values are its commits."""
+    """Return how loading each model for a task, without its weights, went; the values of ``models`` are commits."""
     if not wanted:
         return {}
     if importlib.util.find_spec("transformers") is None:
@@ -46,7 +46,7 @@ def load_results(
 
 
 def _answers(order: str, limit_s: float) -> Sequence[LoadResult]:
-    """One answer for each model, as many as there were before the limit."""
+    """Return one answer per model, as many as there were within the limit."""
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
     child = subprocess.Popen(  # noqa: S603 - this interpreter, and a file beside this one
         [sys.executable, str(_CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,

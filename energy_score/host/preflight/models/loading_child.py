@@ -1,6 +1,6 @@
-"""The program of the child: loads config and tokenizer of each model, and answers a line for each.
+"""The child program: loads config and tokenizer of each model, and prints one answer per line.
 
-It never runs a repository's code, downloads no weights, and imports nothing of ours.
+It never runs a repository's code, downloads no weights, and imports none of our modules.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-# What prepares a query, by task; None where no class of transformers loads it as a whole.
+# The class that prepares a query, by task; None if no class of transformers loads it as a whole.
 _PREPARES = {
     "image_classification": "AutoImageProcessor",
     "object_detection": "AutoImageProcessor",
@@ -19,12 +19,12 @@ _PREPARES = {
 
 
 def fault_of(order: dict[str, Any]) -> dict[str, str]:
-    """Nothing where all of it loads; ``fault`` or ``unknown`` with what was raised."""
+    """Return nothing if all of it loads, otherwise ``fault`` or ``unknown`` with the exception."""
     import transformers  # noqa: PLC0415 - the host's own modules must not
 
     prepares = _PREPARES.get(order["task"], "AutoTokenizer")
     if prepares is None:
-        return {"unknown": "only the run itself loads the parts of a pipeline"}
+        return {"unknown": "the parts of a pipeline are only loaded by the run itself"}
     for part in ("AutoConfig", prepares):
         try:
             getattr(transformers, part).from_pretrained(
@@ -37,7 +37,7 @@ def fault_of(order: dict[str, Any]) -> dict[str, str]:
 
 
 def _is_of_the_network(error: BaseException | None) -> bool:
-    """Whether ``error`` goes back to a Hub that gave no answer, and not to the model."""
+    """Return whether ``error`` was caused by an unavailable Hub, and not by the model."""
     names = {"TransportError", "OfflineModeIsEnabled", "LocalEntryNotFoundError"}
     while error is not None:
         if names & {kind.__name__ for kind in type(error).__mro__}:
@@ -47,9 +47,9 @@ def _is_of_the_network(error: BaseException | None) -> bool:
 
 
 def main() -> None:
-    """Read the orders from standard input, and answer on what was standard output."""
+    """Read the requests from standard input, and answer on the original standard output."""
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
-        os.dup2(2, 1)  # a library's own prints are no answers
+        os.dup2(2, 1)  # a library's own output must not mix with the answers
         for order in json.load(sys.stdin):
             answers.write(json.dumps(fault_of(order)) + "\n")
             answers.flush()

@@ -1,4 +1,4 @@
-"""Many models read side by side, within one limit of time and with few requests at a time."""
+"""Read many models in parallel, within one time limit and with few requests at a time."""
 
 import importlib
 import importlib.util
@@ -15,29 +15,29 @@ from energy_score.host.preflight.models.hub import HubReader
 from energy_score.host.preflight.models.side_by_side import started
 
 _AT_A_TIME = 8
-# The Hub's library, and what carries its requests, whose errors are told apart.
+# The Hub's library and its HTTP library, whose errors are told apart.
 _PACKAGES = ("huggingface_hub", "httpx2")
-# Longer than the probe's own wait, for the look-up of a name, which has no limit of its own.
+# Longer than the probe's own timeout, because a name lookup has no limit of its own.
 _PROBE_S = 4.0
 
 
 def hub_absence() -> str | None:
-    """Why the Hub cannot be asked here, in words; None where it can be. It is asked once, for 3 s at most."""
+    """Return why the Hub cannot be used here, or None if it can. It is asked once, for at most 3 s."""
     for package in _PACKAGES:
         if importlib.util.find_spec(package) is None:
             return f"the package {package} is missing. Install it with: {install_command('reports')}"
     try:
         importlib.import_module("huggingface_hub.constants")
-    except ValueError as error:  # it reads its settings when it is imported
-        return f"a setting of huggingface_hub cannot be read, HF_HUB_ETAG_TIMEOUT perhaps: {error}"
+    except ValueError as error:  # it reads its settings on import
+        return f"invalid setting of huggingface_hub (possibly HF_HUB_ETAG_TIMEOUT): {error}"
     (check,) = gather({"hub": services.hub_checks}, limit_s=_PROBE_S)
     return None if check.status == "ok" else check.found
 
 
 def read_models(models: Iterable[Model], *, hub: str | None, limit_s: float) -> dict[Model, ModelFacts]:
-    """The facts of each model; those that are not read after ``limit_s`` are unknown.
+    """Return the facts about each model; those not read after ``limit_s`` are unknown.
 
-    ``hub`` is why the Hub is not asked, None where it is (``hub_absence``).
+    ``hub`` is why the Hub is not asked, or None if it is (``hub_absence``).
     """
     wanted = list(dict.fromkeys(models))
     reader = HubReader(limit_s=limit_s) if hub is None and any(model.path is None for model in wanted) else None

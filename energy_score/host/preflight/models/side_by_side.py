@@ -1,4 +1,4 @@
-"""Questions asked side by side, few at a time, by threads that do not hold up the end of the program."""
+"""Ask questions in parallel, a few at a time, with threads that do not delay the end of the program."""
 
 import queue
 import threading
@@ -12,9 +12,9 @@ Answer = TypeVar("Answer")
 
 
 def started(wanted: Iterable[Key], ask: Callable[[Key], Answer], *, at_a_time: int) -> dict[Key, Future[Answer]]:
-    """The answers to come for each of ``wanted``, in its order.
+    """Return the future answers for each of ``wanted``, in order.
 
-    Not by an executor of concurrent.futures: the program's end waits for its threads, and a server may never answer.
+    concurrent.futures is not used, because the program would wait for its threads, and a server may never answer.
     """
     answers: dict[Key, Future[Answer]] = {key: Future() for key in wanted}
     jobs: queue.SimpleQueue[Key] = queue.SimpleQueue()

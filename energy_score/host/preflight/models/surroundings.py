@@ -1,4 +1,4 @@
-"""What the rules need to know beside the model: where its runs would happen, and what was scored before."""
+"""What the rules need besides the model: where its runs would happen, and what was scored before."""
 
 import importlib.util
 import re
@@ -20,10 +20,10 @@ ScoredIn = Callable[[ModelConfig], str | None]
 
 @dataclass(frozen=True)
 class Surroundings:
-    """``gpus`` that a run may get and ``free_bytes`` for downloads, both None where runs happen on other machines.
+    """``gpus`` that a run can get and ``free_bytes`` for downloads; both None if runs happen on other machines.
 
-    ``model_types`` are those that the transformers of the runs knows, None where that cannot be told from here.
-    ``scored_in`` says where a row has a result already, and ``loaded`` how loading a model went; None: not asked.
+    ``model_types`` are supported by the runs' version of transformers, None if that is unknown here.
+    ``scored_in`` says where a row already has a result, and ``loaded`` how loading a model went; None: not checked.
     """
 
     gpus: Sequence[Gpu] | None = ()
@@ -35,9 +35,9 @@ class Surroundings:
 
 
 def surroundings_here(*, executor: str, gpus: Sequence[Gpu]) -> Surroundings:
-    """Those of runs by the ``local`` or ``docker`` executor of this machine, on ``gpus``.
+    """Return the surroundings of runs with the ``local`` or ``docker`` executor of this machine, on ``gpus``.
 
-    A container brings packages of its own, so what this machine's transformers knows says nothing of it.
+    A container has its own packages, so this machine's version of transformers does not matter for it.
     """
     return Surroundings(
         gpus=gpus,
@@ -46,12 +46,12 @@ def surroundings_here(*, executor: str, gpus: Sequence[Gpu]) -> Surroundings:
     )
 
 
-# Of a cluster's nodes nothing can be seen from here: neither GPUs, disk, packages, nor what their tokens may read.
+# Nothing is known here about a cluster's nodes: GPUs, disk, packages, or what their tokens can read.
 ELSEWHERE = Surroundings(gpus=None, elsewhere=True)
 
 
 def visible_gpus() -> Sequence[Gpu]:
-    """The GPUs that runs on this machine may get, none where there is none."""
+    """Return the GPUs that runs on this machine can get; empty if there are none."""
     try:
         with open_nvml_devices() as devices:
             return devices.gpus
@@ -60,7 +60,7 @@ def visible_gpus() -> Sequence[Gpu]:
 
 
 def known_model_types() -> frozenset[str] | None:
-    """The model types of the installed transformers, from its tables as text; None where it is not installed."""
+    """Return the model types in the source of the installed transformers, or None if it is not installed."""
     found = importlib.util.find_spec("transformers")
     folders = found.submodule_search_locations if found else None
     if not folders:
@@ -70,11 +70,11 @@ def known_model_types() -> frozenset[str] | None:
         for name in ("auto_mappings.py", "configuration_auto.py")
         if (path := Path(folders[0]) / "models" / "auto" / name).exists()
     ]
-    # Most are pairs, ("bert", "BertConfig"); the later ones are entries, "bert": "BertConfig".
+    # Most are pairs, ("bert", "BertConfig"); later ones are entries, "bert": "BertConfig".
     named = r"\(\s*\"([^\"]+)\",\s*\"\w+Config\"", r"\"([^\"]+)\":\s*\"\w+Config\""
     return frozenset(name for pattern in named for text in texts for name in re.findall(pattern, text)) or None
 
 
 def transformers_version() -> str:
-    """The installed version, for a message about what it knows."""
+    """Return the installed version, for messages."""
     return metadata.version("transformers")

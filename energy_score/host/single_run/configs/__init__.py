@@ -1,1 +1,1 @@
-"""One Hydra configuration per task; ``base.yaml`` holds every key and its default, and is no task."""
+"""One Hydra configuration per task; ``base.yaml`` has every key and its default, and is not a task."""

@@ -65,7 +65,7 @@ def test_the_tokenizer_may_come_from_elsewhere(load_task: Load, all_tasks: Path,
     processor = str(all_tasks / "models" / "Qwen3-tiny")
     loaded = load_task("text_gen", "Qwen3-tiny", model_path=str(tmp_path), processor=processor)
     assert loaded.ask(TokenLimits(1, 1), text="a")[0].rendered.startswith("<|im_start|>user")
-    with pytest.raises(ModelLoadError, match="leave out the processor"):
+    with pytest.raises(ModelLoadError, match="Leave out the processor"):
         load_task("image_gen", "stable-diffusion-tiny", processor=processor)
 
 

@@ -11,7 +11,7 @@ def too_much() -> torch.Tensor:
 
 def test_memory_of_the_cpu_that_ran_out_is_told_with_figures() -> None:
     """The real allocator is asked for more than any machine has."""
-    figures = r"out of CPU memory: \d+ MiB asked for, \d+ of \d+ MiB free, peak of this run \d+ MiB"
+    figures = r"out of CPU memory: \d+ MiB requested, \d+ of \d+ MiB free, peak of this run \d+ MiB"
     with pytest.raises(QueryError, match=figures), failing_query():
         too_much()
     with pytest.raises(ModelLoadError, match=r"org/m: out of CPU memory: .* while loading"), failing_load("org/m"):

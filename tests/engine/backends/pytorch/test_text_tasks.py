@@ -129,7 +129,7 @@ def test_a_sentence_transformers_layout_says_how_states_become_an_embedding(load
 def test_random_weights_for_a_sentence_transformers_layout_say_what_they_leave_out(load_task: Load) -> None:
     loaded = load_task("sentence_similarity", "sentence-transformer-tiny", no_weights=True)
     assert loaded.facts.random_weights
-    assert loaded.facts.notes == ("random weights are those of the encoder alone; its states are averaged",)
+    assert loaded.facts.notes == ("only the encoder has random weights; its states are averaged",)
 
 
 def test_a_prompt_that_the_layout_names_is_put_before_each_sentence(load_task: Load) -> None:

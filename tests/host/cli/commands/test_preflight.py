@@ -53,7 +53,9 @@ def test_weights_whose_copy_was_broken_off_are_damaged(folder: Path) -> None:
     os.truncate(folder / "model.safetensors", 10**6)
     code, told, _ = run(str(folder), "--output-dir", str(folder))
     assert code == 1
-    assert "  fail  weights        model.safetensors: 1000000 bytes, and its tensors alone have 2000000000" in told
+    assert (
+        "  fail  weights        model.safetensors: truncated: 1000000 bytes, but its tensors alone need 2000000000"
+    ) in told
 
 
 def test_a_model_with_a_published_score_is_told(folder: Path) -> None:
@@ -63,7 +65,7 @@ def test_a_model_with_a_published_score_is_told(folder: Path) -> None:
     sheet.write_text(f"{header}\nmicrosoft/phi-4,1,A,text_gen,Off (N/A),\n")
     code, told, _ = run("--csv", str(sheet), "--output-dir", str(folder))
     assert code == 3  # offline, as all tests are
-    assert "has a score already: 2025-02.json:" in told
+    assert "already scored: 2025-02.json:" in told
 
 
 def test_a_model_of_two_tasks_is_loaded_for_each(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

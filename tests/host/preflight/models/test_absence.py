@@ -61,7 +61,7 @@ def test_a_hub_that_is_too_slow_is_waited_for_once(tmp_path: Path, monkeypatch: 
     # Eight at a time: all of them may be waiting when the first is given up, and no other is asked about.
     assert len([request for request in hub.requests if "/api/models/" in request]) <= 8
     assert {one.absence for one in facts.values()} == {"unknown"}
-    assert all("no answer" in one.detail for one in facts.values())
+    assert all("does not answer" in one.detail for one in facts.values())
 
 
 def test_all_models_together_have_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,7 +91,7 @@ def test_after_one_file_that_did_not_come_no_other_is_asked_for(
     assert [request for request in hub.requests if "/resolve/" in request] == [
         f"GET /lab/good/resolve/{COMMIT}/config.json"
     ]
-    assert (facts.index_fault or "").startswith("unknown: the Hub gives no answer")
+    assert (facts.index_fault or "").startswith("unknown: the Hub does not answer")
 
 
 def test_a_head_that_does_not_come_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +111,7 @@ def test_a_head_that_does_not_come_holds_up_nobody(tmp_path: Path, monkeypatch: 
         go_on.set()
     assert (facts.index or {})["model_type"] == "llama"  # what else is known is told
     assert limits_s == [PATIENCE_S / 2]
-    assert (facts.tensors, facts.tensors_fault) == (None, "no answer within 0.5 s about all its weights")
+    assert (facts.tensors, facts.tensors_fault) == (None, "no complete answer about its weights within 0.5 s")
     assert [thread for thread in left if not thread.daemon or "ThreadPoolExecutor" in thread.name] == []
 
 
@@ -136,7 +136,7 @@ def test_a_setting_that_the_hubs_library_cannot_read_is_told() -> None:
         [sys.executable, "-c", asked], env=os.environ | {"HF_HUB_ETAG_TIMEOUT": "5s"}, capture_output=True, text=True,
         timeout=PATIENCE_S, check=False,
     )  # fmt: skip
-    assert "a setting of huggingface_hub cannot be read" in done.stdout, done.stderr
+    assert "invalid setting of huggingface_hub" in done.stdout, done.stderr
     assert "'5s'" in done.stdout
 
 

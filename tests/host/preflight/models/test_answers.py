@@ -85,7 +85,7 @@ def test_a_token_that_the_hub_does_not_take_is_told(tmp_path: Path, monkeypatch:
     wrong = Answer(401, b"{}", {"X-Error-Message": "Invalid credentials in Authorization header"})
     facts = facts_where(monkeypatch, tmp_path, {"/api/models/lab/good": wrong})
     assert facts.absence == "unknown"
-    assert "does not take this login's token; log in anew" in facts.detail
+    assert "does not accept this login's token; log in again" in facts.detail
 
 
 def test_a_disabled_repository_still_has_an_entry_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def test_a_small_file_is_read_as_text(hub: ModelHub) -> None:
         ("lab/nowhere", None, "missing", "the Hub answered 40"),
         ("lab/good", "v9", "revision", "404"),
         ("lab/broken", None, "unknown", "the Hub answered 500"),
-        ("no id//at all", None, "missing", "it is no id of the Hub"),
+        ("no id//at all", None, "missing", "not a valid Hub id"),
     ],
 )
 def test_what_the_hub_says_instead_of_an_answer_is_told_apart(
@@ -102,11 +102,11 @@ def test_a_hub_that_hangs_up_is_asked_once(tmp_path: Path, monkeypatch: pytest.M
     with serving(HangingUp) as address:
         ask(monkeypatch, address, tmp_path)
         silent = requests()
-        with absent("unknown", "the Hub gives no answer"):
+        with absent("unknown", "the Hub does not answer"):
             silent.info("lab/good", None)
         assert silent.silence is not None
         before = list(asked)
-        with absent("unknown", "the Hub gives no answer"):
+        with absent("unknown", "the Hub does not answer"):
             silent.text("lab/good", "config.json", COMMIT)
     assert asked == before != []
 

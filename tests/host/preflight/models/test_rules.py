@@ -170,7 +170,7 @@ def test_where_runs_happen_elsewhere_nothing_about_this_machine_bars_them() -> N
     assert refusal_of(findings_of(gone)) is None
     assert refusal_of(findings_of(gated)) is None
     adapter = question(facts={"weights": WeightFiles("adapter"), "adapter_base": "lab/base"}, here=ELSEWHERE)
-    assert "an adapter of lab/base" in (refusal_of(findings_of(adapter)) or "")
+    assert "an adapter for lab/base" in (refusal_of(findings_of(adapter)) or "")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_a_system_prompt_needs_a_template_as_a_switch_does() -> None:
     assert found("chat_template", served).status == "warn"
     finding = found("chat_template", question(facts=bare, prompt_plan=asked))
     assert (finding.status, finding.bars_run) == ("fail", False)
-    assert finding.found == "none, so a system prompt cannot be transmitted"
+    assert finding.found == "none, so a system prompt cannot be used"
 
 
 def test_random_weights_need_none_of_the_models_own() -> None:

@@ -1,1 +1,1 @@
-"""The rules, pure functions of a model's facts and of what a row asks."""
+"""The rules: pure functions of a model's facts and of what a row needs."""

@@ -1,4 +1,4 @@
-"""Rules about the machine: its GPUs hold the model, and its disk the download."""
+"""Rules for the machine: its GPUs can hold the model, and its disk the download."""
 
 import math
 
@@ -13,15 +13,15 @@ _BYTES_PER_MIB = 2**20
 
 
 def memory(question: Question) -> Finding:
-    """The GPUs that a run gets hold its weights, its cache of keys and values, and 20 % for the rest."""
+    """Check that the run's GPUs can hold weights, cache of keys and values, and 20 % more."""
     tensors, spec, gpus = question.facts.tensors, question.spec, question.here.gpus
     if tensors is None:
-        return Finding("memory", "warn", "unknown: so is the size of the weights")
+        return Finding("memory", "warn", "unknown, because the size of the weights is")
     weights_bytes = loaded_bytes_of(tensors, spec.generation.dtype)
     cache_bytes = _cache_bytes(question)
     need = OVERHEAD * weights_bytes + (cache_bytes or 0)
     cache = "a cache of unknown size" if cache_bytes is None else f"{gigabytes(cache_bytes)} of cache"
-    text = f"{gigabytes(weights_bytes)} of weights and {cache}, with 20 % more {gigabytes(need)}"
+    text = f"{gigabytes(weights_bytes)} of weights and {cache}, plus 20 %: {gigabytes(need)}"
     fits: Status = "pass" if cache_bytes is not None else "warn"
     if spec.gpu_requirement.count == 0:
         return Finding("memory", "pass", f"{text}; the run uses no GPU")
@@ -29,11 +29,11 @@ def memory(question: Question) -> Finding:
         return _against_the_class(question, need, text, fits)
     count = spec.gpu_requirement.count or len(gpus)
     sizes = sorted(gpu.memory_mib * _BYTES_PER_MIB for gpu in gpus)
-    # Which ones it gets is not settled: the least that it may get, and the most.
+    # The GPUs are not chosen yet: compare with the least and the most that the run can get.
     least, most = sum(sizes[:count]), sum(sizes[-count:])
     text += f"; {count} GPU{'s' if count > 1 else ''} here hold{'s' if count == 1 else ''} {gigabytes(most)}"
     if weights_bytes > most:
-        remedy = "give the run larger GPUs; class C may use several"
+        remedy = "use larger GPUs; class C can use several"
         return Finding("memory", "fail", text, remedy, bars_run=True)
     if need > least:
         return Finding("memory", "warn", text, "it may run out of memory")
@@ -41,14 +41,14 @@ def memory(question: Question) -> Finding:
 
 
 def disk(question: Question) -> Finding | None:
-    """There is room for what will be downloaded."""
+    """Check that there is room for the download."""
     facts, free = question.facts, question.here.free_bytes
     if facts.where == "folder" or question.here.elsewhere:
         return None
     if facts.cached:
-        return Finding("disk", "pass", "all of it is in the cache")
+        return Finding("disk", "pass", "everything is cached")
     if facts.download_bytes is None or free is None:
-        return Finding("disk", "warn", "unknown: the Hub does not say how large its files are")
+        return Finding("disk", "warn", "unknown: the Hub does not report the sizes of the files")
     text = f"{gigabytes(facts.download_bytes)} to download, {gigabytes(free)} free"
     if facts.download_bytes > free:
         remedy = "make room, or set HF_HOME to a larger disk"
@@ -57,11 +57,11 @@ def disk(question: Question) -> Finding | None:
 
 
 def _against_the_class(question: Question, need: float, text: str, fits: Status) -> Finding:
-    """Without a GPU to look at: the one of the row's class, which may be another than the run will get."""
+    """Compare with the GPU of the row's class, because there is no GPU here; the run may get a different one."""
     name: ModelClass | None = question.spec.model_class
-    holds = CLASS_GPU_BYTES[name or "B"]  # without a class the official one
-    of_class = f"one of class {name}" if name else "an official one"
-    text += f"; no GPU is seen here, {of_class} holds {gigabytes(holds)}"
+    holds = CLASS_GPU_BYTES[name or "B"]  # the official GPU if the row has no class
+    of_class = f"a class {name} GPU" if name else "an official GPU"
+    text += f"; no GPU found here, {of_class} has {gigabytes(holds)}"
     if name == "C":
         return Finding("memory", fits, f"{text}: {math.ceil(need / holds)} of them")
     if need > holds:
@@ -70,7 +70,7 @@ def _against_the_class(question: Question, need: float, text: str, fits: Status)
 
 
 def _cache_bytes(question: Question) -> int | None:
-    """Keys and values of the longest answer: the prompt's length only the data tell. None where the config does not."""
+    """Return the size of the longest answer's cache (the prompt's length is unknown); None if the config lacks it."""
     generation = question.spec.generation
     if generation.max_new_tokens is None:
         return 0

@@ -1,4 +1,4 @@
-"""Rules about the repository: it is there, at a commit, readable, described and licensed."""
+"""Rules for the repository: it exists, at a commit, readable, described and licensed."""
 
 import re
 from typing import Any
@@ -7,16 +7,16 @@ from energy_score.host.preflight.models.finding import Finding
 from energy_score.host.preflight.models.rules.rule import Question
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# As huggingface_hub reads it (repocard.py): blank lines may stand before it.
+# As read by huggingface_hub (repocard.py), which allows blank lines before it.
 _FRONT_MATTER = re.compile(r"\A\s*---[ \t]*\r?\n(.*?)(?<=\n)---[ \t]*(?:\r?\n|\Z)(.*)", re.DOTALL)
-# Ten times the longest that tables of results make; reading YAML takes a second for each.
+# Ten times the longest metadata of result tables; reading YAML takes a second for each.
 _FRONT_MATTER_MAX_CHARACTERS = 2**20
 # Source: METHOD.md, "Before a model is run or submitted".
 _CARD_MIN_CHARACTERS = 200
 
 
 def exists(question: Question) -> Finding:
-    """The model is on the Hub and public, under the name of the row."""
+    """Check that the model is on the Hub and public, under the row's name."""
     facts, spec = question.facts, question.spec
     name = "exists"
     if facts.where == "folder":
@@ -24,12 +24,12 @@ def exists(question: Question) -> Finding:
     if facts.absence is not None:
         return _absent(question)
     if facts.where == "cache":
-        remedy = "the cached copy is judged; ask again where the Hub answers"
+        remedy = "the cached copy was checked; check again when the Hub is available"
         return Finding(name, "warn", f"unknown: {facts.detail}", remedy)
     if facts.is_private:
-        return Finding(name, "fail", "on the Hub, private", "make it public: only public models are rated")
+        return Finding(name, "fail", "on the Hub, private", "make it public: only public models can be submitted")
     if facts.model_id.casefold() != spec.model_id.casefold():
-        remedy = f"write {facts.model_id} into the row: the old name may be given to another model"
+        remedy = f"use {facts.model_id} in the row: another model could get the old name"
         return Finding(name, "warn", f"on the Hub as {facts.model_id}: it was renamed", remedy)
     return Finding(name, "pass", f"on the Hub as {facts.model_id}")
 
@@ -39,52 +39,52 @@ def _absent(question: Question) -> Finding:
     at = f"revision {spec.revision!r}" if spec.revision else "the model"
     found, remedy = {
         "missing": (
-            f"not on the Hub, or private and not shown to this login ({facts.detail})",
-            "check the id for typing errors; for a private model log in (hf auth login, or HF_TOKEN)",
+            f"not on the Hub, or private and not visible to this login ({facts.detail})",
+            "check the spelling of the id; for a private model, log in (hf auth login, or HF_TOKEN)",
         ),
-        "revision": (f"the repository has no {at}", "valid is a commit, branch or tag of it, or nothing"),
+        "revision": (f"the repository has no {at}", "use one of its commits, branches or tags, or leave it empty"),
         "disabled": ("the Hub has disabled the repository", "choose another model"),
-        "unknown": (f"unknown: {facts.detail}", "ask again where the Hub answers"),
+        "unknown": (f"unknown: {facts.detail}", "check again when the Hub is available"),
     }[facts.absence or "unknown"]
     if facts.absence == "unknown":
         return Finding("exists", "warn", found, remedy)
-    # What the cache holds of a model that is gone can still be run.
+    # The cached copy of a deleted model can still be run.
     return Finding("exists", "fail", found, remedy, bars_run=not facts.cached)
 
 
 def pinned(question: Question) -> Finding:
-    """The row names a commit, which cannot move."""
+    """Check that the row names a commit, which cannot change."""
     facts, revision = question.facts, question.spec.revision
     if facts.where == "folder":
-        return Finding("pinned", "warn", "a folder has no commit", "only a model of the Hub can be submitted")
+        return Finding("pinned", "warn", "a folder has no commit", "only models on the Hub can be submitted")
     if revision is not None and _COMMIT.fullmatch(revision):
         return Finding("pinned", "pass", f"commit {revision}")
     commit = facts.commit or "unknown"
-    remedy = f"write {commit} into the column Revision: what is measured is then what was looked at"
-    return Finding("pinned", "warn", f"{revision or 'main'} is commit {commit} now, and may move", remedy)
+    remedy = f"set the column Revision to {commit}, so that the checked version is the measured one"
+    return Finding("pinned", "warn", f"{revision or 'main'} is now commit {commit}, and can change", remedy)
 
 
 def access(question: Question) -> Finding:
-    """The files may be read by whoever runs this."""
+    """Check that this login can read the files."""
     facts = question.facts
     if facts.where != "hub":
-        return Finding("access", "pass", "the files lie on this machine")
+        return Finding("access", "pass", "the files are on this machine")
     if facts.has_access is False:
-        remedy = f"ask for access on the page of {facts.model_id}, and log in (hf auth login, or HF_TOKEN)"
+        remedy = f"request access on the page of {facts.model_id}, and log in (hf auth login, or HF_TOKEN)"
         return Finding("access", "fail", "gated, and this login has no access", remedy, bars_run=not facts.cached)
     if facts.is_gated is None:
-        return Finding("access", "warn", "unknown: the Hub does not say whether it is gated")
+        return Finding("access", "warn", "unknown: the Hub does not report whether it is gated")
     if facts.is_gated and facts.has_access is None:
-        remedy = "ask again where the Hub answers"
+        remedy = "check again when the Hub is available"
         return Finding("access", "warn", "gated; unknown whether this login has access: no file could be read", remedy)
     return Finding("access", "pass", "gated, and this login has access" if facts.is_gated else "not gated")
 
 
 def card(question: Question) -> Finding:
-    """The model card says something."""
+    """Check that there is a model card with content."""
     text = question.facts.card
     if text is None:
-        return Finding("card", "warn", "unknown: it could not be read", "look at the model's page")
+        return Finding("card", "warn", "unknown: it could not be read", "check the model's page")
     length = len(_body_of(text))
     if length < _CARD_MIN_CHARACTERS:
         found = f"{length} characters" if text else "there is no README.md"
@@ -94,29 +94,29 @@ def card(question: Question) -> Finding:
 
 
 def licence(question: Question) -> Finding:
-    """The model card names a licence, or what an own one is called and where it stands."""
+    """Check that the model card names a license, or the name of a custom one and a link to it."""
     text = question.facts.card
     if text is None:
-        return Finding("licence", "warn", "unknown: the model card could not be read", "look at the model's page")
+        return Finding("licence", "warn", "unknown: the model card could not be read", "check the model's page")
     data = _data_of(text)
     stated, own, link = (_words_of(data.get(key)) for key in ("license", "license_name", "license_link"))
     if stated and stated.lower() not in ("other", "unknown"):
         return Finding("licence", "pass", stated)
     if own and link:
         return Finding("licence", "pass", f"{own} ({link})")
-    remedy = "name one in the head of README.md: license, or license_name with license_link"
+    remedy = "add one to the header of README.md: license, or license_name with license_link"
     found = f"{stated!r} without license_name and license_link" if stated else "none in the model card"
     return Finding("licence", "fail", found, remedy)
 
 
 def scored(question: Question) -> Finding | None:
-    """The model has no score yet."""
+    """Check whether the model has been scored before."""
     if question.here.scored_in is None:
         return None
     known = question.here.scored_in(question.config)
     if known is None:
         return Finding("scored", "pass", "in no published snapshot, and not in the output directory")
-    return Finding("scored", "warn", f"has a score already: {known}", "a further run compares with it, or is in vain")
+    return Finding("scored", "warn", f"already scored: {known}", "another run may be unnecessary")
 
 
 def _body_of(text: str) -> str:
@@ -125,14 +125,14 @@ def _body_of(text: str) -> str:
 
 
 def _words_of(value: object) -> str:
-    """A name, or several; nothing for anything else, which a few aliases of YAML can make as long as they like."""
+    """Return a name, or several; empty for anything else, which YAML aliases could make arbitrarily long."""
     if isinstance(value, list):
         return ", ".join(name for name in value if isinstance(name, str))
     return value.strip() if isinstance(value, str) else ""
 
 
 def _data_of(text: str) -> dict[str, Any]:
-    """The card's metadata; nothing where it has none that can be read."""
+    """Return the card's metadata; empty if there is none that can be read."""
     import yaml  # noqa: PLC0415 - not on the way to a command's --help
 
     match = _FRONT_MATTER.match(text.lstrip("\ufeff"))

@@ -1,4 +1,4 @@
-"""What every rule is: a function of facts, order and surroundings."""
+"""The interface of a rule: a function of facts, run spec and surroundings."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,7 +14,7 @@ from energy_score.shared.tasks.task import Task
 
 @dataclass(frozen=True)
 class Question:
-    """One row, what is known of its model, and where it would run."""
+    """One row, what is known about its model, and where it would run."""
 
     facts: ModelFacts
     config: ModelConfig
@@ -23,7 +23,7 @@ class Question:
 
     @property
     def task(self) -> Task:
-        """The task of the method that the row's is run like."""
+        """Return the built-in task that the row's task runs as."""
         return task_run_like(self.spec)
 
 
@@ -31,16 +31,16 @@ class Rule(Protocol):
     """One rule of the list."""
 
     def __call__(self, question: Question, /) -> Finding | None:
-        """What it finds; None where it has nothing to say of such a row."""
+        """Return what it finds, or None if it does not apply to the row."""
 
 
 def model_asked(spec: RunSpec) -> Model:
-    """The model that ``spec`` runs."""
+    """Return the model that ``spec`` runs."""
     return Model(spec.model_id, spec.model_path, spec.revision, task_run_like(spec).index_file)
 
 
 def parameters_text(count: float) -> str:
-    """``count`` parameters as a reader knows them: ``7 B``, ``82.1 M``."""
+    """Return ``count`` parameters as text: ``7 B``, ``82.1 M``."""
     for unit, size in (("B", 1e9), ("M", 1e6)):
         if count >= size:
             return f"{count / size:.4g} {unit}"
@@ -48,7 +48,7 @@ def parameters_text(count: float) -> str:
 
 
 def gigabytes(count: float) -> str:
-    """``count`` bytes as a reader knows them."""
+    """Return ``count`` bytes as text."""
     for unit, size in (("MB", 1e6), ("GB", 1e9)):
         if count < 999.5 * size:  # three digits, rounded
             return f"{count / size:.3g} {unit}"
@@ -56,6 +56,6 @@ def gigabytes(count: float) -> str:
 
 
 def task_run_like(spec: RunSpec) -> Task:
-    """The task of the method that the task of ``spec`` is run like: another package's says which."""
+    """Return the built-in task that the task of ``spec`` runs as: a task from another package says which."""
     task = task_of(spec.task)
     return task if task.runs_as is None else task_of(task.runs_as)

@@ -43,14 +43,14 @@ def config(method: str, **keys: Any) -> dict[str, Any]:
     [
         (WHOLE, {}, "pass", False, "safetensors, 1 file"),
         (NUMBERED, {INDEX: 9}, "pass", False, "safetensors, 2 files"),
-        (NUMBERED, {}, "fail", True, "the index is missing that tells what its 2 parts hold"),
-        (WeightFiles("safetensors", ("a",), ("b", "c")), {}, "fail", True, "2 of its files are missing, b the first"),
-        (WeightFiles("pickle", ("pytorch_model.bin",)), {}, "fail", False, "pickles alone, pytorch_model.bin the"),
-        (WeightFiles("adapter"), {}, "fail", True, "an adapter of a base model that it does not name without"),
-        (WeightFiles("gguf", ("m.gguf",)), {}, "fail", True, "GGUF alone (m.gguf)"),
-        (WeightFiles("other", ("m.onnx",)), {}, "fail", True, "none that a run loads (m.onnx)"),
+        (NUMBERED, {}, "fail", True, "the index of its 2 parts is missing"),
+        (WeightFiles("safetensors", ("a",), ("b", "c")), {}, "fail", True, "2 files are missing, such as b"),
+        (WeightFiles("pickle", ("pytorch_model.bin",)), {}, "fail", False, "only pickles, such as pytorch_model.bin"),
+        (WeightFiles("adapter"), {}, "fail", True, "an adapter for an unnamed base model without"),
+        (WeightFiles("gguf", ("m.gguf",)), {}, "fail", True, "only GGUF (m.gguf)"),
+        (WeightFiles("other", ("m.onnx",)), {}, "fail", True, "none that a run can load (m.onnx)"),
         (WeightFiles("none"), {}, "fail", True, "there are none"),
-        (WeightFiles("unknown"), {}, "warn", False, "unknown: the index that names its files could not be read"),
+        (WeightFiles("unknown"), {}, "warn", False, "unknown: the index of its files could not be read"),
     ],
 )
 def test_a_run_is_barred_by_weights_that_it_cannot_load_and_by_no_others(
@@ -69,7 +69,7 @@ def test_missing_weights_bar_no_run_with_random_ones() -> None:
 def test_what_a_cached_copy_lacks_the_hub_may_have() -> None:
     lacking = WeightFiles("safetensors", ("a",), ("b",))
     cached = weights(question(where="cache", weights=lacking))
-    assert (cached.status, cached.found) == ("warn", "unknown: the cache does not hold all of them")
+    assert (cached.status, cached.found) == ("warn", "unknown: the cache does not have all of them")
     assert weights(question(where="cache", cached=True, weights=lacking)).status == "fail"
 
 
@@ -99,12 +99,12 @@ def test_the_largest_size_is_100_billion_in_16_bits_and_140_billion_times_what_q
 def test_a_size_that_nobody_tells_is_unknown_to_every_rule_about_it() -> None:
     asked = question(tensors=None, tensors_fault="no answer")
     assert parameters(asked) == Finding(
-        "parameters", "warn", "unknown: no answer", "rules about size cannot be judged"
+        "parameters", "warn", "unknown: no answer", "size rules cannot be checked"
     )  # fmt: skip
-    assert size_limit(asked).found == "unknown: so is the number of parameters"
+    assert size_limit(asked).found == "unknown, because the number of parameters is"
     of_class = model_class(asked)
     assert of_class is not None
-    assert (of_class.status, of_class.found) == ("warn", "B in the row; unknown: so is the number of parameters")
+    assert (of_class.status, of_class.found) == ("warn", "B in the row; unknown, because the number of parameters is")
 
 
 @pytest.mark.parametrize(
@@ -127,18 +127,18 @@ def test_quantized_weights_may_be_of_the_class_of_their_memory_too(stated: str, 
     finding = model_class(question(index=index, tensors=packed, spec={"model_class": stated}))
     assert finding is not None
     assert finding.status == status
-    assert finding.found.startswith("30 B is class B, its quantized weights are of class A")
+    assert finding.found.startswith("30 B is class B, its quantized weights are class A")
 
 
 @pytest.mark.parametrize(
     ("ordered", "index", "stored", "status", "told"),
     [
-        ("bfloat16", {"dtype": "bfloat16"}, "BF16", "pass", "its config says bfloat16"),
-        ("bfloat16", {"torch_dtype": "torch.float16"}, "F16", "fail", "its config says float16"),
-        ("float32", {"torch_dtype": "float16"}, "F16", "pass", "its config says float16"),
-        ("float16", {"text_config": {"dtype": "bfloat16"}}, "F16", "fail", "its config says bfloat16"),
-        ("float16", {}, "BF16", "fail", "its weights are bfloat16"),
-        ("float16", {}, "U8", "warn", "unknown: neither config nor weights name one"),
+        ("bfloat16", {"dtype": "bfloat16"}, "BF16", "pass", "its config has bfloat16"),
+        ("bfloat16", {"torch_dtype": "torch.float16"}, "F16", "fail", "its config has float16"),
+        ("float32", {"torch_dtype": "float16"}, "F16", "pass", "its config has float16"),
+        ("float16", {"text_config": {"dtype": "bfloat16"}}, "F16", "fail", "its config has bfloat16"),
+        ("float16", {}, "BF16", "fail", "its weights have bfloat16"),
+        ("float16", {}, "U8", "warn", "unknown: neither config nor weights state one"),
     ],
 )
 def test_one_16_bit_precision_in_place_of_the_other_fails(
