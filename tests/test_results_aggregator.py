@@ -1,12 +1,13 @@
 """Facts about the results table."""
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 
 from energy_score.contract.errors import UsageError
+from energy_score.contract.prompt_plan import PromptPlan, PromptUse
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import EnergySource, GpuConditions, Hardware, RunReport, Verdict, VerdictReason
 from energy_score.reports.results_table.csv_table import COLUMNS
@@ -51,7 +52,7 @@ def only_row(output_directory: Path, region: str | None = None) -> ResultRow:
 
 
 def with_every_figure() -> RunReport:
-    """Idle at 90 W, a peak of 950 W, and an integral that is 1 % above the counter."""
+    """Idle at 90 W, a peak of 950 W, an integral that is 1 % above the counter, and a switch that was sent."""
     total = make_statistics()[-1].model_copy(update={"idle_subtracted_j": 25.4 * 3600 - 90 * 100})
     windows = [
         window.model_copy(update={"integral_j": {H100.uuid: 92354.4}}) if window.phase == "full" else window
@@ -61,7 +62,12 @@ def with_every_figure() -> RunReport:
         statistics=(*make_statistics()[:-1], total),
         phases=(*make_overhead(), *windows),
         conditions=(GpuConditions(uuid=H100.uuid, peak_power_w=950.0),),
-    )
+        prompt=PromptUse(
+            sent=PromptPlan(chat_template_kwargs={"enable_thinking": True}), source="template", kind="switch",
+            expressed=True, day=date(2025, 12, 4), notes=("a note of the engine",),
+        ),
+        tokens=make_report().tokens.model_copy(update={"thinking": 900, "answer": 100}),
+    )  # fmt: skip
 
 
 def test_the_documented_columns_come_first_and_column_19_is_the_error_message() -> None:

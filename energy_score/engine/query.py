@@ -40,7 +40,7 @@ class PreparedQuery:
 class Thoughts:
     """What of one answer was thought: whether there are thoughts, and the tokens of both parts; None where not told."""
 
-    thinks: bool
+    thinks: bool | None
     thinking_tokens: int | None
     answer_tokens: int | None
 

@@ -126,7 +126,8 @@ def test_a_switch_that_does_not_arrive_is_named_in_both_backends(
     local = reasons(run(tmp_path, obedient, mode))
     mutate_requests(monkeypatch, mutate)
     shown = reasons(served(tmp_path, obedient, mode, Script(thinks=obeys)))
-    hidden = reasons(served(tmp_path, obedient, mode, Script(thinks=obeys, shows_prompts=False)))
+    silent = Script(thinks=obeys, shows_prompts=False, ends_after=6)
+    hidden = reasons(served(tmp_path, obedient, mode, silent))
     if (mode, mutate) == (ON, dropped):
         # The model thinks by default: the answers are of the mode, but nothing that asked for it was sent.
         assert (local, shown, hidden) == (["mode_not_expressed"], ["mode_not_expressed"], [])
@@ -139,7 +140,7 @@ def test_a_server_that_ignores_the_switch_is_named(tmp_path: Path, obedient: Pat
     deaf = Script(thinks=lambda _: True, switches=(), shows_prompts=shows_prompts)
     found = reasons(served(tmp_path, obedient, OFF, deaf))
     assert found == (["mode_not_expressed", "mode_contradicted"] if shows_prompts else ["mode_contradicted"])
-    mute = Script(thinks=lambda _: False, switches=(), shows_prompts=shows_prompts)
+    mute = Script(thinks=lambda _: False, switches=(), shows_prompts=shows_prompts, ends_after=6)
     assert "mode_contradicted" in reasons(served(tmp_path, obedient, ON, mute))
 
 

@@ -134,7 +134,7 @@ class OpenAIEndpointBackend:
         """As the protocol says: by the server's own field for thoughts, or by the marks in its text."""
         answer: StreamedAnswer = completion.output
         opened = self.prompt_use is not None and bool(self.prompt_use.opens_thoughts)
-        return count_thoughts(answer, opened=opened)
+        return count_thoughts(answer, opened=opened, is_certain=self._shown_prompt is not None)
 
     def synchronise(self) -> None:
         """Do nothing: an answer that has ended is finished work."""

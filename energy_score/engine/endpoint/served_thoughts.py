@@ -9,20 +9,24 @@ from energy_score.shared.chat_template.thought_marks import find_thoughts
 _TOKENS_WITHOUT_A_PIECE = 4
 
 
-def count_thoughts(answer: StreamedAnswer, *, opened: bool) -> Thoughts:
+def count_thoughts(answer: StreamedAnswer, *, opened: bool, is_certain: bool) -> Thoughts:
     """Return the thoughts in ``answer``; ``opened`` says that its prompt ended inside a block of thoughts.
 
-    The tokens of both parts are known where the server counts them, or sends one piece for each token.
+    The tokens of both parts are known where the server counts them, or sends one piece for each token. Where ``opened``
+    is expected and not seen (``is_certain``), an answer that was cut before any mark may be either.
     """
     total = answer.completion_tokens
+    thinks: bool | None
     if answer.thoughts:
         thinks = bool(answer.thoughts.strip())
         thinking = answer.reasoning_tokens
         if thinking is None and _pieces_are_tokens(answer):
             thinking = total - answer.piece_counts[1]
     else:
-        found = find_thoughts(answer.answer, opened=opened)
+        found = find_thoughts(answer.answer, opened=opened and is_certain)
         thinks, thinking = found.any, answer.reasoning_tokens
+        if not found.spans and opened and not is_certain and answer.finish_reason != "stop":
+            return Thoughts(None, None, None)
         if not found.spans:
             thinking = 0
         elif sum(end - start for start, end in found.spans) == len(answer.answer):

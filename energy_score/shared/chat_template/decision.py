@@ -193,9 +193,7 @@ def _judge(request: ModeRequest, mode: ReasoningMode, decision: Decision) -> Non
     elif decision.expressed is False and decision.kind == "never" and mode.thinks:
         decision.notes.append(f"{state} cannot be expressed: no reasoning mode exists; run as default")
     elif decision.expressed is False and mode.thinks and mode is not ReasoningMode.ON:
-        decision.notes.append(
-            f"{state} cannot be expressed: the model has no such effort; run with thoughts as it does"
-        )
+        decision.notes.append(f"{state} cannot be expressed: the model has no such effort; run as On")
     elif decision.expressed is False:
         decision.notes.append(f"{state} cannot be expressed; run as default")
     elif decision.expressed is None and decision.source != "cell":

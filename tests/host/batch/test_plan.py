@@ -20,7 +20,7 @@ def sheet(tmp_path: Path, *rows: str) -> Path:
 
 
 def test_refused_rows_stay_in_the_plan_beside_the_others() -> None:
-    plan = make_plan(Selection(csv=ROOT / "models.csv", model_name="DeepSeek-R1-0528"), RunOptions())
+    plan = make_plan(Selection(csv=ROOT / "models.csv", model_name="DeepSeek-R1-0528"), RunOptions(strict_modes=True))
     assert [(planned.config.reasoning_state, isinstance(planned, RefusedRun)) for planned in plan] == [
         ("Off", True),
         ("On", False),
