@@ -1,4 +1,4 @@
-"""Build the results table: every run directory becomes one row of ``master_results.csv``. There is no other input."""
+"""Build the results table: every run directory becomes one row of ``master_results.csv``. Nothing else is read."""
 
 import os
 from collections.abc import Iterator

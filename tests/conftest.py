@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _REASONS_SHOWN = 10
 _REASON_LENGTH = 110
 
-# A test that takes long on a busy machine is no failure.
+# A test that takes long on a busy machine has not failed.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )

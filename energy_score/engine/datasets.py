@@ -91,7 +91,7 @@ def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
         commit = huggingface_hub.HfApi().dataset_info(ref.name, revision=ref.revision, timeout=3).sha
     try:
         table = datasets.load_dataset(ref.name, split=ref.split, revision=commit)
-    except Exception as error:  # datasets raises many types; each means that there are no prompts
+    except Exception as error:  # datasets raises many types; each means that the prompts cannot be loaded
         raise DatasetError(
             f"dataset {ref.name}: cannot be loaded: {' '.join(str(error).split())}. "
             f"Without the Hub, use --prompts-file, or scenario.dataset_name for one model ({FORMATS})."

@@ -1,4 +1,4 @@
-"""Parts of another package, which lies in a folder of its own and is found as installed packages are."""
+"""Parts from another package, which is in its own folder and is found like installed packages."""
 
 import importlib
 import sys

@@ -1,4 +1,4 @@
-"""Targets that lie on a disk and may come from anywhere: run directories, result tables, snapshots, sites."""
+"""Targets on disk that can come from anywhere: run directories, result tables, snapshots, sites."""
 
 import contextlib
 import gzip

@@ -132,7 +132,7 @@ class LocalExecutor:
         return replace(execution, gpu_was_shared=witness.gpu_was_shared)
 
     def stop(self, *, at_once: bool) -> None:
-        """As the protocol says."""
+        """Ask every current engine to finish its query and end, or end it ``at_once``."""
         self._stopping.set()
         for child in tuple(self._children):
             if at_once:

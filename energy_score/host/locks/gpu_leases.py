@@ -30,7 +30,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why there is no lease now: our other runs hold the GPUs, a foreign process uses them, or there are too few."""
+    """Why GPUs cannot be leased now: held by our other runs, used by a foreign process, or too few."""
 
     why: Literal["leased", "foreign", "too_few"]
     message: str

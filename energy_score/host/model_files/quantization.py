@@ -42,7 +42,7 @@ def _bits_in(stated: object) -> int | None:
     if isinstance(stated, bool):
         return None
     if isinstance(stated, int):
-        return stated if 1 <= stated <= 8 else None  # noqa: PLR2004 - more is no quantization
+        return stated if 1 <= stated <= 8 else None  # noqa: PLR2004 - more is not a quantization
     if isinstance(stated, str):
         named = re.search(r"int([1-8])\b|float(8)", stated)
         return int(named[1] or named[2]) if named else None

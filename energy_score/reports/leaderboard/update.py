@@ -58,6 +58,6 @@ def _write_snapshot(folder: Path, runs: Sequence[RatedRun], now: datetime) -> tu
     try:
         snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%dT%H%M%SZ}", issued=f"{now:%Y-%m-%d}", source="own runs")
     except UsageError:
-        return ()  # no run can be rated, so there is no cohort
+        return ()  # no run can be rated, so no cohort exists
     snapshot.write_once(folder / SNAPSHOT)
     return (SNAPSHOT,)

@@ -115,7 +115,7 @@ def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: st
     """
     cohorts = tuple(cohort for _, cohort in sorted(_own_cohorts(tuple(rows)).items(), key=lambda item: str(item[0])))
     if not cohorts:
-        raise UsageError(f"{source}: no run is both rateable and comparable, so there is no cohort to save")
+        raise UsageError(f"{source}: no run is both rateable and comparable, so no cohort can be saved")
     return CohortSnapshot(name=name, issued=issued, official=False, source=source, cohorts=cohorts).sealed()
 
 

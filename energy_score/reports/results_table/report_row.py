@@ -198,7 +198,7 @@ def _partial_failure(queries: QueryStatistics) -> str | None:
 
 
 def _server_name(server: ServerUse | None) -> str | None:
-    """Return the server's name and version, as far as it reports them; None if there was no server."""
+    """Return the server's name and version, as far as it reports them; None without a server."""
     if server is None:
         return None
     return " ".join(part for part in (server.name or "unknown", server.version) if part)

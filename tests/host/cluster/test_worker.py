@@ -1,4 +1,4 @@
-"""A task of a cluster by itself: begun as often as an engine likes, it does what is left to do and nothing else."""
+"""A single cluster task: started as often as the cluster likes, it does what is left to do and nothing else."""
 
 import json
 import os

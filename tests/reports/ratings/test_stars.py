@@ -25,7 +25,7 @@ Class = Literal["A", "B", "C"] | None
 
 
 def published(name: str) -> dict[Class, list[dict[str, str]]]:
-    """The rows of one published table by class, None where it has no classes."""
+    """Return the rows of one published table by class, None if it has no classes."""
     by_class: dict[Class, list[dict[str, str]]] = {}
     with (PUBLISHED / name).open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):

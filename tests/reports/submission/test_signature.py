@@ -23,7 +23,7 @@ from tests.reports.submission.tampering import opened, resealed, with_json
 
 
 def no_passphrase() -> str:
-    raise AssertionError("nobody is asked for a key that is not encrypted")
+    raise AssertionError("a key that is not encrypted needs no passphrase")
 
 
 def key_file(folder: Path, key: Ed25519PrivateKey, form: str, passphrase: bytes | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""Facts about the course of one GPU: where a window's energy may lie in it, and what was seen of it."""
+"""Facts about the power trace of one GPU: the place of a window's energy in it, and its conditions."""
 
 import math
 from typing import Any

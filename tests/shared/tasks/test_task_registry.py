@@ -3,7 +3,7 @@ import pytest
 from energy_score.contract.errors import RowRefusedError
 from energy_score.shared.tasks.registry import TASKS, task_of
 
-# The task table of the method: sheet name, data set, columns, phases.
+# The task table of the method: sheet name, dataset, columns, phases.
 TABLE = [
     ("text_gen", "text_generation", ("text",), ("prefill", "decode")),
     ("summarization", "summarization", ("text",), ("prefill", "decode")),

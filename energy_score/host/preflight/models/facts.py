@@ -11,7 +11,7 @@ from energy_score.host.model_files.weight_files import WeightFiles, shards_in, w
 from energy_score.shared.chat_template.template_source import JINJA_FILES, TemplateSource, find_template
 
 Where = Literal["hub", "cache", "folder"]
-# Why nothing more is known: the model or revision does not exist, the Hub disabled it, or there was no answer.
+# Why nothing more is known: the model or revision does not exist, the Hub disabled it, or did not answer.
 Absence = Literal["missing", "revision", "disabled", "unknown"]
 
 CARD = "README.md"

@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 class AbsentError(Exception):
-    """There is no answer; ``absence`` is what that means for the model."""
+    """The Hub did not answer; ``absence`` is what that means for the model."""
 
     def __init__(self, absence: Absence, said: str, *, is_gated: bool = False) -> None:
         super().__init__(said)
