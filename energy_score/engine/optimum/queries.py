@@ -1,4 +1,4 @@
-"""The queries as optimum-benchmark gets them: texts of a data set that its own tokenizer is to read exactly as ours."""
+"""The queries for optimum-benchmark: texts in a dataset, for which its tokenizer must give the same tokens as ours."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OptimumQueries:
-    """Those of the rows that can be asked: ``columns`` are the data set's, by name; ``expected_ids`` are their tokens.
+    """The rows that can be queried: ``columns`` of the dataset, by name; ``expected_ids`` are their tokens.
 
     ``prepared`` are all of them by the row's number, ``errors`` say why the other rows cannot.
     """
@@ -28,7 +28,7 @@ class OptimumQueries:
     errors: dict[int, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """The data set as optimum-benchmark loads it from ``folder``.
+        """Write the dataset as optimum-benchmark loads it from ``folder``.
 
         Parquet keeps every text as it is: a CSV reader takes "NA" for nothing, and a column of numbers for numbers.
         """
@@ -42,9 +42,9 @@ class OptimumQueries:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """What is known of the model before it is loaded: its ``commit``, its architecture's name, its own tokenizer.
+    """What is known about the model before it is loaded: its ``commit``, its architecture's name, its tokenizer.
 
-    ``tokenizer_class`` is the class that the tokenizer's files name; None where they name none.
+    ``tokenizer_class`` is the class named in the tokenizer's files, or None.
     """
 
     commit: str | None
@@ -56,7 +56,7 @@ class PreparedModel:
 
 
 def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
-    """The model's tokenizer, and all ``rows`` rendered and tokenized as the pytorch backend does.
+    """Return the model's tokenizer, and all ``rows`` rendered and tokenized as in the pytorch backend.
 
     Raises:
         ModelLoadError: the tokenizer cannot be loaded.
@@ -161,6 +161,6 @@ def text_that_reads_as(rendered: str, ids: list[int], tokenizer: Any) -> str:  #
         if text and tokenizer(text)["input_ids"] == ids:
             return text
     raise PromptRenderError(
-        "optimum-benchmark tokenizes every text with the tokenizer's own special tokens, and with them no text gives "
-        "this model's prompt; valid is --backend pytorch or vllm"
+        "optimum-benchmark tokenizes every text with the tokenizer's own special tokens, so no text gives "
+        "this model's prompt. Use --backend pytorch or vllm."
     )

@@ -2,10 +2,12 @@
 
 import torch
 import transformers
+from typing_extensions import override
 
 from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
+from energy_score.engine.backends.backend import Backend
 from energy_score.engine.backends.pytorch.loading import ModelSource
 from energy_score.engine.backends.pytorch.memory import failing_load, failing_query
 from energy_score.engine.backends.pytorch.read_back import read_back
@@ -16,8 +18,8 @@ from energy_score.engine.query import Completion, PreparedQuery, Row, Thoughts, 
 from energy_score.shared.tasks.registry import task_of
 
 
-class PyTorchBackend:
-    """Runs whatever task the spec names, greedy, batch size 1; what is the task's own is its ``TaskModel``'s."""
+class PyTorchBackend(Backend):
+    """Run the spec's task, greedy, with batch size 1; the task-specific part is in its ``TaskModel``."""
 
     def __init__(self, spec: RunSpec) -> None:
         self._spec = spec
@@ -25,12 +27,12 @@ class PyTorchBackend:
         self._loaded: TaskModel
 
     @property
+    @override
     def work_phase(self) -> WorkPhase:
-        """As the protocol says."""
         return self._loaded.work_phase
 
+    @override
     def load(self) -> LoadedModel:
-        """As the protocol says."""
         torch.manual_seed(self._spec.generation.seed)
         way = way_of(self._spec.task)
         with failing_load(self._spec.model_id):
@@ -41,13 +43,14 @@ class PyTorchBackend:
         transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         return read_back(source, self._loaded)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
         """As the protocol says."""
         with failing_query():
             return self._loaded.prepare(row)
 
+    @override
     def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
-        """As the protocol says."""
         clock = TokenClock()
         with failing_query(), torch.inference_mode():
             output = self._loaded.run(query, limits, clock)
@@ -62,8 +65,8 @@ class PyTorchBackend:
             images=output.images,
         )
 
+    @override
     def decode(self, completion: Completion) -> str:
-        """As the protocol says."""
         return self._loaded.decode(completion.output)
 
     @property
@@ -78,8 +81,7 @@ class PyTorchBackend:
         return self._loaded.find_thoughts(completion.output)
 
     def synchronise(self) -> None:
-        """As the protocol says."""
-        for gpu in self._gpus:  # torch waits for one of them only, the current one
+        for gpu in self._gpus:  # torch itself waits only for the current one
             torch.cuda.synchronize(gpu)
 
 
