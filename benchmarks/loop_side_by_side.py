@@ -91,7 +91,7 @@ class Optimum:
                 self._spec, folder, commit=None, model_type=self._model.model_type, processor=processor,
                 query_count=len(self._model.queries.prepared), device_ids=None,
             )  # fmt: skip
-            variables = job.variables_of(folder, gpu_indices=None)
+            variables = job.make_variables(folder, gpu_indices=None)
             process = OptimumProcess(self._python, folder=folder, configuration=job.CONFIGURATION, variables=variables)
             with process:
                 while process.next_mark().get("phase") != "generate":

@@ -124,13 +124,13 @@ class OptimumBenchmark:
     def _run(self, repeat: int, *, counted: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="optimum-") as name:
             folder = Path(name)
-            gpu_indices = job.gpu_indices_of(self._spec)
+            gpu_indices = job.get_gpu_indices(self._spec)
             self._write_job(folder, device_ids=gpu_indices if self._environment["cuda"] else None)
             process = OptimumProcess(
                 self._python,
                 folder=folder,
                 configuration=job.CONFIGURATION,
-                variables=job.variables_of(folder, gpu_indices=gpu_indices),
+                variables=job.make_variables(folder, gpu_indices=gpu_indices),
             )
             if repeat == 1:
                 self._enter("load")

@@ -65,12 +65,12 @@ def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
     """
     from energy_score.engine.backends.pytorch.chat_prompts import ChatPrompts  # noqa: PLC0415 - imports torch
     from energy_score.engine.backends.pytorch.loading import ModelSource  # noqa: PLC0415 - imports torch
-    from energy_score.engine.backends.pytorch.memory import failing_load  # noqa: PLC0415 - as above
-    from energy_score.engine.backends.pytorch.registry import way_of  # noqa: PLC0415 - as above
+    from energy_score.engine.backends.pytorch.memory import raise_load_error  # noqa: PLC0415 - as above
+    from energy_score.engine.backends.pytorch.registry import get_base_task  # noqa: PLC0415 - as above
 
-    with failing_load(spec.model_id):
+    with raise_load_error(spec.model_id):
         source = ModelSource.of(spec)
-        way = way_of(spec.task)
+        way = get_base_task(spec.task)
         prompts = ChatPrompts.open(source) if way == "text_gen" else None
         tokenizer = source.tokenizer() if prompts is None else prompts.tokenizer
         named_class = _named_class(spec.processor or source.location, None if spec.processor else source.commit)
@@ -123,19 +123,19 @@ def _text_generation(spec: RunSpec, config: Any, prompts: "ChatPrompts") -> _ToQ
             truncation=spec.truncation,
             too_long=f"and {must_follow} must follow, but the model's context holds {context_length}",
         )
-        text = text_that_reads_as(fitted.rendered, fitted.ids, tokenizer)
+        text = find_equivalent_text(fitted.rendered, fitted.ids, tokenizer)
         return PreparedQuery(fitted.rendered, None, truncated=fitted.truncated), {"text": text}, fitted.ids
 
     return to_query
 
 
 def _forward(spec: RunSpec, way: str, config: Any, tokenizer: Any) -> _ToQuery:  # noqa: ANN401 - untyped
-    from energy_score.engine.backends.pytorch.loading import context_length_of  # noqa: PLC0415 - imports torch
+    from energy_score.engine.backends.pytorch.loading import get_context_length  # noqa: PLC0415 - imports torch
     from energy_score.engine.backends.pytorch.registry import load_function  # noqa: PLC0415 - as above
     from energy_score.engine.backends.pytorch.text_forward import encode  # noqa: PLC0415 - as above
 
     kind: Any = load_function(way)
-    most = context_length_of(config, tokenizer)
+    most = get_context_length(config, tokenizer)
 
     def to_query(row: Row) -> tuple[PreparedQuery, dict[str, str], list[int]]:
         texts = [row[column] for column in kind.columns]
@@ -146,7 +146,7 @@ def _forward(spec: RunSpec, way: str, config: Any, tokenizer: Any) -> _ToQuery: 
     return to_query
 
 
-def text_that_reads_as(rendered: str, ids: list[int], tokenizer: Any) -> str:  # noqa: ANN401 - untyped
+def find_equivalent_text(rendered: str, ids: list[int], tokenizer: Any) -> str:  # noqa: ANN401 - untyped
     """The text of which a tokenizer that puts its special tokens around every text makes exactly ``ids``.
 
     A chat template writes the first token itself, and optimum-benchmark lets the tokenizer write it once more.

@@ -99,7 +99,7 @@ class GpuLeases:
             raise EnvironmentNotReadyError(str(error)) from error
 
 
-def awaited_lease(
+def wait_for_lease(
     leases: GpuLeases, count: int, *, among: Sequence[str] = (), foreign_wait_s: float, note: Callable[[str], None]
 ) -> Lease:
     """Wait for a lease and return it: without limit for our other runs, ``foreign_wait_s`` for a foreign process.

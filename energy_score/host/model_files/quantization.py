@@ -20,17 +20,17 @@ class Quantization(NamedTuple):
         return f"{self.method}, {'unknown bits' if self.bits is None else f'{self.bits} bit'}"
 
 
-def quantization_of(config: Mapping[str, Any]) -> Quantization | None:
+def get_quantization(config: Mapping[str, Any]) -> Quantization | None:
     """Return the quantization stated in ``config``, or None if there is none."""
     for place in (config, config.get("text_config")):
         stated = place.get("quantization_config") if isinstance(place, dict) else None
         if isinstance(stated, dict):
             method = str(stated.get("quant_method") or "unknown method").lower()
-            return Quantization(method, _bits_of(method, stated))
+            return Quantization(method, _get_bits(method, stated))
     return None
 
 
-def _bits_of(method: str, stated: Mapping[str, Any]) -> int | None:
+def _get_bits(method: str, stated: Mapping[str, Any]) -> int | None:
     if method == "bitsandbytes" or "load_in_4bit" in stated or "load_in_8bit" in stated:
         four, eight = (stated.get(f"load_in_{bits}bit") or stated.get(f"_load_in_{bits}bit") for bits in ("4", "8"))
         return 4 if four else 8 if eight else None

@@ -31,7 +31,7 @@ _ADAPTIVE_CI_TARGET = 0.01
 _REPEATS_WITHOUT_WARMUP = 3
 
 
-def repeat_order_of(
+def resolve_repeat_policy(
     *,
     protocol: Protocol | None,
     query_count: int | None,

@@ -53,7 +53,7 @@ class Entry(Record):
     page: str | None
 
 
-def entries_of(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[Entry]:
+def make_entries(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[Entry]:
     """Return the lines of the leaderboard in the order of ``ratings``; ``pages`` are their detail pages."""
     return [_entry(rating, page) for rating, page in zip(ratings, pages, strict=True)]
 

@@ -118,7 +118,7 @@ class BundleManifest(Record):
     left_out: tuple[LeftOutFile, ...]
     sha256: str = ""
 
-    def sealed(self) -> Self:
+    def seal(self) -> Self:
         """Return the same manifest with the checksum of its content."""
         return self.model_copy(update={"sha256": self.content_digest()})
 

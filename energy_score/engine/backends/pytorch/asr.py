@@ -47,7 +47,7 @@ class _Listener(TaskModel):
     def prepare(self, row: Row) -> PreparedQuery:
         audio: Audio = row["audio"]
         rate_hz = self._extractor.sampling_rate
-        samples = resampled(audio, rate_hz)
+        samples = resample(audio, rate_hz)
         most = getattr(self._extractor, "n_samples", None)  # Whisper's maximum input length
         truncated = most is not None and len(samples) > most
         if truncated and not self._truncation:
@@ -120,7 +120,7 @@ class SpeechLabeller(_Listener):
         return str(tokenizer.decode(ids))
 
 
-def resampled(audio: Audio, rate_hz: int) -> Any:  # noqa: ANN401 - a numpy array
+def resample(audio: Audio, rate_hz: int) -> Any:  # noqa: ANN401 - a numpy array
     """Return the samples of ``audio`` at ``rate_hz``, resampled with scipy's polyphase filter if needed."""
     if audio.sampling_rate_hz == rate_hz:
         return audio.samples

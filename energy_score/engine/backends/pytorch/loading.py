@@ -119,7 +119,7 @@ class ModelSource:
             self.notes.append(f"{len(names)} weights are not in the checkpoint and were made at random: {shown}")
 
 
-def context_length_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
+def get_context_length(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
     """How many tokens the model reads: the least of what its config and its tokenizer say; None where neither does.
 
     The tokenizer knows better where a config counts positions that no token may take (RoBERTa).

@@ -11,7 +11,7 @@ from transformers import AutoModel
 from typing_extensions import override
 
 from energy_score.contract.errors import ModelLoadError
-from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
+from energy_score.engine.backends.pytorch.loading import ModelSource, get_context_length, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.text_forward import encode
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
@@ -42,7 +42,7 @@ class MeanPooledEncoder(TaskModel):
         self._truncation = source.spec.truncation
         self._tokenizer = source.tokenizer()
         self._model = source.model(AutoModel)
-        self.context_length = context_length_of(source.config, self._tokenizer)
+        self.context_length = get_context_length(source.config, self._tokenizer)
 
     @property
     @override

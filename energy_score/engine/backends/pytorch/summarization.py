@@ -7,7 +7,7 @@ from transformers import AutoModelForSeq2SeqLM
 from typing_extensions import override
 
 from energy_score.engine.backends.pytorch.generation import Generator
-from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
+from energy_score.engine.backends.pytorch.loading import ModelSource, get_context_length, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.text_generation import CausalText
 from energy_score.engine.backends.pytorch.text_input import fit
@@ -36,7 +36,7 @@ class Seq2SeqSummary(TaskModel):
         positions = getattr(source.config, "max_position_embeddings", None)
         # One position of the decoder is used by the start token.
         self._generator = Generator(self._model, source, room=None if positions is None else positions - 1)
-        self.context_length = context_length_of(source.config, self._tokenizer)
+        self.context_length = get_context_length(source.config, self._tokenizer)
         parameters = getattr(source.config, "task_specific_params", None) or {}
         self._prefix: str = parameters.get("summarization", {}).get("prefix", "") or ""
 
