@@ -99,7 +99,7 @@ class RunLog:
         try:
             descriptor = self._open()
             if self._size_bytes + len(data) > self._max_bytes and self._size_bytes > _ROTATION_NOTE_BYTES:
-                descriptor = self._rotated()
+                descriptor = self._rotate()
             written_bytes = os.write(descriptor, data)
         except OSError:
             return False
@@ -114,7 +114,7 @@ class RunLog:
             self._size_bytes = os.fstat(self._descriptor).st_size
         return self._descriptor
 
-    def _rotated(self) -> int:
+    def _rotate(self) -> int:
         """Start a new file with a note about the earlier lines, and return its descriptor."""
         earlier = self.path.with_name(f"{self.path.name}.1")
         gone_bytes = earlier.stat().st_size if earlier.exists() else 0

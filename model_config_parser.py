@@ -17,17 +17,17 @@ from energy_score.host.families.registry import find_family
 from energy_score.host.sheet.cells import (
     CellFaultError,
     budget_of,
-    model_class_of,
     model_of,
-    priority_of,
-    reasoning_mode_of,
-    revision_of,
+    parse_model_class,
+    parse_priority,
+    parse_reasoning_mode,
+    parse_revision,
+    parse_yes,
     state_text,
-    yes_of,
 )
-from energy_score.host.sheet.chat_template_cell import chat_template_of
+from energy_score.host.sheet.chat_template_cell import parse_chat_template_cell
 from energy_score.host.sheet.shipped import SHIPPED_SHEET
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 MODEL, PRIORITY, CLASS = "Models to Add", "Priority (1=hi)", "Class"
 TASK, STATE, TEMPLATE = "Task", "Reasoning State", "Chat Template"
@@ -86,7 +86,7 @@ class ModelConfigParser:
             return wanted == value if exact else wanted in value
 
         def is_alias(wanted: str | None, name: str) -> bool:
-            return wanted is not None and wanted.strip().lower() in task_of(name).aliases
+            return wanted is not None and wanted.strip().lower() in find_task(name).aliases
 
         wanted_state = None if reasoning_state is None else state_text(reasoning_state)
         return [
@@ -114,7 +114,7 @@ class _Reading:
             self._fault(1, "file", 'the file is UTF-16. Save it as UTF-8 (in a spreadsheet program: "CSV UTF-8").')
             data = b""
         configs: list[ModelConfig] = []
-        records = self._records(self._decoded(data))
+        records = self._records(self._decode_text(data))
         header = next(records, None)
         if header is not None:
             self._read_header(*header)
@@ -133,7 +133,7 @@ class _Reading:
     def _fault(self, line: int, column: str, what: str) -> None:
         self._faults.append((line, f"{self._name}:{line}: {column}: {what}"))
 
-    def _decoded(self, data: bytes) -> str:
+    def _decode_text(self, data: bytes) -> str:
         """Return the text; record an error for every line that is not UTF-8."""
         try:
             return data.decode("utf-8-sig")
@@ -190,13 +190,13 @@ class _Reading:
         row = {column: cells[index] for column, index in self._columns.items() if index < len(cells)}
 
         model = self._meaning(line, MODEL, row, model_of)
-        priority = self._meaning(line, PRIORITY, row, priority_of)
-        model_class = self._meaning(line, CLASS, row, model_class_of)
-        task = self._meaning(line, TASK, row, task_of)
-        mode = self._meaning(line, STATE, row, reasoning_mode_of)
-        revision = self._meaning(line, REVISION, row, revision_of)
-        trusted = self._meaning(line, TRUST, row, yes_of)
-        template = self._meaning(line, TEMPLATE, row, chat_template_of)
+        priority = self._meaning(line, PRIORITY, row, parse_priority)
+        model_class = self._meaning(line, CLASS, row, parse_model_class)
+        task = self._meaning(line, TASK, row, find_task)
+        mode = self._meaning(line, STATE, row, parse_reasoning_mode)
+        revision = self._meaning(line, REVISION, row, parse_revision)
+        trusted = self._meaning(line, TRUST, row, parse_yes)
+        template = self._meaning(line, TEMPLATE, row, parse_chat_template_cell)
         if model and revision:
             if model[1] and model[1] != revision:
                 self._fault(

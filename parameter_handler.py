@@ -17,14 +17,14 @@ from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.record import Record
 from energy_score.contract.run_spec import DatasetRef, GenerationSettings, GpuRequirement, RunSpec
 from energy_score.host.model_files.local_template import read_local_template
-from energy_score.host.run_specs.endpoint_order import endpoint_order_of
-from energy_score.host.run_specs.optimum_order import optimum_order_of, refuse_what_optimum_cannot
+from energy_score.host.run_specs.endpoint_order import resolve_endpoint_options
+from energy_score.host.run_specs.optimum_order import adapt_repeat_policy, refuse_what_optimum_cannot
 from energy_score.host.run_specs.placement import Placement
-from energy_score.host.run_specs.repeat_order import PROMPT_DATE, repeat_order_of
+from energy_score.host.run_specs.repeat_order import PROMPT_DATE, resolve_repeat_policy
 from energy_score.host.run_specs.row_plan import RowPlan, resolve_prompt_plan
 from energy_score.shared.query_data.named_paths import processor_location, prompts_path, why_unreadable
-from energy_score.shared.query_data.pinning import folder_digest, pinned
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.query_data.pinning import folder_digest, pin_dataset
+from energy_score.shared.tasks.registry import find_task
 from energy_score.shared.tasks.task import Task
 
 # The tasks that each backend can run.
@@ -109,7 +109,7 @@ class ParameterHandler:
                 "valid is --repeats auto --ci 1%"
             )
         grid_factor(options.region)
-        self._endpoint = endpoint_order_of(
+        self._endpoint = resolve_endpoint_options(
             backend=options.backend,
             endpoint=options.endpoint,
             managed=options.managed,
@@ -157,14 +157,14 @@ class ParameterHandler:
         """
         options, task = self._options, self._task_of(config)
         row_plan = self._row_plan(config, task)
-        policy, policy_notes = repeat_order_of(
+        policy, policy_notes = resolve_repeat_policy(
             protocol=options.protocol, query_count=options.query_count, repeats=options.repeats,
             ci_target=options.ci_target,
         )  # fmt: skip
         generation = self._generation(config, task)
         if options.backend == "optimum":
             try:
-                policy, optimum_notes = optimum_order_of(generation, policy)
+                policy, optimum_notes = adapt_repeat_policy(generation, policy)
             except RowRefusedError as error:
                 raise RowRefusedError(f"{self._where(config)}: {error}") from error
             policy_notes = (*policy_notes, *optimum_notes)
@@ -218,7 +218,7 @@ class ParameterHandler:
 
     def _task_of(self, config: ModelConfig) -> Task:
         try:
-            task = task_of(config.task)
+            task = find_task(config.task)
         except UsageError as error:  # nobody has it, or the package that does is broken
             raise RowRefusedError(f"{self._where(config)}: Task: {error}") from error
         if self._runnable is not None and (task.runs_as or task.name) not in self._runnable:
@@ -289,7 +289,7 @@ class ParameterHandler:
     def _pinned_prompts(self, path: Path, columns: tuple[str, ...], config: ModelConfig) -> DatasetRef:
         if columns not in self._pinned:
             try:
-                self._pinned[columns] = pinned(path, columns, text_column=self._options.text_column)
+                self._pinned[columns] = pin_dataset(path, columns, text_column=self._options.text_column)
             except (OSError, DatasetError) as error:
                 raise RowRefusedError(f"{self._where(config)}: --prompts-file: {error}") from error
         return self._pinned[columns]

@@ -1,4 +1,4 @@
-"""Build the results table: every run directory becomes one row of ``master_results.csv``. There is no other input."""
+"""Build the results table: every run directory becomes one row of ``master_results.csv``. Nothing else is read."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from energy_score.contract.record import write_atomically
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_owner import RunOwner
 from energy_score.reports.results_table.csv_table import csv_text
-from energy_score.reports.results_table.report_row import row_of_report
+from energy_score.reports.results_table.report_row import make_report_row
 from energy_score.reports.results_table.result_row import ResultRow
 
 if TYPE_CHECKING:
@@ -69,12 +69,12 @@ class ResultsAggregator:
         try:
             match directory.state():
                 case RunState.DONE:
-                    return row_of_report(
+                    return make_report_row(
                         directory.report(), region, witness=directory.witness(), owner=_owner(directory)
                     )
                 case RunState.FAILED:
                     failure = directory.failure()
-                    return _identified(directory).model_copy(
+                    return _make_identifying_row(directory).model_copy(
                         update={
                             "timestamp": failure.failed_at,
                             "error_message": f"{failure.stage}: {failure.message}",
@@ -82,10 +82,10 @@ class ResultsAggregator:
                         }
                     )
                 case state:
-                    return _identified(directory).model_copy(update={"error_message": _WITHOUT_RESULT[state]})
+                    return _make_identifying_row(directory).model_copy(update={"error_message": _WITHOUT_RESULT[state]})
         except (RecordError, OSError) as error:
             fault = str(error).replace(f"{self.output_directory}{os.sep}", "")
-            return _identified(directory).model_copy(update={"error_message": fault})
+            return _make_identifying_row(directory).model_copy(update={"error_message": fault})
 
     def to_dataframe(self, region: str | None = None) -> "pd.DataFrame":
         """Return the rows as a data frame with one column per field, for notebooks; needs the extra ``reports``."""
@@ -109,7 +109,7 @@ def _owner(directory: RunDirectory) -> RunOwner | None:
         return None
 
 
-def _identified(directory: RunDirectory) -> ResultRow:
+def _make_identifying_row(directory: RunDirectory) -> ResultRow:
     """Return a row that only identifies the run, by the directory's name if its row of the sheet cannot be read."""
     try:
         config = directory.config()

@@ -69,7 +69,7 @@ sys.exit(sys.version_info < (3, 11) or any(find_spec(name) is None for name in n
 ' || fail "$python: no Python 3.11 or later with this program's packages; run in $here:
   python3 -m venv .venv && .venv/bin/pip install -c constraints.txt -e '.[pytorch,docker]'"
 
-# PYTHONSAFEPATH would hide the modules that lie beside batch_runner.py.
+# PYTHONSAFEPATH would hide the modules next to batch_runner.py.
 unset PYTHONSAFEPATH
 if [[ $batch == true ]]; then
     exec "$python" "$here/batch_runner.py" -n 10 "$@"

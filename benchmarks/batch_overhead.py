@@ -54,7 +54,7 @@ class FinishedRuns:
         on_log_line: OnLogLine,
         gpu_uuids: tuple[str, ...] | None = None,
     ) -> Execution:
-        """As the protocol says, at once."""
+        """Return the result immediately."""
         del gpu_uuids
         on_event({"event": "stage", "stage": "report"})
         on_log_line("done")

@@ -41,7 +41,7 @@ class Bench:
         return REDUCED if self.simulated else 1.0
 
     def window(self, work: Callable[[], object], *, sampled: bool = True) -> PhaseEnergy:
-        """One window of ``work``, measured by itself; its edges are taken off at the idle power of this bench."""
+        """Measure one window of ``work``; its edges are subtracted at the idle power of this bench."""
         if self._idle_window is None:
             self._idle_window = self._measured("idle", partial(time.sleep, _IDLE_S), sampled=False)
         return self._measured("full", work, sampled=sampled)

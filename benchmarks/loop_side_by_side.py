@@ -1,7 +1,7 @@
 """Our pytorch loop beside a bare ``generate`` loop and beside optimum-benchmark's, on the same models and prompts.
 
 Interleaved: bare and ours in turn, then optimum-benchmark, then ours and bare, round after round. optimum-benchmark
-runs by its own command line in its own environment; its pass over the data set is its tracked phase ``generate``, and
+runs by its own command line in its own environment; its pass over the dataset is its tracked phase ``generate``, and
 its process waits while the others run. Judged by the fastest passes' CPU time: other work on the machine only ever
 adds to a pass. Beside it stand the paired ratios, which show that. Run: python -m benchmarks.loop_side_by_side
 """
@@ -37,7 +37,7 @@ NEW_TOKENS = 10
 
 
 class Pass(NamedTuple):
-    """What one pass over the data set took."""
+    """The measurements of one pass over the dataset."""
 
     wall_s: float
     cpu_s: float
@@ -91,7 +91,7 @@ class Optimum:
                 self._spec, folder, commit=None, model_type=self._model.model_type, processor=processor,
                 query_count=len(self._model.queries.prepared), device_ids=None,
             )  # fmt: skip
-            variables = job.variables_of(folder, gpu_indices=None)
+            variables = job.make_variables(folder, gpu_indices=None)
             process = OptimumProcess(self._python, folder=folder, configuration=job.CONFIGURATION, variables=variables)
             with process:
                 while process.next_mark().get("phase") != "generate":

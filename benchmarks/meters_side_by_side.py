@@ -50,7 +50,7 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Row:
-    """One meter in one scenario; errors are relative to the truth, and None where it gave no figure."""
+    """One meter in one scenario; errors are relative to the truth, or None if it gave no figure."""
 
     scenario: str
     meter: str

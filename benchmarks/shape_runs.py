@@ -103,7 +103,7 @@ def _model_folder(shape: str, folder: Path) -> Path:
 
 
 def _write_prompts(path: Path, count: int) -> None:
-    """Prompts whose lengths are spread evenly from half to one and a half times the average of the real data set.
+    """Prompts whose lengths are spread evenly from half to one and a half times the average of the real dataset.
 
     With the byte-level tokenizer of the tiny models a letter that was not merged is one token.
     """

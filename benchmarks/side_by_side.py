@@ -1,7 +1,7 @@
 """What the benchmarks share: samples taken in turn, ratios to a peer with their spread, and the verdict on a limit.
 
 A limit is a ratio to a peer of the same run, so that a slow machine is judged as a fast one is. Judged is the 95 %
-interval of the median of the paired ratios: only an interval that lies above the limit as a whole breaks it.
+interval of the median of the paired ratios: the limit is broken only if the whole interval is above it.
 """
 
 import math
@@ -40,7 +40,7 @@ class Ratio:
         return cls(statistics.median(ratios), low, high, ratios[0], ratios[-1], len(ratios))
 
     def verdict(self, limit: float) -> Verdict:
-        """Held or broken where the whole interval lies on one side of ``limit``, else not decided."""
+        """Return held or broken if the whole interval is on one side of ``limit``, otherwise not decided."""
         if self.high <= limit:
             return Verdict.HELD
         return Verdict.BROKEN if self.low > limit else Verdict.NOT_DECIDED
@@ -55,7 +55,7 @@ class Ratio:
 def median_interval(values: Sequence[float]) -> tuple[float, float]:
     """The narrowest interval between two ``values`` that covers their median in 95 % of cases, whatever they follow.
 
-    The median lies below the value of rank r with the chance that at most r of n throws of a coin are heads. Fewer
+    The median is below the value of rank r with the probability that at most r of n throws of a coin are heads. Fewer
     than 6 values cannot say so much: their interval has no ends.
     """
     ordered, throws = sorted(values), len(values)

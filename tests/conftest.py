@@ -14,7 +14,7 @@ import hypothesis
 import pytest
 from xdist.scheduler.loadfile import LoadFileScheduling
 
-from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
+from energy_score.contract.optimum_environment import describe_optimum_setup, optimum_python
 from tests.nvml_simulator.simulator import NvmlSimulator
 from tests.support.container_engine import engine, image  # noqa: F401 - fixtures of several folders
 from tests.support.leaderboard_pages import browser, large_site, visit  # noqa: F401 - as above
@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parents[1]
 _REASONS_SHOWN = 10
 _REASON_LENGTH = 110
 
-# A test that takes long on a busy machine is no failure.
+# A test that takes long on a busy machine has not failed.
 hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
@@ -114,7 +114,7 @@ def optimum_environment() -> Path:
     """The Python of optimum-benchmark's own environment."""
     python = optimum_python(os.environ)
     if not python.exists():
-        pytest.skip(f"optimum-benchmark's environment does not exist: {how_to_have_it(os.environ)}")
+        pytest.skip(f"optimum-benchmark's environment does not exist: {describe_optimum_setup(os.environ)}")
     return python
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.host.batch.ledger import Ledger
-from energy_score.host.locks.output_lock import locked_output
+from energy_score.host.locks.output_lock import lock_output
 from tests.support.command_line import program
 from tests.support.patience import PATIENCE_S
 
@@ -251,7 +251,7 @@ def test_a_second_batch_is_refused_and_takes_nothing_from_the_first(
     (tmp_path / "one.csv").write_text(f"{FIVE_FAULTS.splitlines()[0]}\n./model,1,A,text_gen,,\n", encoding="utf-8")
     first = Ledger(tmp_path / "results")
     first.open()
-    with locked_output(first.output_directory, option=option):
+    with lock_output(first.output_directory, option=option):
         done = program(*words, str(first.output_directory), "--executor", "local", folder=tmp_path)
     assert done.returncode == 3
     assert "Wait for it to end" in done.stderr

@@ -24,7 +24,7 @@ from tests.support.record_factory import make_report, make_run, make_spec, make_
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Make and the image run in CI, the clusters' programs in tests/host/cluster; nobody clones a repository.
+# Make and the image run in CI, the clusters' programs in tests/host/cluster; no test clones a repository.
 RUN_ELSEWHERE = (
     "make ", "./build.sh", "apt-get ", "munged ", "slurmctld ", "slurmd ", "ray start ", "git clone ",
     "python batch_runner.py cancel",

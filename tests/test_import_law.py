@@ -49,7 +49,7 @@ def faults_of(planted: dict[str, str]) -> list[str]:
 
 @cache
 def known_faults() -> list[str]:
-    """The faults that the tree has by itself, looked for once."""
+    """Return the tree's own violations, checked only once."""
     return faults(source_files())
 
 

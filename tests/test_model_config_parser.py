@@ -15,7 +15,7 @@ OCTOBER = ROOT.parent / "shared" / "data" / "oct_2025_models.csv"
 HEADER = ",".join(REQUIRED_COLUMNS)
 
 
-def parsed(folder: Path, text: str | bytes) -> list[ModelConfig]:
+def parse_json(folder: Path, text: str | bytes) -> list[ModelConfig]:
     file = folder / "models.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return ModelConfigParser(file).parse()
@@ -23,12 +23,12 @@ def parsed(folder: Path, text: str | bytes) -> list[ModelConfig]:
 
 def faults(folder: Path, text: str | bytes) -> tuple[str, ...]:
     with pytest.raises(ModelsCsvError) as caught:
-        parsed(folder, text)
+        parse_json(folder, text)
     return caught.value.faults
 
 
 def rows(folder: Path, *lines: str) -> list[ModelConfig]:
-    return parsed(folder, "\n".join((HEADER, *lines)))
+    return parse_json(folder, "\n".join((HEADER, *lines)))
 
 
 def row_faults(folder: Path, *lines: str) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def test_a_sheet_with_a_mark_crlf_and_cells_of_several_lines_is_read(tmp_path: P
         "2,./models/Qwen3 tiny,2.0,,text-generation, off ,enable_thinking=False,\r\n"
         "3,Qwen/Qwen-Image,,,image_gen\r\n"
     )
-    first, second, third = parsed(tmp_path, text.encode())
+    first, second, third = parse_json(tmp_path, text.encode())
     assert (first.model_id, first.priority, first.model_class, first.line_number) == ("openai/gpt-oss-20b", 1, "B", 4)
     assert first.reasoning_params == {"reasoning": True, "reasoning_effort": "high"}
     assert (first.reasoning_state, first.reasoning_mode) == ("On (High)", ReasoningMode.HIGH)
@@ -173,7 +173,7 @@ def test_a_repeated_row_names_the_first(tmp_path: Path) -> None:
 
 def test_another_revision_is_another_row(tmp_path: Path) -> None:
     text = f"{HEADER},revision,Trust Remote Code\norg/one,1,A,text_gen,Off,,main,\norg/one,1,A,text_gen,Off,,v2,Yes\n"
-    first, second = parsed(tmp_path, text)
+    first, second = parse_json(tmp_path, text)
     assert (first.revision, first.trust_remote_code) == ("main", False)
     assert (second.revision, second.trust_remote_code) == ("v2", True)
 
@@ -289,7 +289,7 @@ def test_a_file_that_cannot_be_read_is_a_usage_error(tmp_path: Path, path: str) 
 
 def outcome(folder: Path, content: bytes) -> tuple[list[ModelConfig], tuple[str, ...]]:
     try:
-        return parsed(folder, content), ()
+        return parse_json(folder, content), ()
     except ModelsCsvError as error:
         return [], error.faults
 

@@ -1,7 +1,7 @@
 """Windows as CodeCarbon measures them: the GPU energy of a task of an ``OfflineEmissionsTracker``.
 
 Run in an environment with CodeCarbon; a program named nvidia-smi must be on the path, or it looks for no GPU. It
-integrates power by itself where the GPU has no counter.
+integrates power if the GPU has no counter.
 """
 
 from codecarbon import OfflineEmissionsTracker

@@ -50,7 +50,7 @@ class Plan:
 class Outcome:
     """One window: the work's true edges (monotonic, s), what the meter said of it, and what measuring cost.
 
-    ``energy_j`` is None where the meter gave no figure. ``said`` holds warnings, errors and flags. ``wall_s`` and
+    ``energy_j`` is None if the meter gave no figure. ``said`` holds warnings, errors and flags. ``wall_s`` and
     ``cpu_s`` are of the whole window less the load's own.
     """
 

@@ -18,7 +18,7 @@ def endpoint_address(url: str) -> str:
     """
     text = url.strip().rstrip("/")
     try:
-        parts, _ = urlsplit(text), port_of(text)
+        parts, _ = urlsplit(text), get_port(text)
     except ValueError as error:
         raise UsageError(f"--endpoint {url}: {error} ({_EXPECTED})") from error
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
@@ -35,7 +35,7 @@ def server_root(endpoint: str) -> str:
     return endpoint.removesuffix("/v1")
 
 
-def port_of(url: str) -> int:
+def get_port(url: str) -> int:
     """Return the port of ``url``; the scheme's default if it has none.
 
     Raises:
@@ -53,7 +53,7 @@ def is_loopback(url: str) -> bool:
     Raises:
         ValueError: The URL is not a web address.
     """
-    port_of(url)
+    get_port(url)
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 
-def parsed(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
+def parse_json(text: str | bytes) -> Any:  # noqa: ANN401 - whatever JSON can hold
     """Return the content of ``text``.
 
     Raises:

@@ -27,7 +27,7 @@ class LineFormatter(logging.Formatter):
         record.asctime = self.formatTime(record, self.datefmt)
         # Do not use the record's cached text: another handler's formatter may have written it.
         traceback = self.formatException(record.exc_info) if record.exc_info else ""
-        return "\n".join([safe_line(self.formatMessage(record)), *map(_indented, traceback.splitlines())])
+        return "\n".join([safe_line(self.formatMessage(record)), *map(_indent, traceback.splitlines())])
 
 
 def log_line(text: str, *, level: str = "INFO") -> str:
@@ -53,5 +53,5 @@ def _secrets() -> Iterator[str]:
     return filter(None, map(os.environ.get, _SECRET_VARIABLES))
 
 
-def _indented(line: str) -> str:
+def _indent(line: str) -> str:
     return " " * (4 + len(line) - len(line.lstrip(" "))) + safe_line(line)

@@ -17,7 +17,7 @@ def optimum_python(environment: Mapping[str, str]) -> Path:
     return Path(named).expanduser().absolute() if named else _MANAGED
 
 
-def how_to_have_it(environment: Mapping[str, str]) -> str:
+def describe_optimum_setup(environment: Mapping[str, str]) -> str:
     """Return instructions for the case that the Python does not exist."""
     named = environment.get(VARIABLE, "").strip()
     ways = "make optimum-env (it installs constraints-optimum.txt into .venv-optimum)"

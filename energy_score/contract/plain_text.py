@@ -30,22 +30,22 @@ def one_line(text: str) -> str:
     """Return ``text`` without terminal escapes; control characters and line breaks become spaces; ends are stripped."""
     if text.isascii() and text.isprintable():
         return text.strip()
-    return "".join(map(_seen, _TERMINAL_ESCAPE.sub("", text))).strip()
+    return "".join(map(_replace_character, _TERMINAL_ESCAPE.sub("", text))).strip()
 
 
-def _seen(character: str) -> str:
+def _replace_character(character: str) -> str:
     if character in _NEVER or (category(character) in _NOT_ON_A_LINE and character not in _ALWAYS):
         return " "
     return character
 
 
-def shortened(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
     """Return ``text`` as by ``one_line``, cut to ``most`` characters."""
     line = one_line(text)
     return line if len(line) <= most else f"{line[:most]}…"
 
 
-def printed_json(content: object, *, indent: int | None = None) -> str:
+def format_json(content: object, *, indent: int | None = None) -> str:
     """Return ``content`` as JSON that is safe to print: ASCII, without the one control character that JSON allows."""
     return json.dumps(content, indent=indent).replace("\x7f", "\\u007f")
 
@@ -56,7 +56,7 @@ def counted(count: int, noun: str) -> str:
 
 
 @functools.lru_cache(maxsize=16)  # every log line is searched for the same few secrets
-def _forms_of(secret: str) -> tuple[str, ...]:
+def _get_forms(secret: str) -> tuple[str, ...]:
     in_base64 = base64.b64encode(secret.encode(errors="replace")).decode()
     return secret, json.dumps(secret)[1:-1], quote(secret, safe="", errors="replace"), in_base64
 
@@ -69,7 +69,7 @@ def without_secrets(text: str, secrets: Iterable[str] = ()) -> str:
     """
     for secret in secrets:
         if len(secret) >= _SECRET_MIN_LENGTH:
-            for form in _forms_of(secret):
+            for form in _get_forms(secret):
                 text = text.replace(form, _HIDDEN)
     text = _IN_ADDRESS.sub(rf"\1{_HIDDEN}@", _SHOWN_KEY.sub(rf"\1 {_HIDDEN}", text))
     return _NAMED_TOKEN.sub(rf"\1\2{_HIDDEN}", _HUB_TOKEN.sub(f"hf_{_HIDDEN}", text))

@@ -54,7 +54,7 @@ class RunDirectory:
 
     @property
     def failure_file(self) -> Path:
-        """The reason why there is no result."""
+        """Why the run has no result."""
         return self.path / "run_failure.json"
 
     @property

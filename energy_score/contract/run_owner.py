@@ -33,7 +33,7 @@ class Owner(Record):
             boot_id=(_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip(),
             pid_namespace=str((_PROC / "self/ns/pid").readlink()),
             pid=str(os.getpid()),
-            started=_start_of(str(os.getpid())) or "",
+            started=_read_start(str(os.getpid())) or "",
         )
 
     @classmethod
@@ -54,7 +54,7 @@ class Owner(Record):
             return False
         if self.boot_id != seen_by.boot_id:
             return True
-        return self.pid_namespace == seen_by.pid_namespace and _start_of(self.pid) != self.started
+        return self.pid_namespace == seen_by.pid_namespace and _read_start(self.pid) != self.started
 
     def __str__(self) -> str:
         """Return the process as shown in messages."""
@@ -110,7 +110,7 @@ class RunOwner(Record):
         return self.finished_at is not None or self.process.is_dead(seen_by=Owner.current())
 
 
-def _start_of(pid: str) -> str | None:
+def _read_start(pid: str) -> str | None:
     """Return the start of the process in clock ticks after boot, or None if it does not exist."""
     if not pid.isdecimal():
         return None

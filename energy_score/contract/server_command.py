@@ -19,7 +19,7 @@ DEFAULT_SERVER_COMMAND = (
 )
 
 
-def checked_server_command(template: str) -> str:
+def check_server_command(template: str) -> str:
     """Return ``template`` unchanged if it is valid.
 
     Raises:
@@ -45,7 +45,7 @@ def checked_server_command(template: str) -> str:
     return template
 
 
-def filled_in(spec: RunSpec, *, port: int, visible_gpus: str | None) -> list[str]:
+def fill_in_server_command(spec: RunSpec, *, port: int, visible_gpus: str | None) -> list[str]:
     """Return the words of ``spec.server_command`` for this run; a value with spaces stays one word.
 
     ``visible_gpus`` is CUDA_VISIBLE_DEVICES; it gives the number of GPUs for a run that can use all visible ones.

@@ -19,7 +19,7 @@ from energy_score.engine.query import Completion, PreparedQuery, Row, TokenLimit
 from energy_score.engine.query_log import QueryLog
 from energy_score.engine.query_trial import QueryTrial
 from energy_score.engine.stopping import StopRequest
-from energy_score.engine.unquoted import unquoted
+from energy_score.engine.unquoted import hide_query_text
 from energy_score.shared.analysis.settling import unsettled_repeats
 from energy_score.shared.analysis.statistics import should_stop
 
@@ -169,7 +169,7 @@ class Benchmark:
         for index, row in enumerate(self._rows):
             begin_s = time.monotonic()
             try:
-                with unquoted(" ".join(cell for cell in row.values() if isinstance(cell, str))):
+                with hide_query_text(" ".join(cell for cell in row.values() if isinstance(cell, str))):
                     self._prepared[index] = self._backend.prepare(row)
             except QueryError as error:
                 self.log.records[index].error = str(error)
@@ -283,7 +283,7 @@ class Benchmark:
         return self._answer(query, self._limits())
 
     def _answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
-        with unquoted(query.rendered):
+        with hide_query_text(query.rendered):
             return self._backend.answer(query, limits)
 
     def _limits(self, *, at_most: int | None = None) -> TokenLimits | None:

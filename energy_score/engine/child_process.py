@@ -8,12 +8,12 @@ import subprocess
 from energy_score.shared.gpu.compute_processes import with_descendants
 
 
-def environment_of_its_own() -> dict[str, str]:
+def make_child_environment() -> dict[str, str]:
     """Return this process's environment without its own module path, because the program has its own packages."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
-def end_with_all_it_started(process: subprocess.Popen[bytes], *, grace_s: float) -> None:
+def stop_process_tree(process: subprocess.Popen[bytes], *, grace_s: float) -> None:
     """Ask the program to exit, then kill what is left of it."""
     tree = with_descendants({process.pid})
     process.terminate()

@@ -11,7 +11,7 @@ from energy_score.contract.errors import DatasetError
 from energy_score.contract.run_spec import DatasetRef
 from energy_score.engine.media import decode_audio, decode_image
 from energy_score.engine.query import Row
-from energy_score.shared.query_data.media_cells import media_of_cell
+from energy_score.shared.query_data.media_cells import read_media_cell
 from energy_score.shared.query_data.tables import FORMATS, Table, names_in_source, read_table
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ def load_queries(ref: DatasetRef, *, query_count: int | None) -> Queries:
         table = read_table(path, ref.columns)
     else:
         where, folder = f"dataset {ref.name}", Path()
-        table, revision = _table_of_hub(ref)
+        table, revision = _load_hub_table(ref)
     if not table:
         raise DatasetError(f"{ref.path or ref.name}: no prompts found (at least one is needed)")
     if query_count is not None and query_count > len(table):
@@ -57,9 +57,9 @@ def load_queries(ref: DatasetRef, *, query_count: int | None) -> Queries:
 def _cell(cell: object, *, column: str, folder: Path, where: str) -> Any:  # noqa: ANN401 - text, image or audio
     match column:
         case "image":
-            return decode_image(media_of_cell(cell, folder=folder, where=where), where=where)
+            return decode_image(read_media_cell(cell, folder=folder, where=where), where=where)
         case "audio":
-            return decode_audio(media_of_cell(cell, folder=folder, where=where), where=where)
+            return decode_audio(read_media_cell(cell, folder=folder, where=where), where=where)
         case _:
             if not isinstance(cell, str) or not cell.strip():
                 raise DatasetError(f"{where}: {cell!r} is not a non-empty text")
@@ -81,7 +81,7 @@ class _HubTable(Sequence[Mapping[str, Any]]):
         return self._table[key]
 
 
-def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
+def _load_hub_table(ref: DatasetRef) -> tuple[Table, str | None]:
     import datasets  # noqa: PLC0415 - heavy, and a run on a local file needs none of it
     import huggingface_hub  # noqa: PLC0415 - as above
 
@@ -91,7 +91,7 @@ def _table_of_hub(ref: DatasetRef) -> tuple[Table, str | None]:
         commit = huggingface_hub.HfApi().dataset_info(ref.name, revision=ref.revision, timeout=3).sha
     try:
         table = datasets.load_dataset(ref.name, split=ref.split, revision=commit)
-    except Exception as error:  # datasets raises many types; each means that there are no prompts
+    except Exception as error:  # datasets raises many types; each means that the prompts cannot be loaded
         raise DatasetError(
             f"dataset {ref.name}: cannot be loaded: {' '.join(str(error).split())}. "
             f"Without the Hub, use --prompts-file, or scenario.dataset_name for one model ({FORMATS})."

@@ -53,7 +53,7 @@ def require_gpus(uuids: Sequence[str]) -> None:
         )
 
 
-def warn_of_other_hardware(hardware: Hardware) -> None:
+def warn_about_other_hardware(hardware: Hardware) -> None:
     """Log that figures from any other GPU cannot be compared with published scores; the verdict marks them too."""
     if not hardware.gpus or any(not is_official_gpu(gpu.name, gpu.memory_mib) for gpu in hardware.gpus):
         found = ", ".join(gpu.name for gpu in hardware.gpus) or "no GPU"

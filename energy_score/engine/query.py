@@ -1,4 +1,4 @@
-"""The values that pass between the benchmark and a backend: a row, a prepared query, its token limits, its answer."""
+"""The values that benchmark and backend exchange: a row, a prepared query, its token limits, its answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ FinishReason = Literal["stop", "length", "context"]
 # The pass that makes a query's whole work: an answer is generated token by token ("full", and then "prefill" is the
 # same with one new token), one forward pass is made, or one pipeline is called.
 WorkPhase = Literal["full", "forward", "call"]
-# One query of a data set: the task's own columns by name. A cell is a text, an image of pillow, or an ``Audio``.
+# One query of a dataset: the task's columns by name. A cell is a text, a pillow image, or an ``Audio``.
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class TokenLimits:
-    """How many new tokens an answer may have; exactly so many where both are equal."""
+    """The minimum and maximum number of an answer's new tokens; an exact number if they are equal."""
 
     min_new_tokens: int
     max_new_tokens: int
@@ -22,7 +22,7 @@ class TokenLimits:
 
 @dataclass(frozen=True)
 class PreparedQuery:
-    """One query ready for the model: what it is in words, and the backend's own input.
+    """One query, ready for the model: as text, and as the backend's own input.
 
     ``rendered`` is the prompt as it is sent; of images and audio it is their size. ``truncated`` says that the input
     was cut to fit the model's context. ``images`` and ``audio_s`` are what the input holds of them; None where the task
@@ -47,7 +47,7 @@ class Thoughts:
 
 @dataclass(frozen=True)
 class Completion:
-    """One answer. Counts that the task does not have, or that nobody told, are None and never 0.
+    """One answer. Counts that the task does not have, or that are unknown, are None and never 0.
 
     ``prompt_tokens`` stands here and not in the query, because an endpoint counts them and tells with its answer.
     ``token_times_s`` are seconds after the call began, one for each step that gave a token. ``images`` are those that

@@ -1,4 +1,4 @@
-"""What became of each query over all passes of a run."""
+"""The results of each query over all passes of a run."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ Number = TypeVar("Number", int, float)
 
 @dataclass
 class QueryRecord:
-    """One query: the outcome of its counted work passes. Sums are over ``measured_count`` passes, times in s.
+    """The results of one query in its counted work passes. Sums are over ``measured_count`` passes, times in s.
 
     Counts that the task does not have are None. ``completion_tokens`` is the mean over those passes, to the next whole
     token: an answer need not be as long in each of them, and the energy that it is set against is a mean as well.
@@ -45,21 +45,21 @@ class QueryRecord:
 
     @property
     def succeeded(self) -> bool:
-        """Whether the query has an answer and no failure stands against it."""
+        """Return whether the query has an answer and did not fail."""
         return self.error is None and self.answered
 
     @property
     def mean_latency_s(self) -> float | None:
-        """Mean over the counted work passes; None where none gave an answer."""
+        """Return the mean over the counted work passes, or None without an answer."""
         return self.latency_sum_s / self.measured_count if self.measured_count else None
 
     @property
     def mean_first_token_s(self) -> float | None:
-        """As ``mean_latency_s``, for the first token; None where no token has a time."""
+        """Return the mean for the first token, or None if tokens have no times."""
         return self.first_token_sum_s / self.first_token_count if self.first_token_count else None
 
     def note_answer(self, query: PreparedQuery, completion: Completion) -> None:
-        """Keep the counts of an answer."""
+        """Record the counts of an answer."""
         self.answered = True
         self.truncated = query.truncated
         self.input_images, self.input_audio_s = query.images, query.audio_s
@@ -86,11 +86,11 @@ class QueryLog:
 
     @classmethod
     def of(cls, query_count: int) -> "QueryLog":
-        """An empty log for ``query_count`` queries."""
+        """Return an empty log for ``query_count`` queries."""
         return cls([QueryRecord(index) for index in range(query_count)])
 
     def note_measured(self, index: int, query: PreparedQuery, completion: Completion) -> None:
-        """Count an answer of a counted work pass into the statistics."""
+        """Add an answer of a counted work pass to the statistics."""
         record = self.records[index]
         record.note_answer(query, completion)
         record.measured_count += 1
@@ -105,11 +105,11 @@ class QueryLog:
             self.inter_token.add(later - earlier for earlier, later in pairwise(completion.token_times_s))
 
     def successes(self) -> Iterator[QueryRecord]:
-        """The records of queries that have an answer."""
+        """Yield the records of queries with an answer."""
         return (record for record in self.records if record.succeeded)
 
     def statistics(self) -> QueryStatistics:
-        """The outcome over all queries; means are over successful queries."""
+        """Return the results over all queries; means are over successful queries."""
         successes = list(self.successes())
         judged = _known([record.thinks for record in successes])
         errors = [record.error for record in self.records if record.error is not None]
@@ -130,7 +130,7 @@ class QueryLog:
         )
 
     def tokens(self) -> TokenCounts:
-        """Tokens of one data-set pass over the successful queries."""
+        """Return the tokens of one pass over the successful queries."""
         successes = list(self.successes())
         return TokenCounts(
             prompt=_sum([record.prompt_tokens for record in successes]),
@@ -142,7 +142,7 @@ class QueryLog:
         )
 
     def media(self) -> MediaCounts:
-        """Images and audio of one data-set pass over the successful queries."""
+        """Return the images and audio of one pass over the successful queries."""
         successes = list(self.successes())
         return MediaCounts(
             input_images=_sum([record.input_images for record in successes]),
@@ -161,6 +161,6 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:
-    """The sum of counts; None where one is not known, because a sum of the others would be no count."""
+    """Return the sum of counts, or None if one is unknown, because a partial sum would be wrong."""
     known = _known(values)
     return sum(known) if known and len(known) == len(values) else None

@@ -14,7 +14,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.contract.server_use import ServerUse
 from energy_score.engine.benchmark import Answer
 from energy_score.engine.datasets import Queries
-from energy_score.engine.environment import read_hardware, warn_of_other_hardware
+from energy_score.engine.environment import read_hardware, warn_about_other_hardware
 from energy_score.engine.measurement import Measurement
 from energy_score.engine.meters.meter import Meter
 from energy_score.engine.query_log import QueryLog
@@ -56,7 +56,7 @@ class RunResult:
 def make_report(spec: RunSpec, result: RunResult) -> RunReport:
     """Return the report of the run that ``spec`` asked for: its figures, and the verdict on them."""
     hardware = read_hardware([gpu for meter in result.meters for gpu in meter.gpus])
-    warn_of_other_hardware(hardware)
+    warn_about_other_hardware(hardware)
     windows, log = result.measurement.windows, result.benchmark.log
     query_statistics, tokens = log.statistics(), log.tokens()
     return RunReport(

@@ -26,7 +26,7 @@ class StopRequest:
         """Ask the run to stop.
 
         Raises:
-            KeyboardInterrupt: There is no current query, or it was asked before.
+            KeyboardInterrupt: No query is in progress, or it was asked before.
         """
         was_asked, self.asked = self.asked, True
         if was_asked or not self._in_query:

@@ -13,7 +13,7 @@ _LEFT_OUT = "…"
 
 
 @contextlib.contextmanager
-def unquoted(query_text: str) -> Iterator[None]:
+def hide_query_text(query_text: str) -> Iterator[None]:
     """Remove ``query_text`` from everything raised inside, including the causes."""
     try:
         yield
@@ -22,12 +22,12 @@ def unquoted(query_text: str) -> Iterator[None]:
         link: BaseException | None = error
         while link is not None and id(link) not in seen:
             seen.add(id(link))
-            link.args = tuple(without_quotation(arg, query_text) if isinstance(arg, str) else arg for arg in link.args)
+            link.args = tuple(remove_quotation(arg, query_text) if isinstance(arg, str) else arg for arg in link.args)
             link = link.__cause__ or link.__context__
         raise
 
 
-def without_quotation(message: str, query_text: str) -> str:
+def remove_quotation(message: str, query_text: str) -> str:
     """Return ``message`` with an ellipsis for every quotation of ``query_text``, also as written by JSON and Python."""
     forms = {_plain(query_text), _plain(json.dumps(query_text)[1:-1]), _plain(repr(query_text)[1:-1])}
     size = min(_PIECE, *map(len, forms))

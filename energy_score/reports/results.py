@@ -46,11 +46,11 @@ def read_results(path: Path) -> Results:
             f"{path}: no results found (expected a batch's output directory, with individual_runs in it, or a "
             "master_results.csv)"
         )
-    rows = rows_of_table(path)
+    rows = read_results_table(path)
     return Results(path, rows, (None,) * len(rows))
 
 
-def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
+def read_results_table(path: Path) -> tuple[ResultRow, ...]:
     """Return the rows of the results table at ``path``, as they were before they became cells.
 
     Raises:
@@ -87,10 +87,10 @@ def rows_of_table(path: Path) -> tuple[ResultRow, ...]:
             ]
     if faults:
         raise UsageError("\n".join(faults))
-    return tuple(rows if "wh_per_1000_queries" in columns else map(_of_published_tool, rows))
+    return tuple(rows if "wh_per_1000_queries" in columns else map(_convert_published_row, rows))
 
 
-def _of_published_tool(row: ResultRow) -> ResultRow:
+def _convert_published_row(row: ResultRow) -> ResultRow:
     """Return the row with the energy of 1,000 queries, which the published tool has no column for.
 
     Its 0 Wh means that the meter did not start (INTERFACE.md, "Known faults"), so it is unknown.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from energy_score.contract.csv_text import table_text
 from energy_score.contract.log_line import safe_line
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.reports.terminal_table import print_table
 
 Format = Literal["table", "json", "markdown", "csv"]
@@ -43,7 +43,7 @@ def write(tables: Sequence[Table], form: Format) -> None:
         return
     if form == "json":
         content = [{"title": one.title, "rows": one.objects, "notes": one.notes} for one in tables]
-        sys.stdout.write(printed_json(content, indent=1) + "\n")
+        sys.stdout.write(format_json(content, indent=1) + "\n")
         return
     if form == "markdown":
         sys.stdout.write("\n".join(markdown(table) for table in tables))
@@ -58,7 +58,7 @@ def write(tables: Sequence[Table], form: Format) -> None:
 def write_lines(table: Table, form: Format) -> None:
     """Write one table as ``write`` does, but as JSON one object a line, so that each line can be read on its own."""
     if form == "json":
-        sys.stdout.writelines(f"{printed_json(one)}\n" for one in table.objects)
+        sys.stdout.writelines(f"{format_json(one)}\n" for one in table.objects)
     else:
         write([table], form)
 

@@ -1,4 +1,4 @@
-"""Parts of another package, which lies in a folder of its own and is found as installed packages are."""
+"""Parts from another package, which is in its own folder and is found like installed packages."""
 
 import importlib
 import sys
@@ -10,9 +10,9 @@ from energy_score.contract.errors import ModelLoadError, RowRefusedError, UsageE
 from energy_score.contract.extensions import BACKENDS, TASKS, extension_names, load_extension
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
 from energy_score.contract.run_directory import RunDirectory
-from energy_score.engine.backends.pytorch.registry import way_of
+from energy_score.engine.backends.pytorch.registry import get_base_task
 from energy_score.engine.run import Run
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 from parameter_handler import ParameterHandler, RunOptions
 from tests.support.toy_package import install
 
@@ -109,7 +109,7 @@ def test_a_task_and_a_backend_of_another_package_run_to_a_report(toy: Path, tmp_
 def test_a_task_of_another_package_says_how_the_pytorch_backend_runs_it(toy: Path, tmp_path: Path) -> None:
     options = ParameterHandler(RunOptions(), sheet_directory=tmp_path)
     assert options.resolve(row("shouting"), run_id="run").task == "shouting"
-    assert way_of("shouting") == "text_classification"
+    assert get_base_task("shouting") == "text_classification"
 
 
 def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(
@@ -125,7 +125,7 @@ def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(
         match=rf"unknown task 'other' .expected one of: text_gen, .*, "
         rf"{', '.join(tasks)}",
     ):
-        task_of("other")
+        find_task("other")
     with pytest.raises(
         UsageError,
         match=rf"--backend other: not available in this version; pytorch, vllm, optimum, {', '.join(backends)} is",
@@ -137,13 +137,13 @@ def test_a_broken_part_is_named_with_its_package(toy: Path) -> None:
     with pytest.raises(
         UsageError, match=r"cannot load entry point 'broken' of energy_score.tasks .toy_extension_that.* of toy"
     ):
-        task_of("broken")
+        find_task("broken")
     with pytest.raises(
         UsageError,
         match=r"entry point 'misnamed' of energy_score.tasks: .* is not a Task "
         r"with that name",
     ):
-        task_of("misnamed")
+        find_task("misnamed")
 
 
 def test_a_part_that_two_packages_have_is_refused(toy: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_part_that_two_packages_have_is_refused(toy: Path) -> None:
     with pytest.raises(
         UsageError, match=r"two packages have the entry point 'shouting' of energy_score.tasks: .* of \w+ and .* of \w+"
     ):
-        task_of("shouting")
+        find_task("shouting")
 
 
 def test_nobodys_part_is_none() -> None:
@@ -165,4 +165,4 @@ def test_the_pytorch_backend_refuses_a_task_that_says_no_way_to_run_it(
     toy_file = toy / "toy_extension.py"
     toy_file.write_text(TOY.replace('    runs_as="text_classification",\n', ""), encoding="ascii")
     with pytest.raises(ModelLoadError, match=r"task shouting: not supported by the pytorch backend.* runs_as"):
-        way_of("shouting")
+        get_base_task("shouting")

@@ -21,7 +21,7 @@ def test_only_what_was_read_from_a_gpu_may_be_rated() -> None:
         ({"energy_j": TWO_GPUS_J}, 150.0),
         ({"energy_j": {"GPU-a": 0.0}}, 0.0),
         ({"energy_j": {}}, None),  # nothing measured it
-        ({"energy_j": {"GPU-a": 100.0}, "faults": {"GPU-b": "counter_reset"}}, None),  # a part is no total
+        ({"energy_j": {"GPU-a": 100.0}, "faults": {"GPU-b": "counter_reset"}}, None),  # a part is not a total
     ],
 )
 def test_a_windows_energy_is_that_of_all_its_devices_or_unknown(changes: dict[str, Any], total_j: float | None) -> None:

@@ -154,7 +154,7 @@ def test_a_run_reads_the_files_that_its_order_names_each_once() -> None:
     spec = make_spec(model_path="/models/x", processor="/models/x", dataset=dataset, meter="replay:/data/a:b.json")
     named = ("/models/x", "/data/q.csv", "/data/pictures", "/data/a:b.json")
     assert spec.local_paths() == tuple(map(Path, named))
-    assert make_spec(processor="openai/gpt-oss-120b").local_paths() == ()  # an id of the Hub is no path
+    assert make_spec(processor="openai/gpt-oss-120b").local_paths() == ()  # a Hub id is not a path
 
 
 @pytest.mark.parametrize(

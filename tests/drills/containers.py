@@ -23,7 +23,7 @@ PACKAGES = ("pydantic", "pydantic_core", "annotated_types", "typing_inspection",
 
 @dataclass(frozen=True)
 class DrillEngine:
-    """The engine, and how a batch is told to use it."""
+    """The container engine, and the settings that make a batch use it."""
 
     private: PrivateEngine
     executor: tuple[str, ...] = ("--executor", "docker", "--image", IMAGE)

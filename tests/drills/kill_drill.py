@@ -54,7 +54,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class Drill:
-    """What one drill did and found; ``fault`` is None where all came as it must."""
+    """The result of one drill; ``fault`` is None if everything is as expected."""
 
     victim: str
     after_s: float
@@ -106,7 +106,7 @@ def drill(
 
 
 def _fault(output: Path, rows: int, first: dict[Path, str], again: "subprocess.CompletedProcess[str]") -> str | None:
-    """What is not as it must be after the second command; None where all is."""
+    """Return what is wrong after the second command, or None."""
     if again.returncode != 0:
         return f"the second run ended with {again.returncode}: {again.stdout[-500:]} {again.stderr[-800:]}"
     with (output / "master_results.csv").open(encoding="utf-8", newline="") as stream:
@@ -166,7 +166,7 @@ def series(
     engine: Engine | None = None,
     **variables: str,
 ) -> list[Drill]:
-    """So many drills, their victims in turn; the moments go over the length of a batch that nobody disturbs."""
+    """Run ``count`` drills with the victims in turn; the moments cover the length of an undisturbed batch."""
     rows = 3
     workplace.sheet(rows)
     workplace.queries("sleep 0.05", "one word", "another")

@@ -44,5 +44,5 @@ def test_a_container_engine_that_is_killed_loses_no_row(
             toy, tmp_path / "out", kills=3, victims=victims, seed=7, tell=told.append, executor=private.executor,
             engine=private, DOCKER_HOST=private.address,
         )  # fmt: skip
-    gc.collect()  # the sockets are let go of here, where that is no fault, and not in whatever test comes next
+    gc.collect()  # release the sockets here, where that is not an error, and not in the next test
     assert [one.fault for one in drills] == [None] * 3, "\n".join(told)

@@ -23,7 +23,7 @@ FORWARD = ["preprocess", "forward"]
 
 
 class Expected(NamedTuple):
-    """What a task's run must show; counts are of both queries, None where the task has none."""
+    """What a task's run must show; counts are for both queries, None if the task has none."""
 
     phases: list[str]
     prompt_tokens: list[int] | None = None

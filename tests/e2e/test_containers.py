@@ -97,7 +97,7 @@ def test_optimum_benchmark_runs_in_the_images_second_environment(containers: Wor
     assert (report.parent / "optimum_benchmark" / "run_01_benchmark_report.json").exists()
 
 
-# A server that lies in the model's folder, which is all that a container sees of this machine.
+# A server in the model's folder, which is all that a container sees of this machine.
 SERVER = """
 import sys, time
 sys.path.insert(0, sys.argv[3])

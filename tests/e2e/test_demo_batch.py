@@ -183,7 +183,7 @@ def test_gpu_energy_of_a_known_meter_comes_out_in_every_column(workplace: Workpl
 
 
 def test_a_hub_model_is_filed_with_the_commit_that_was_loaded(workplace: Workplace, tmp_path: Path) -> None:
-    """A cache as huggingface_hub lays it out; the branch name that was asked for is no revision."""
+    """A cache in huggingface_hub's layout; the requested branch name is not a revision."""
     commit = "0123456789abcdef0123456789abcdef01234567"
     repository = tmp_path / "hf" / "hub" / "models--tiny--Qwen3-tiny"
     (repository / "refs").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Whatever goes wrong in one row, the others complete, and the table says why."""
+"""Whatever goes wrong in one row, the others complete, and the table has the reason."""
 
 import contextlib
 import csv
@@ -161,7 +161,7 @@ def test_without_the_hub_a_hub_data_set_fails_once_it_was_asked_and_names_the_wa
     position = command.index("--prompts-file")
     del command[position : position + 2]
     environment = {name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"}
-    # An address of this machine that answers nobody stands for the Hub.
+    # A silent address on this machine is used as the Hub.
     environment["HF_ENDPOINT"] = "http://127.0.0.1:9"
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
     assert done.returncode == 1

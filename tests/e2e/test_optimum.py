@@ -59,7 +59,7 @@ def test_optimum_and_pytorch_count_the_same_tokens_of_every_query(by_optimum: Pa
     facts = ("dtype", "devices", "parameter_count", "attention", "context_length", "offloaded", "random_weights")
     assert [getattr(theirs.model, fact) for fact in facts] == [getattr(ours.model, fact) for fact in facts]
     assert (theirs.queries.succeeded, theirs.queries.failed) == (ours.queries.succeeded, 0)
-    # Nobody looked at single tokens, so there is no time of a first one.
+    # Single tokens were not observed, so the first one has no time.
     assert theirs.queries.mean_latency_s is not None
     assert theirs.queries.mean_time_to_first_token_s is None
 

@@ -63,7 +63,7 @@ def test_a_named_column_is_the_only_one_looked_for(tmp_path: Path) -> None:
     path = write(tmp_path / "p.csv", "text,body\na,b\n")
     assert texts_of(path, text_column="body") == ("b",)
     way_out = r"Choose one with --text-column, or scenario\.text_column_name"
-    with pytest.raises(DatasetError, match=rf"no column 'title' among \['text', 'body'\]; {way_out}"):
+    with pytest.raises(DatasetError, match=rf"no column 'title' among \['text', 'body'\]. {way_out}"):
         texts_of(path, text_column="title")
 
 
@@ -166,7 +166,7 @@ def test_only_the_rows_that_are_run_are_read(tmp_path: Path) -> None:
 def test_images_and_sound_of_a_hub_data_set_are_decoded(
     all_tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As such data sets lie on the Hub: Parquet files whose columns say that they hold images and audio."""
+    """As such datasets are stored on the Hub: Parquet files whose columns are typed as images and audio."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "org" / "media").mkdir(parents=True)
     table = pa.table(

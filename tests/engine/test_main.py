@@ -13,7 +13,7 @@ from tests.support.record_factory import make_spec
 
 @pytest.mark.parametrize("was_asked", [True, False])
 def test_what_fails_once_the_run_was_asked_to_stop_is_an_interruption(tmp_path: Path, *, was_asked: bool) -> None:
-    """An interrupted import of transformers is told as a model that cannot be loaded, for one."""
+    """An interrupted import of transformers, for example, is reported as a model that cannot be loaded."""
     directory, stop = RunDirectory(tmp_path), StopRequest()
     stop.asked = was_asked
     spec = make_spec(dataset={"path": str(tmp_path / "nowhere.csv"), "columns": ("text",)})

@@ -10,13 +10,13 @@ from energy_score.contract.endpoint_address import endpoint_address
 from energy_score.contract.errors import EnergyScoreError
 from energy_score.contract.model_config import SHEET_STATES
 from energy_score.contract.run_spec import DatasetRef
-from energy_score.contract.server_command import PLACEHOLDERS, checked_server_command, filled_in
+from energy_score.contract.server_command import PLACEHOLDERS, check_server_command, fill_in_server_command
 from energy_score.engine.datasets import load_queries
 from energy_score.host.cluster.slurm_commands import refuse_slurm_arguments
 from energy_score.host.locks.gpu_need import loaded_bytes
 from energy_score.host.model_files.hub_cache import is_model_cached
 from energy_score.host.single_run.keys import KEYS
-from energy_score.reports.impact.factors import factors_of, parse_changes
+from energy_score.reports.impact.factors import get_factors, parse_changes
 from energy_score.shared.gpu.visible_gpus import visible_gpu_indices
 from energy_score.shared.tasks.registry import TASKS
 from model_config_parser import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
@@ -156,9 +156,9 @@ def check_options(pairs: list[tuple[str, str]]) -> None:
         with contextlib.suppress(EnergyScoreError):
             endpoint_address(value)
         with contextlib.suppress(EnergyScoreError):
-            factors_of(value, parse_changes([value]))
+            get_factors(value, parse_changes([value]))
         with contextlib.suppress(EnergyScoreError):
-            filled_in(make_spec(server_command=checked_server_command(value)), port=1, visible_gpus=value)
+            fill_in_server_command(make_spec(server_command=check_server_command(value)), port=1, visible_gpus=value)
 
 
 model_files = st.tuples(

@@ -1,4 +1,4 @@
-"""Targets that lie on a disk and may come from anywhere: run directories, result tables, snapshots, sites."""
+"""Targets on disk that can come from anywhere: run directories, result tables, snapshots, sites."""
 
 import contextlib
 import gzip
@@ -16,7 +16,7 @@ from energy_score.host.batch.batch_status import BatchStatus
 from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.cluster.task_list import ClusterTask, NodeSettings, TaskList
 from energy_score.reports.leaderboard.changes import read_entries
-from energy_score.reports.ratings.rating import snapshot_of
+from energy_score.reports.ratings.rating import make_cohort_snapshot
 from energy_score.reports.results_table.result_row import ResultRow
 from results_aggregator import ResultsAggregator
 from tests.fuzz.target import Target, scratch, told
@@ -159,12 +159,12 @@ def check_result_table(case: tuple[bytes, int]) -> None:
         if which % 4 == 0:
             told("label", "--results", "results.csv", "--against", "own", "--model-name", "org/b")
         with contextlib.suppress(EnergyScoreError):
-            EarlierResults(folder / "results.csv").line_of(make_config())
+            EarlierResults(folder / "results.csv").find_line(make_config())
 
 
 @cache
 def good_snapshot() -> Any:
-    made = snapshot_of(generated_rows(60), name="x", issued="2026-11-24", source="x")
+    made = make_cohort_snapshot(generated_rows(60), name="x", issued="2026-11-24", source="x")
     return json.loads(made.model_dump_json()) | {"sha256": ""}
 
 

@@ -18,7 +18,7 @@ from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.engine.endpoint.metrics import parse_metrics
 from energy_score.engine.endpoint.served_model import TemplateProbe, find_served_model
 from energy_score.engine.endpoint.server_account import ServerAccount
-from energy_score.engine.unquoted import without_quotation
+from energy_score.engine.unquoted import remove_quotation
 from energy_score.host.batch.batch_status import BatchStatus
 from energy_score.host.batch.live_status import FILE_NAME, LiveStatus
 from energy_score.host.batch.plan import ResolvedRun
@@ -164,8 +164,8 @@ def check_line(case: tuple[str, str]) -> None:
     assert safe_line(line) == line
     assert "\n" not in line
     line.encode()
-    assert without_quotation(other, text) is not None
-    assert len(without_quotation(f"{other}{text}{other}", text)) <= len(other) * 2 + len(text)
+    assert remove_quotation(other, text) is not None
+    assert len(remove_quotation(f"{other}{text}{other}", text)) <= len(other) * 2 + len(text)
 
 
 STREAMS = {

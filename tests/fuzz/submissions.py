@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from energy_score.host.batch.plan import RefusedRun, Selection, make_plan
 from energy_score.host.batch.preflight import run_preflight
 from energy_score.host.preflight.models.surroundings import Surroundings, surroundings_here
-from energy_score.reports.submission.archive import archive_of, read_archive
+from energy_score.reports.submission.archive import build_archive, read_archive
 from energy_score.reports.submission.make import make_bundle
 from energy_score.reports.submission.verify import MANIFEST
 from model_config_parser import REQUIRED_COLUMNS
@@ -46,11 +46,11 @@ def bundles(draw: st.DrawFn) -> tuple[bytes, bool]:
     members = dict(good_bundle())
     match draw(st.integers(0, 4)):
         case 0:
-            data = archive_of(members)
+            data = build_archive(members)
             place, length = draw(st.integers(0, len(data))), draw(st.integers(0, 30))
             return data[:place] + draw(st.binary(max_size=30)) + data[place + length :], False
         case 1:
-            return archive_of(members | {MANIFEST: draw(documents(json.loads(members[MANIFEST])))}), False
+            return build_archive(members | {MANIFEST: draw(documents(json.loads(members[MANIFEST])))}), False
         case 2:
             name = draw(st.sampled_from(sorted(set(members) - {MANIFEST})))
             return resealed(members | {name: draw(st.binary(max_size=60))}), True
@@ -65,7 +65,7 @@ def check_bundle(case: tuple[bytes, bool]) -> None:
         (folder / "b.zip").write_bytes(data)
         outcome = told("verify", "b.zip")
         if not is_sealed:
-            assert (outcome.exit_code == 0) == (data == archive_of(good_bundle())), outcome
+            assert (outcome.exit_code == 0) == (data == build_archive(good_bundle())), outcome
         told("verify", "b.zip", "--json")
 
 

@@ -21,7 +21,7 @@ _NAME_MAX = 255
 
 @dataclass(frozen=True)
 class EchoWorkplace:
-    """A folder with models that say what they are told to, and the means to run sheets in it."""
+    """A folder with models that print given texts, and the means to run sheets in it."""
 
     installation: ToyInstallation
     folder: Path

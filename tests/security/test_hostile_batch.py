@@ -46,7 +46,7 @@ def test_nothing_is_written_outside_of_the_output_directory(hostile_batch: Hosti
     for path in hostile_batch.output.rglob("*"):
         assert re.fullmatch(r"[\w.+=@,-]+", path.name, re.ASCII), path
         assert not path.is_symlink()
-        assert path.stat().st_mode & 0o022 == 0  # nobody else may change it
+        assert path.stat().st_mode & 0o022 == 0  # others may not change it
     runs = list((hostile_batch.output / "individual_runs").iterdir())
     assert len(runs) == len(hostile_batch.names)
 
@@ -115,5 +115,5 @@ def test_the_live_view_on_a_terminal_shows_text_alone(hostile_batch: HostileBatc
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # Linux says so where nobody writes any more
+    except OSError:  # Linux raises this if there is no writer left
         return b""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from energy_score.contract.server_command import filled_in
+from energy_score.contract.server_command import fill_in_server_command
 from model_config_parser import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from tests.security.hostile_strings import CANARY, HOSTILE
 from tests.security.traces import contents_below, raw_controls
@@ -74,8 +74,8 @@ def test_a_name_is_one_word_of_a_servers_command_and_no_option(name: str) -> Non
     string = HOSTILE[name]
     plain = make_spec(server_command="serve {model} --port {port} --name {name}", backend="vllm")
     named = plain.model_copy(update={"model_id": f"./{string}", "model_path": f"/models/{string}"})
-    words = filled_in(named, port=1, visible_gpus=None)
-    assert len(words) == len(filled_in(plain, port=1, visible_gpus=None))
+    words = fill_in_server_command(named, port=1, visible_gpus=None)
+    assert len(words) == len(fill_in_server_command(plain, port=1, visible_gpus=None))
     assert words[1] == f"/models/{string}"
     assert not words[-1].startswith("-")
 

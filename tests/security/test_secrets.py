@@ -52,7 +52,7 @@ def found_in(data: bytes) -> list[str]:
 
 @pytest.fixture
 def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Secrets lie in every place where the program, or a library, looks for one."""
+    """Plant secrets in every place where the program, or a library, looks for one."""
     home = tmp_path / "hub home"
     home.mkdir()
     (home / "token").write_text(LOGIN_TOKEN, encoding="ascii")
@@ -211,7 +211,7 @@ def test_what_is_made_from_records_that_quote_secrets_is_without_them(tmp_path: 
 
 @pytest.mark.usefixtures("planted")
 def test_what_slurm_is_given_holds_no_secret(tmp_path: Path) -> None:
-    """The script that sbatch keeps, and the list of tasks that lies beside the runs; jobs inherit the environment."""
+    """The script that sbatch keeps, and the list of tasks stored with the runs; jobs inherit the environment."""
     listed = TaskList.of(
         [ClusterTask(name="run", run_id="run_1")], engine="slurm", output_directory=tmp_path, gpu_count=1,
         node=NodeSettings(executor="docker", image="sha256:1", timeout_s=60),

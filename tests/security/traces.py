@@ -39,20 +39,20 @@ def forms_of(secret: str) -> set[bytes]:
     """How a secret may be written: as it is, in an address, in JSON, and in Base64 wherever in a text it stands."""
     forms = {secret, quote(secret, safe=""), json.dumps(secret)[1:-1], secret[::-1]}
     for offset in range(3):
-        # The first and last characters of Base64 depend on what stands beside.
+        # The first and last characters of Base64 depend on their neighbors.
         packed = base64.b64encode(b"\0" * offset + secret.encode()).decode()
         forms.add(packed[4 if offset else 0 : len(packed) // 4 * 4 - 4])
     return {form.encode() for form in forms}
 
 
 def is_plain(text: str) -> bool:
-    """Whether every character stands there and does no more; the joiners of emoji and some languages may."""
+    """Return whether every character is harmless; the joiners of emoji and some languages are allowed."""
     acting = {"Cc", "Cf", "Cs", "Zl", "Zp"}
     return not [sign for sign in text if unicodedata.category(sign) in acting and sign not in "\u200c\u200d"]
 
 
 def raw_controls(text: str) -> list[str]:
-    """The lines of a terminal's output with a character that does more than stand there, but for tabs between cells."""
+    """Return the lines of a terminal's output with an active character, except tabs between cells."""
     return [line for line in text.split("\n") if not is_plain(line.replace("\t", ""))]
 
 

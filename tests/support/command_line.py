@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended and what it wrote. Whatever is no documented end is raised instead."""
+    """How a command ended and what it wrote. Undocumented ends are raised as errors."""
 
     exit_code: int
     stdout: str

@@ -65,7 +65,7 @@ def endpoint_server(script: Script | None = None, *, port: int = 0) -> Iterator[
         daemon_threads = True
 
         def handle_error(self, *_: object) -> None:
-            """A client that went away is no news."""
+            """Ignore clients that disconnected."""
 
     with Server(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -149,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         if chat:
             yield chunk({"delta": {"role": "assistant", "content": ""}})
         if chat and not vllm:
-            yield chunk(piece("\n\n", thought=True))  # what the template opened, which is no token of the answer
+            yield chunk(piece("\n\n", thought=True))  # opened by the template, so not a token of the answer
         for number in range(count):
             last = {"finish_reason": reason} if vllm and number == count - 1 else {}
             is_thought = (

@@ -19,7 +19,7 @@ from energy_score.engine.meters.power_trace import power_trace
 from energy_score.engine.outputs import write_energy_files, write_queries, write_texts
 from energy_score.engine.query import Completion, PreparedQuery
 from energy_score.engine.query_log import QueryLog
-from energy_score.reports.submission.records import derived_report
+from energy_score.reports.submission.records import derive_report
 from tests.support.record_factory import H100, make_config, make_report, make_run, make_spec, make_witness
 
 MODEL = "openai/gpt-oss-20b"
@@ -66,7 +66,7 @@ def write_finished_run(
     )
     lasted = timedelta(seconds=sum(window.duration_s for window in windows) + _AROUND_WINDOWS_S)
     report = change(report.model_copy(update={"finished_at": report.started_at + lasted}))
-    report = derived_report(report.model_copy(update={"spec_identity": report.spec.identity()}))
+    report = derive_report(report.model_copy(update={"spec_identity": report.spec.identity()}))
     config = make_config(
         model_id=spec.model_id, model_class=spec.model_class, task=spec.task, reasoning_state=spec.reasoning_state
     )

@@ -46,7 +46,7 @@ TOP_MODULES = {
     "parameter_handler": "host.parameter_handler",
     "results_aggregator": "reports.results_aggregator",
 }
-# Loose modules of shared/ that are no package.
+# Modules directly in shared/.
 SHARED = ("analysis", "chat_template", "gpu", "query_data", "tasks", "file_lock")
 # Packages that a room must do without: anywhere in the file, or (heavy ones) as soon as the file is imported.
 NOT_IN_THE_ENGINE = {"docker", "click", "pandas", "rich"}
@@ -62,7 +62,7 @@ PACKAGES = {
     },  # the last two when they are needed, and said so where they are absent
     "host.families": {"pydantic"},
 }
-# Folders of the repository that are no part of the product: an installation does not have them.
+# Folders of the repository that are not part of the product: an installation does not have them.
 NOT_INSTALLED = {"benchmarks", "examples", "tests"}
 # Ways to import that no reader of the file can follow; ``import_module`` and ``__import__`` may be called, and no more.
 _CALLED = {"import_module", "__import__"}

@@ -80,7 +80,7 @@ def index_of(shards: Mapping[str, object]) -> bytes:
 class Case:
     """A repository, how it is asked about, and what must be found: the rules that do not pass, with their status.
 
-    ``bars`` are the rules that say that the run cannot succeed. With ``token`` it is asked for by somebody logged in.
+    ``bars`` are the rules that say that the run cannot succeed. ``token``: the request is made with a login.
     """
 
     model: HubModel | None
@@ -115,7 +115,7 @@ CASES: dict[str, Case] = {
     "private-without": Case(replace(GOOD, private=True), {"exists": "fail"}, ("exists",)),
     "sharded": Case(model(weights=SHARDS, files={INDEX: index_of(SHARDS)})),
     "index-missing": Case(model(weights=SHARDS), {"weights": "fail"}, ("weights",)),
-    # Parts of an earlier upload lie beside those that are loaded.
+    # Parts of an earlier upload are next to those that are loaded.
     "shards-by-index": Case(model(weights=SHARDS | EARLIER_SHARDS, files={INDEX: index_of(SHARDS)})),
     "shard-missing": Case(
         model(

@@ -44,7 +44,7 @@ def main() -> None:
             rows |= judged(chosen, hub.address, token)
     refused = judged({"good": CASES["good"]}, f"http://127.0.0.1:{unused_port()}", "")
     rows = {name: rows[name] for name in CASES} | {"connection-refused": refused["good"]}
-    sys.stdout.write(HEAD + "".join(map(line_of, rows, rows.values())))
+    sys.stdout.write(HEAD + "".join(map(find_line, rows, rows.values())))
 
 
 def judged(cases: Mapping[str, Case], address: str, token: str) -> dict[str, dict[str, Any]]:
@@ -67,7 +67,7 @@ def judged(cases: Mapping[str, Case], address: str, token: str) -> dict[str, dic
     return {row["model"].removeprefix("lab/"): row for row in json.loads(done.stdout)}
 
 
-def line_of(name: str, row: Mapping[str, Any]) -> str:
+def find_line(name: str, row: Mapping[str, Any]) -> str:
     """The case as a row of the page's table."""
     shown = [
         f"**{one['rule']}** {one['status']}: {one['found']}".replace("|", "\\|").replace("<", "&lt;")

@@ -32,7 +32,7 @@ class PrivateEngine:
 
     def start(self) -> None:
         """Start the engine and wait until it answers."""
-        for left in ("engine.pid", "exec/containerd/containerd.pid"):  # of a process that nobody may have reaped
+        for left in ("engine.pid", "exec/containerd/containerd.pid"):  # of a process that may not have been reaped
             (self.folder / left).unlink(missing_ok=True)
         with (self.folder / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(

@@ -32,7 +32,7 @@ class RayCluster:
         return f"127.0.0.1:{self._port}"
 
     def environment(self) -> dict[str, str]:
-        """What a driver and every node must have in their environment: the cluster lets nobody else in."""
+        """The environment that a driver and every node need: the cluster refuses all others."""
         token = self.folder / "token"
         if not token.exists():
             token.write_text(secrets.token_hex(32), encoding="ascii")
@@ -50,7 +50,7 @@ class RayCluster:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        # Its sockets lie below it, whose paths may have 107 characters.
+        # It contains sockets, whose paths can have at most 107 characters.
         head = ["--head", f"--port={self._port}", "--include-dashboard=false", f"--temp-dir={self.folder}/r"]
         self._start("n1", head)
         self._start("n2", [f"--address={self.address}"])

@@ -1,4 +1,4 @@
-"""What every backend offers to the benchmark. A backend never reports energy: one meter measures all of them."""
+"""The interface of backends. A backend never reports energy: the same meter measures all of them."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,11 +10,11 @@ from energy_score.engine.query import Completion, PreparedQuery, Row, Thoughts, 
 
 
 class Backend(Protocol):
-    """Runs one loaded model on one task, one query at a time."""
+    """Run one loaded model on one task, one query at a time."""
 
     @property
     def work_phase(self) -> WorkPhase:
-        """What a query's whole work is; read after ``load``, because it may depend on the model (speech to text)."""
+        """Return the phase with all of a query's work; read after ``load``, because it can depend on the model."""
 
     def load(self) -> LoadedModel:
         """Load model and tokenizer or processor, and read back what was loaded.
@@ -25,14 +25,14 @@ class Backend(Protocol):
         """
 
     def prepare(self, row: Row) -> PreparedQuery:
-        """The row made into the model's input: the phase ``preprocess``.
+        """Turn the row into the model's input: the phase ``preprocess``.
 
         Raises:
             QueryError: the row cannot become an input (the prompt leaves no room for an answer, say).
         """
 
     def answer(self, query: PreparedQuery, limits: TokenLimits | None) -> Completion:
-        """The query's answer; ``limits`` is None unless the work phase is ``full``.
+        """Return the query's answer; ``limits`` is None unless the work phase is ``full``.
 
         The limits are those of the pass (prefill: exactly one token), within which the answer is greedy.
 
@@ -41,7 +41,7 @@ class Backend(Protocol):
         """
 
     def decode(self, completion: Completion) -> str:
-        """The answer as text; never called inside a measured window."""
+        """Return the answer as text; never called inside a measured window."""
 
     def synchronise(self) -> None:
         """Wait until the device has finished all work that was given to it."""
@@ -61,15 +61,15 @@ class AsksPrompts(Protocol):
 
 @runtime_checkable
 class Served(Protocol):
-    """A backend whose model runs in another process, a server's."""
+    """A backend whose model runs in the process of a server."""
 
     server: Server
 
     def begin_counting(self) -> None:
-        """From here to ``server_use`` tokens are counted, by the server and by the backend."""
+        """Start counting tokens, in the server and in the backend, until ``server_use``."""
 
     def server_use(self) -> ServerUse:
-        """What is known of the server, and what was counted; asked once, after the last query."""
+        """Return what is known about the server, and the token counts; called once, after the last query."""
 
     def close(self) -> None:
-        """Give up the connections; the server is left as it is."""
+        """Close the connections; the server is not changed."""

@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from energy_score.contract.errors import EnvironmentNotReadyError, ModelLoadError, PromptRenderError, QueryError
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_report import LoadedModel
 from energy_score.contract.run_spec import RunSpec
@@ -71,7 +71,7 @@ class OpenAIEndpointBackend:
         """
         self.server.start()
         try:
-            listed = parsed(self._client.get_text(f"{self.server.address}/models"))
+            listed = parse_json(self._client.get_text(f"{self.server.address}/models"))
         except (HttpError, ValueError) as error:
             raise ModelLoadError(f"the endpoint does not list its models: {self._told(error)}") from error
         self._model = find_served_model(listed, self._spec)

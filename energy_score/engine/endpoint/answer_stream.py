@@ -7,8 +7,8 @@ last one with the usage, and the end of the stream. An answer is whole where a f
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from energy_score.contract.foreign_json import parsed
-from energy_score.contract.plain_text import shortened
+from energy_score.contract.foreign_json import parse_json
+from energy_score.contract.plain_text import shorten
 from energy_score.engine.query import FinishReason
 
 _DONE = b"[DONE]"
@@ -108,7 +108,7 @@ def _events(parts: Iterable[bytes], *, elapsed_s: Callable[[], float], patience_
 
 def _parsed(data: bytes) -> dict[str, object]:
     try:
-        event = parsed(data)
+        event = parse_json(data)
     except ValueError as error:
         raise StreamError(f"an event of {len(data)} bytes is not JSON") from error  # no word of it: it may be an answer
     if not isinstance(event, dict):
@@ -117,7 +117,7 @@ def _parsed(data: bytes) -> dict[str, object]:
         told = event.get("error", event)
         if isinstance(told, dict):
             told = told.get("message", told)
-        raise StreamError(f"the server failed: {shortened(str(told), LONGEST_DETAIL)}")
+        raise StreamError(f"the server failed: {shorten(str(told), LONGEST_DETAIL)}")
     return event
 
 
@@ -142,7 +142,7 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
         reason = choice.get("finish_reason")
         if reason is not None:
             if not isinstance(reason, str) or reason not in _FINISHED:
-                told = shortened(repr(reason), LONGEST_DETAIL)
+                told = shorten(repr(reason), LONGEST_DETAIL)
                 raise StreamError(f"the answer ended with {told}; valid is {' or '.join(_FINISHED)}")
             seen.finish_reason = _FINISHED[reason]
 
@@ -161,5 +161,5 @@ def _counts(usage: dict[str, object]) -> tuple[int, int]:
     counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     prompt, completion = counts
     if not isinstance(prompt, int) or not isinstance(completion, int) or min(prompt, completion) < 0:
-        raise StreamError(f"the usage holds no token counts: {shortened(str(usage), LONGEST_DETAIL)}")
+        raise StreamError(f"the usage holds no token counts: {shorten(str(usage), LONGEST_DETAIL)}")
     return prompt, completion

@@ -11,8 +11,8 @@ from typing import Any, Self
 import httpx2
 
 from energy_score.contract.endpoint_address import is_loopback
-from energy_score.contract.foreign_json import parsed
-from energy_score.contract.plain_text import shortened
+from energy_score.contract.foreign_json import parse_json
+from energy_score.contract.plain_text import shorten
 from energy_score.engine.endpoint.answer_stream import LONGEST_DETAIL
 
 # The variable under which vLLM's own server reads the key that it asks for.
@@ -75,9 +75,9 @@ class HttpClient:
         with self._opened("POST", url, body) as response:
             text = _text_of(response)
         try:
-            answer: object = parsed(text)
+            answer: object = parse_json(text)
         except ValueError as error:
-            raise HttpError(f"{url}: the answer is not JSON: {shortened(text, LONGEST_DETAIL)}") from error
+            raise HttpError(f"{url}: the answer is not JSON: {shorten(text, LONGEST_DETAIL)}") from error
         return answer
 
     @contextlib.contextmanager
@@ -144,14 +144,14 @@ def _text_of(response: httpx2.Response) -> str:
 def _refusal(response: httpx2.Response) -> str:
     text = _text_of(response)
     try:
-        content = parsed(text)
+        content = parse_json(text)
     except ValueError:
         content = None
     detail: object = text
     if isinstance(content, dict):
         error = content.get("error", content.get("detail", content.get("message", content)))
         detail = error.get("message", error) if isinstance(error, dict) else error
-    told = shortened(str(detail), LONGEST_DETAIL) or response.reason_phrase
+    told = shorten(str(detail), LONGEST_DETAIL) or response.reason_phrase
     return f"{response.url}: HTTP {response.status_code}: {told}"
 
 

@@ -13,8 +13,8 @@ from typing import Self
 
 from energy_score.contract.errors import ModelLoadError
 from energy_score.contract.run_spec import RunSpec
-from energy_score.contract.server_command import filled_in
-from energy_score.engine.child_process import end_with_all_it_started, environment_of_its_own
+from energy_score.contract.server_command import fill_in_server_command
+from energy_score.engine.child_process import make_child_environment, stop_process_tree
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.shared.gpu.endpoint_gpus import EndpointGpus
 
@@ -55,7 +55,9 @@ class ManagedServer:
 
     def start(self) -> None:
         """As the protocol says."""
-        command = filled_in(self._spec, port=self._port, visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES"))
+        command = fill_in_server_command(
+            self._spec, port=self._port, visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES")
+        )
         log.info("server command: %s", shlex.join(command))
         try:
             self._process = subprocess.Popen(  # noqa: S603 - what the user asked to be started
@@ -63,7 +65,7 @@ class ManagedServer:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=environment_of_its_own() | _fixed_date(self._spec),
+                env=make_child_environment() | _fixed_date(self._spec),
             )
         except OSError as error:
             raise ModelLoadError(
@@ -122,7 +124,7 @@ class ManagedServer:
         process = self._process
         if process is None:
             return
-        end_with_all_it_started(process, grace_s=_GRACE_S)
+        stop_process_tree(process, grace_s=_GRACE_S)
         if self._reader is not None:
             self._reader.join(_GRACE_S)
         if process.stdout is not None and (self._reader is None or not self._reader.is_alive()):

@@ -4,7 +4,7 @@ import threading
 import time
 
 from energy_score.contract.endpoint_address import server_root
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 from energy_score.contract.server_use import ServerTokens
 from energy_score.engine.endpoint.http_client import HttpClient, HttpError
 from energy_score.engine.endpoint.metrics import ServerMetrics, parse_metrics
@@ -74,7 +74,7 @@ class ServerAccount:
 
     def _read_version(self) -> str | None:
         try:
-            content = parsed(self._client.get_text(f"{self._root}/version"))
+            content = parse_json(self._client.get_text(f"{self._root}/version"))
         except (HttpError, ValueError):
             return None
         version = content.get("version") if isinstance(content, dict) else None

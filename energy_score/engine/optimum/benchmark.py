@@ -1,4 +1,4 @@
-"""The whole job by optimum-benchmark: as many of its runs as the repeat policy asks for, under our meters."""
+"""A whole job with optimum-benchmark: as many of its runs as the repeat policy asks for, measured by our meters."""
 
 import json
 import logging
@@ -29,16 +29,16 @@ from energy_score.shared.analysis.statistics import should_stop
 
 log = logging.getLogger(__name__)
 
-# Its names for what it tracks, and ours. The data set's loading is no work and no model's: it is not measured.
+# Its names for what it tracks, and ours. Loading the dataset is not work of the model, and is not measured.
 _PHASES = {"preprocess_dataset": "preprocess", "load_model": "load", "prefill": "prefill", "generate": "full",
            "forward": "forward"}  # fmt: skip
 _WORK = ("generate", "forward")
 
 
 class OptimumBenchmark:
-    """Runs all queries of one spec through optimum-benchmark; a sibling of ``Benchmark``, which asks a backend.
+    """Run all queries of a spec with optimum-benchmark; the counterpart of ``Benchmark``, which uses a backend.
 
-    One of its runs goes over the data set once, so each repeat is a run of its own, load and warm-up included.
+    One of its runs makes one pass over the dataset, so each repeat is a separate run, with loading and warm-up.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class OptimumBenchmark:
             self.log.records[index].error = error
 
     def measure(self) -> None:
-        """All repeats, the idle baseline in the first and in the last one while the model lies on its devices.
+        """Measure all repeats, and the idle baseline in the first and last one while the model is on its devices.
 
         Raises:
             BenchmarkProcessError: a run gave no result, or read other tokens than it was given.
@@ -87,14 +87,14 @@ class OptimumBenchmark:
 
     @property
     def model(self) -> LoadedModel:
-        """What was loaded, read back from the model itself in the last run."""
+        """Return the settings read back from the model in the last run."""
         if self._model is None:
             raise BenchmarkProcessError("optimum-benchmark loaded no model")
         return self._model
 
     @property
     def versions(self) -> dict[str, str]:
-        """Of what decides the figures, in its own environment, by name."""
+        """Return the versions that affect the figures, in its own environment, by name."""
         versions: dict[str, str] = self._environment["versions"]
         return versions
 
@@ -104,15 +104,15 @@ class OptimumBenchmark:
         return self._prepared.prompt_use
 
     def first_prompt(self) -> str:
-        """The first query that was asked, as rendered."""
+        """Return the first query, as rendered."""
         return next(iter(self._prepared.queries.prepared.values())).rendered
 
     def answers(self) -> list[Answer]:
-        """None: optimum-benchmark throws them away, and a row that asks for them was refused."""
+        """Return none: optimum-benchmark discards answers, and a row that wants them was refused."""
         return []
 
     def use(self, statistics: Sequence[PhaseStatistics]) -> OptimumUse:
-        """What optimum-benchmark said of its runs, and how far its energies are from those in ``statistics``."""
+        """Return what optimum-benchmark reports for its runs, and the differences from ``statistics``."""
         use = OptimumUse(
             versions=self.versions,
             settings=json.dumps(self._settings, sort_keys=True),
@@ -124,13 +124,13 @@ class OptimumBenchmark:
     def _run(self, repeat: int, *, counted: bool) -> None:
         with tempfile.TemporaryDirectory(prefix="optimum-") as name:
             folder = Path(name)
-            gpu_indices = job.gpu_indices_of(self._spec)
+            gpu_indices = job.get_gpu_indices(self._spec)
             self._write_job(folder, device_ids=gpu_indices if self._environment["cuda"] else None)
             process = OptimumProcess(
                 self._python,
                 folder=folder,
                 configuration=job.CONFIGURATION,
-                variables=job.variables_of(folder, gpu_indices=gpu_indices),
+                variables=job.make_variables(folder, gpu_indices=gpu_indices),
             )
             if repeat == 1:
                 self._enter("load")
@@ -159,7 +159,7 @@ class OptimumBenchmark:
         )
 
     def _follow(self, process: OptimumProcess, repeat: int, *, counted: bool) -> None:
-        """Measure what the process marks until it is done."""
+        """Measure the marked phases until the process is done."""
         while (mark := process.next_mark())["mark"] != "done":
             if mark["mark"] == "inputs":
                 self._compare(mark["input_ids"])
@@ -169,7 +169,7 @@ class OptimumBenchmark:
         process.go_on()
 
     def _measure_phase(self, process: OptimumProcess, name: str, repeat: int, *, counted: bool) -> None:
-        """One window from its begin to its end, which is left to be answered."""
+        """Measure one window from its start to its end mark, which still needs a reply."""
         phase = _PHASES[name]
         log.info("phase=%s repeat=%d counted=%s", phase, repeat, counted)
         ends: list[dict[str, Any]] = []
@@ -184,7 +184,7 @@ class OptimumBenchmark:
             else:
                 run_pass()
             self._note_model(ends[0]["model"])
-            # Each repeat is a process of its own, which in a container nobody knows by its id.
+            # Each repeat is a separate process, whose id is unknown outside of a container.
             self._measurement.arrivals_s.append((self._started_s, time.monotonic()))
             if repeat == 1:
                 self._measure_idle()
@@ -201,7 +201,7 @@ class OptimumBenchmark:
         self._tell(phase, repeat)
 
     def _compare(self, input_ids: list[list[int]]) -> None:
-        """Nothing, where its tokenizer read every text as ours did."""
+        """Return if its tokenizer gave the same tokens as ours for every text."""
         expected = self._prepared.queries.expected_ids
         if input_ids == expected:
             return
@@ -209,8 +209,8 @@ class OptimumBenchmark:
         index, ours, theirs = next((p for p in pairs if p[1] != p[2]), (0, expected, input_ids))
         raise BenchmarkProcessError(
             f"optimum-benchmark reads query {index} as {len(theirs)} tokens, and our tokenizer as {len(ours)}, or as "
-            "others: transformers "
-            f"{self.versions['transformers']} tokenizes this model otherwise; valid is --backend pytorch"
+            f"others: transformers {self.versions['transformers']} tokenizes this model differently. Use --backend "
+            "pytorch."
         )
 
     def _note_model(self, facts: dict[str, Any]) -> None:
@@ -222,7 +222,7 @@ class OptimumBenchmark:
         )
 
     def _note_calls(self, calls: list[list[Any]], *, counted: bool) -> None:
-        """The counts and times of the pass over all queries, call by call."""
+        """Record the counts and times of the pass over all queries, call by call."""
         queries = self._prepared.queries.prepared
         if len(calls) != len(queries):
             raise BenchmarkProcessError(f"optimum-benchmark made {len(calls)} calls for {len(queries)} queries")
@@ -235,7 +235,7 @@ class OptimumBenchmark:
             self.log.note_measured(index, query, completion)
 
     def _read(self, folder: Path, repeat: int, *, counted: bool) -> None:
-        """Keep its report as it came, and read it."""
+        """Save its report unchanged, and read it."""
         kept = self._directory.optimum_folder / f"run_{repeat:02}_benchmark_report.json"
         job.keep(folder, "benchmark_report.json", kept)
         self._energies += read_report(kept, repeat=repeat, counted=counted)

@@ -11,7 +11,7 @@ from energy_score.contract.errors import MeterError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.optimum.queries import PreparedModel
 from energy_score.shared.gpu.nvml_devices import open_nvml_devices
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def write_job(
             # Set explicitly, because otherwise it asks the Hub.
             "library": "transformers",
             "model_type": model_type,
-            "task": TASK_NAMES[task_of(spec.task).runs_as or spec.task],
+            "task": TASK_NAMES[find_task(spec.task).runs_as or spec.task],
             "torch_dtype": generation.dtype,
             "device": "cpu" if device_ids is None else "cuda",
             "device_ids": device_ids,
@@ -105,7 +105,7 @@ def processor_for_4(spec: RunSpec, model: PreparedModel, folder: Path) -> tuple[
     return str(folder), f"tokenizer saved by transformers 5, read by version 4 as {_CLASS_OF_4_AND_5}"
 
 
-def gpu_indices_of(spec: RunSpec) -> str | None:
+def get_gpu_indices(spec: RunSpec) -> str | None:
     """Return the run's GPUs by NVML index, as used by optimum-benchmark and codecarbon; None if it has none.
 
     codecarbon 3.3.2 cannot find GPUs by UUID, which executors use: it cuts the G off.
@@ -120,7 +120,7 @@ def gpu_indices_of(spec: RunSpec) -> str | None:
         return None
 
 
-def variables_of(folder: Path, *, gpu_indices: str | None) -> dict[str, str]:
+def make_variables(folder: Path, *, gpu_indices: str | None) -> dict[str, str]:
     """Return the variables for its process, in addition to this one's.
 
     It gets its own cache: otherwise datasets tokenized by an earlier run would be read from there, without measured

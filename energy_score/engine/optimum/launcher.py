@@ -49,7 +49,7 @@ def put_marks(marks: Marks, scenario_class: Any, backend_class: Any) -> None:  #
             yield
         facts: dict[str, Any] = {"calls": list(calls)}
         if task_name == "load_model":
-            facts["model"] = facts_of(scenario.backend.pretrained_model)
+            facts["model"] = read_model_facts(scenario.backend.pretrained_model)
         marks.send("end", phase=task_name, **facts)
         if task_name == "preprocess_dataset":  # read outside of the phase
             marks.send("inputs", input_ids=[list(map(int, row)) for row in scenario.dataset["input_ids"]])
@@ -71,7 +71,7 @@ def put_marks(marks: Marks, scenario_class: Any, backend_class: Any) -> None:  #
         setattr(backend_class, name, noting(getattr(backend_class, name)))
 
 
-def facts_of(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model of transformers
+def read_model_facts(model: Any) -> dict[str, Any]:  # noqa: ANN401 - a model of transformers
     """Return the settings read back from the loaded model."""
     placement = {str(device) for device in getattr(model, "hf_device_map", {}).values()}
     devices = {str(parameter.device) for parameter in model.parameters()}

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from energy_score.contract.errors import EnvironmentNotReadyError
-from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
+from energy_score.contract.optimum_environment import describe_optimum_setup, optimum_python
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_failure import Stage
 from energy_score.contract.run_spec import RunSpec
@@ -35,7 +35,7 @@ def open_optimum(
     if not python.exists():
         raise EnvironmentNotReadyError(
             f"the optimum backend needs a separate environment for optimum-benchmark, and {python} does not exist: "
-            f"{how_to_have_it(os.environ)}"
+            f"{describe_optimum_setup(os.environ)}"
         )
     environment = probe(python)
     enter("render")

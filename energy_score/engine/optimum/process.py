@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from energy_score.contract.errors import BenchmarkProcessError, EnvironmentNotReadyError
-from energy_score.engine.child_process import end_with_all_it_started, environment_of_its_own
+from energy_score.engine.child_process import make_child_environment, stop_process_tree
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def probe(python: Path) -> dict[str, Any]:
     try:
         done = subprocess.run(  # noqa: S603 - the environment that the user named
             [str(python), "-c", _PROBE],
-            check=False, capture_output=True, text=True, timeout=_PROBE_S, env=environment_of_its_own(),
+            check=False, capture_output=True, text=True, timeout=_PROBE_S, env=make_child_environment(),
         )  # fmt: skip
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
@@ -99,7 +99,7 @@ class OptimumProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
-                env=environment_of_its_own() | self._variables,
+                env=make_child_environment() | self._variables,
                 pass_fds=(mark_end, answer_end),
             )
         except OSError as error:
@@ -116,7 +116,7 @@ class OptimumProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        end_with_all_it_started(self._process, grace_s=_GRACE_S)
+        stop_process_tree(self._process, grace_s=_GRACE_S)
         self._reader.join(_GRACE_S)
         self._marks.close()
         with contextlib.suppress(OSError):  # a reply that is not read any more
@@ -147,7 +147,7 @@ class OptimumProcess:
         self._reader.join(_GRACE_S)
         ended = f"exit code {exit_code}" if exit_code >= 0 else f"signal {signal.Signals(-exit_code).name}"
         words = " | ".join(self._last_words) or "nothing"
-        meaning = in_our_words(words)
+        meaning = explain_error(words)
         return f"optimum-benchmark ended with {ended}{f': {meaning}' if meaning else ''}. Last output: {words}"
 
     def _read_log(self) -> None:
@@ -159,6 +159,6 @@ class OptimumProcess:
                 log.info("optimum: %s", line)
 
 
-def in_our_words(words: str) -> str | None:
+def explain_error(words: str) -> str | None:
     """Return the meaning of the process's last lines of output, or None if they are clear or unknown."""
     return next((meaning for pattern, meaning in _MEANINGS.items() if re.search(pattern, words)), None)

@@ -1,4 +1,4 @@
-"""The queries as optimum-benchmark gets them: texts of a data set that its own tokenizer is to read exactly as ours."""
+"""The queries for optimum-benchmark: texts in a dataset, for which its tokenizer must give the same tokens as ours."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OptimumQueries:
-    """Those of the rows that can be asked: ``columns`` are the data set's, by name; ``expected_ids`` are their tokens.
+    """The rows that can be queried: ``columns`` of the dataset, by name; ``expected_ids`` are their tokens.
 
     ``prepared`` are all of them by the row's number, ``errors`` say why the other rows cannot.
     """
@@ -28,7 +28,7 @@ class OptimumQueries:
     errors: dict[int, str] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """The data set as optimum-benchmark loads it from ``folder``.
+        """Write the dataset as optimum-benchmark loads it from ``folder``.
 
         Parquet keeps every text as it is: a CSV reader takes "NA" for nothing, and a column of numbers for numbers.
         """
@@ -42,9 +42,9 @@ class OptimumQueries:
 
 @dataclass(frozen=True)
 class PreparedModel:
-    """What is known of the model before it is loaded: its ``commit``, its architecture's name, its own tokenizer.
+    """What is known about the model before it is loaded: its ``commit``, its architecture's name, its tokenizer.
 
-    ``tokenizer_class`` is the class that the tokenizer's files name; None where they name none.
+    ``tokenizer_class`` is the class named in the tokenizer's files, or None.
     """
 
     commit: str | None
@@ -56,7 +56,7 @@ class PreparedModel:
 
 
 def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
-    """The model's tokenizer, and all ``rows`` rendered and tokenized as the pytorch backend does.
+    """Return the model's tokenizer, and all ``rows`` rendered and tokenized as in the pytorch backend.
 
     Raises:
         ModelLoadError: the tokenizer cannot be loaded.
@@ -65,12 +65,12 @@ def prepare(spec: RunSpec, rows: Sequence[Row]) -> PreparedModel:
     """
     from energy_score.engine.backends.pytorch.chat_prompts import ChatPrompts  # noqa: PLC0415 - imports torch
     from energy_score.engine.backends.pytorch.loading import ModelSource  # noqa: PLC0415 - imports torch
-    from energy_score.engine.backends.pytorch.memory import failing_load  # noqa: PLC0415 - as above
-    from energy_score.engine.backends.pytorch.registry import way_of  # noqa: PLC0415 - as above
+    from energy_score.engine.backends.pytorch.memory import raise_load_error  # noqa: PLC0415 - as above
+    from energy_score.engine.backends.pytorch.registry import get_base_task  # noqa: PLC0415 - as above
 
-    with failing_load(spec.model_id):
+    with raise_load_error(spec.model_id):
         source = ModelSource.of(spec)
-        way = way_of(spec.task)
+        way = get_base_task(spec.task)
         prompts = ChatPrompts.open(source) if way == "text_gen" else None
         tokenizer = source.tokenizer() if prompts is None else prompts.tokenizer
         named_class = _named_class(spec.processor or source.location, None if spec.processor else source.commit)
@@ -123,19 +123,19 @@ def _text_generation(spec: RunSpec, config: Any, prompts: "ChatPrompts") -> _ToQ
             truncation=spec.truncation,
             too_long=f"and {must_follow} must follow, but the model's context holds {context_length}",
         )
-        text = text_that_reads_as(fitted.rendered, fitted.ids, tokenizer)
+        text = find_equivalent_text(fitted.rendered, fitted.ids, tokenizer)
         return PreparedQuery(fitted.rendered, None, truncated=fitted.truncated), {"text": text}, fitted.ids
 
     return to_query
 
 
 def _forward(spec: RunSpec, way: str, config: Any, tokenizer: Any) -> _ToQuery:  # noqa: ANN401 - untyped
-    from energy_score.engine.backends.pytorch.loading import context_length_of  # noqa: PLC0415 - imports torch
+    from energy_score.engine.backends.pytorch.loading import get_context_length  # noqa: PLC0415 - imports torch
     from energy_score.engine.backends.pytorch.registry import load_function  # noqa: PLC0415 - as above
     from energy_score.engine.backends.pytorch.text_forward import encode  # noqa: PLC0415 - as above
 
     kind: Any = load_function(way)
-    most = context_length_of(config, tokenizer)
+    most = get_context_length(config, tokenizer)
 
     def to_query(row: Row) -> tuple[PreparedQuery, dict[str, str], list[int]]:
         texts = [row[column] for column in kind.columns]
@@ -146,7 +146,7 @@ def _forward(spec: RunSpec, way: str, config: Any, tokenizer: Any) -> _ToQuery: 
     return to_query
 
 
-def text_that_reads_as(rendered: str, ids: list[int], tokenizer: Any) -> str:  # noqa: ANN401 - untyped
+def find_equivalent_text(rendered: str, ids: list[int], tokenizer: Any) -> str:  # noqa: ANN401 - untyped
     """The text of which a tokenizer that puts its special tokens around every text makes exactly ``ids``.
 
     A chat template writes the first token itself, and optimum-benchmark lets the tokenizer write it once more.
@@ -161,6 +161,6 @@ def text_that_reads_as(rendered: str, ids: list[int], tokenizer: Any) -> str:  #
         if text and tokenizer(text)["input_ids"] == ids:
             return text
     raise PromptRenderError(
-        "optimum-benchmark tokenizes every text with the tokenizer's own special tokens, and with them no text gives "
-        "this model's prompt; valid is --backend pytorch or vllm"
+        "optimum-benchmark tokenizes every text with the tokenizer's own special tokens, so no text gives "
+        "this model's prompt. Use --backend pytorch or vllm."
     )

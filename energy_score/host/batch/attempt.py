@@ -14,7 +14,7 @@ from debug_logger import RunLog
 from energy_score.contract.errors import EnergyScoreError, EnvironmentNotReadyError, ExitCode, RecordError
 from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.contract.run_owner import RunOwner
-from energy_score.host.batch.causes import cause_of
+from energy_score.host.batch.causes import find_cause
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.batch.outcome import explain
 from energy_score.host.batch.plan import PlannedRun, ResolvedRun
@@ -53,7 +53,7 @@ class Attempt:
         def start_and_execute() -> None:
             self._execute(self.ledger.start(planned), planned, gpu_uuids, number)
 
-        return self._recorded(planned, start_and_execute)
+        return self._execute_and_record(planned, start_and_execute)
 
     def execute_planned(self, directory: RunDirectory, *, gpu_uuids: tuple[str, ...] | None = None) -> ExitCode:
         """Execute the run spec that another process has written to ``directory``, as in ``run``.
@@ -78,7 +78,7 @@ class Attempt:
                 f"{f', {owner.cluster_job}' if owner.cluster_job else ''}"
             )
         number = 1 if owner is None else owner.attempt + 1
-        return self._recorded(planned, partial(self._execute, directory, planned, gpu_uuids, number))
+        return self._execute_and_record(planned, partial(self._execute, directory, planned, gpu_uuids, number))
 
     def keep(self, planned: PlannedRun, record: Callable[[], None]) -> None:
         """Write a record, using the reserve if the disk is full; if that is not enough, report it and continue."""
@@ -87,7 +87,7 @@ class Attempt:
         except OSError as error:
             self.progress.note(f"{planned.label}: could not record how it ended: {error.strerror}")
 
-    def _recorded(self, planned: ResolvedRun, execute: Callable[[], None]) -> ExitCode:
+    def _execute_and_record(self, planned: ResolvedRun, execute: Callable[[], None]) -> ExitCode:
         try:
             execute()
         except KeyboardInterrupt:
@@ -148,7 +148,7 @@ class Attempt:
     def _record_end(self, directory: RunDirectory, planned: ResolvedRun, execution: Execution, run_log: RunLog) -> None:
         """Record why there is no result; use the engine's own failure record unless it was stopped from outside."""
         recorded = directory.failure() if directory.state() is RunState.FAILED else None
-        cause = cause_of(execution, recorded)
+        cause = find_cause(execution, recorded)
         if execution.interrupted:
             self._keep_failure(planned, stage="interrupted", message=_INTERRUPTED, cause=cause)
         elif recorded is None or execution.timed_out or execution.engine_lost:

@@ -14,12 +14,12 @@ _WORTH_A_RETRY: dict[Cause, str] = {
 _OUT_OF_GPU_MEMORY = "out of GPU memory"
 
 
-def worth_a_retry(failure: RunFailure) -> str | None:
+def get_retry_reason(failure: RunFailure) -> str | None:
     """Return why another attempt at the same run is worthwhile, or None if it is not."""
     return None if failure.cause is None else _WORTH_A_RETRY.get(failure.cause)
 
 
-def cause_of(execution: Execution, recorded: RunFailure | None) -> Cause | None:
+def find_cause(execution: Execution, recorded: RunFailure | None) -> Cause | None:
     """Return why the run ended without a result; ``recorded`` is its engine's own failure record, if any.
 
     SIGKILL can come from a kernel that ran out of memory. Reporting it as ``killed`` errs on the side of

@@ -71,7 +71,7 @@ class Chooser:
                 since = f"{elsewhere.started_at:%Y-%m-%d %H:%M:%S %Z}"
                 return Choice("elsewhere", f"running since {since}: {elsewhere.process}{job}")
         if self._earlier is not None:
-            known = self._earlier.line_of(planned.config)
+            known = self._earlier.find_line(planned.config)
             if known is not None:
                 return Choice("skipped", f"already in {known} (--only-new)")
         return Choice(None)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from energy_score.contract.errors import RecordError, UsageError
 from energy_score.contract.model_config import ModelConfig, ReasoningMode
-from energy_score.host.sheet.cells import CellFaultError, reasoning_mode_of
+from energy_score.host.sheet.cells import CellFaultError, parse_reasoning_mode
 from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 _MODEL = ("model_name", "model")
 _TASK = ("task",)
@@ -32,7 +32,7 @@ class EarlierResults:
 
     def __init__(self, path: Path) -> None:
         self._name = path.name
-        columns, rows = _members_of(path) if path.suffix == ".json" else _lines_of(path)
+        columns, rows = _read_members(path) if path.suffix == ".json" else _lines_of(path)
         self._columns = {
             "model": _first(columns, _MODEL), "task": _first(columns, _TASK), "state": _first(columns, _STATE),
             "revision": _first(columns, _REVISION),
@@ -54,7 +54,7 @@ class EarlierResults:
         unsaid = [what for what in ("revision", "state", "task") if self._columns[what] is None]
         return f"--only-new {self._name}: has no {', '.join(unsaid)}, so this is not compared" if unsaid else None
 
-    def line_of(self, config: ModelConfig) -> str | None:
+    def find_line(self, config: ModelConfig) -> str | None:
         """Return the place of the row's result in the file, as FILE:LINE, or None if it has none."""
         for line, row in self._rows.get(_plain(config.model_id), ()):
             if self._is_same(row, config):
@@ -68,7 +68,7 @@ class EarlierResults:
         if state is None:
             if config.reasoning_mode.thinks:
                 return False
-        elif _mode_of(state) is not config.reasoning_mode:
+        elif _parse_mode(state) is not config.reasoning_mode:
             return False
         if revision is None or config.revision is None:
             return True
@@ -95,7 +95,7 @@ def _lines_of(path: Path) -> tuple[Sequence[str], _Rows]:
         ) from error
 
 
-def _members_of(path: Path) -> tuple[Sequence[str], _Rows]:
+def _read_members(path: Path) -> tuple[Sequence[str], _Rows]:
     """Return the members of the cohort snapshot at ``path`` as rows, each with its number instead of a line."""
     try:
         snapshot = CohortSnapshot.read(path)
@@ -116,10 +116,10 @@ def _first(columns: Sequence[str], names: tuple[str, ...]) -> str | None:
     return next((name for name in names if name in columns), None)
 
 
-def _mode_of(state: str) -> ReasoningMode | None:
+def _parse_mode(state: str) -> ReasoningMode | None:
     """Return the mode of a state in results, which is spelled as in the sheet, or None if it is unknown."""
     try:
-        return reasoning_mode_of(state)
+        return parse_reasoning_mode(state)
     except CellFaultError:
         return None
 
@@ -127,7 +127,7 @@ def _mode_of(state: str) -> ReasoningMode | None:
 def _task_name(config: ModelConfig) -> str:
     """Return the task name as used in results, for any alias in the sheet; the sheet's own name if unknown."""
     try:
-        return task_of(config.task).name
+        return find_task(config.task).name
     except UsageError:
         return config.task
 

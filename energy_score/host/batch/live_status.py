@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from energy_score.contract.lock_holder import LockHolder
 from energy_score.contract.record import write_atomically
 from energy_score.host.batch.batch_status import BatchStatus, RecentFailure, RunUnderWay
@@ -22,7 +24,7 @@ _RECENT = 5
 _TOLD = ("phase", "queries_done", "queries_planned", "gpu_energy_j", "cpu_energy_j", "gpu_power_w")
 
 
-class LiveStatus:
+class LiveStatus(Progress):
     """A progress view that writes all events to ``directory`` and passes them on to ``shown``.
 
     ``beat`` writes the file, called from the batch's main loop: an old file means that the loop hangs.
@@ -46,18 +48,18 @@ class LiveStatus:
         self._changed = True
         self._written_s = float("-inf")
 
+    @override
     def batch_started(self, *, run_count: int, headline: str) -> None:
-        """As the protocol says."""
         self._status = self._status.model_copy(update={"run_count": run_count, "headline": headline})
         self._shown.batch_started(run_count=run_count, headline=headline)
         self.beat()
 
+    @override
     def note(self, message: str) -> None:
-        """As the protocol says."""
         self._shown.note(message)
 
+    @override
     def run_started(self, planned: ResolvedRun, *, gpu_uuids: tuple[str, ...] | None = None, number: int = 1) -> None:
-        """As the protocol says."""
         run = RunUnderWay(
             name=planned.name, label=planned.label, started_at=datetime.now(UTC), attempt=number, gpu_uuids=gpu_uuids
         )
@@ -66,16 +68,16 @@ class LiveStatus:
             self._changed = True
         self._shown.run_started(planned, gpu_uuids=gpu_uuids, number=number)
 
+    @override
     def engine_event(self, planned: ResolvedRun, event: Mapping[str, Any]) -> None:
-        """As the protocol says."""
         with self._lock:
             if planned.name in self._runs:
                 self._runs[planned.name] = self._runs[planned.name].model_copy(update=self._told(planned.name, event))
                 self._changed = True
         self._shown.engine_event(planned, event)
 
+    @override
     def run_finished(self, planned: PlannedRun, *, outcome: str, row: ResultRow | None, detail: str) -> None:
-        """As the protocol says."""
         with self._lock:
             self._runs.pop(planned.name, None)
             since_s = self._since_s.pop(planned.name, None)
@@ -92,8 +94,8 @@ class LiveStatus:
             self._changed = True
         self._shown.run_finished(planned, outcome=outcome, row=row, detail=detail)
 
+    @override
     def batch_finished(self, summary: str) -> None:
-        """As the protocol says."""
         self._status = self._status.model_copy(update={"finished_at": datetime.now(UTC)})
         self._changed = True
         self._written_s = float("-inf")

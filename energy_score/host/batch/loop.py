@@ -15,7 +15,7 @@ from energy_score.host.batch.publishing import TablePublisher
 from energy_score.host.batch.retry import attempt_with_retries
 from energy_score.host.batch.schedule import Ended, Schedule
 from energy_score.host.batch.stop_signals import StopSignals
-from energy_score.host.batch.summary import OUTCOMES, exit_code_of
+from energy_score.host.batch.summary import OUTCOMES, get_exit_code
 from energy_score.host.executors.executor import QUERY_GRACE_S
 from energy_score.host.locks.gpu_leases import GpuLeases
 from energy_score.reports.results_table.result_row import ResultRow
@@ -65,7 +65,7 @@ class Batch:
             return ExitCode.INTERRUPTED
         if schedule.pending:
             self.live.note(f"--fail-fast: {len(schedule.pending)} runs were not started")
-        return exit_code_of(self.counts)
+        return get_exit_code(self.counts)
 
     def _pending_runs(self) -> Iterator[ResolvedRun]:
         """Yield the runs that still need to run; record the outcome of all others."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from energy_score.host.batch.plan import PlannedRun, ResolvedRun, resolved_runs
 from energy_score.host.preflight.models.facts import ModelFacts
-from energy_score.host.preflight.models.finding import names_of_failing, refusal_of
-from energy_score.host.preflight.models.judgement import findings_of
+from energy_score.host.preflight.models.finding import get_failing_rules, get_refusal
+from energy_score.host.preflight.models.judgement import check_rules
 from energy_score.host.preflight.models.reading import hub_absence, read_models
 from energy_score.host.preflight.models.rules.rule import Question, gigabytes, model_asked
 from energy_score.host.preflight.models.surroundings import Surroundings
@@ -53,16 +53,16 @@ def run_preflight(
         ] = None
     refusals = {}
     for name, (planned, model) in asked.items():
-        findings = findings_of(Question(facts[model], planned.config, planned.spec, here))
-        refusal = refusal_of(findings)
+        findings = check_rules(Question(facts[model], planned.config, planned.spec, here))
+        refusal = get_refusal(findings)
         if refusal is not None:
             line = planned.config.line_number
             where = f"{sheet_name}:{line}: " if line else ""
             refusals[name] = f"{where}preflight: {refusal} (to run it anyway: --no-preflight)"
-        elif model in of_hub and (failing := names_of_failing(findings)):
+        elif model in of_hub and (failing := get_failing_rules(findings)):
             notes[f"preflight: {model.model_id} would not be accepted as a submission: {', '.join(failing)}"] = None
     to_load = {model for name, (_, model) in asked.items() if name not in refusals}
-    notes |= dict.fromkeys(_of_the_disk([facts[model] for model in to_load], here))
+    notes |= dict.fromkeys(_make_disk_notes([facts[model] for model in to_load], here))
     judged = [
         asked[planned.name][0].refused(refusals[planned.name]) if planned.name in refusals else planned
         for planned in plan
@@ -74,7 +74,7 @@ def _is_unanswered(facts: ModelFacts) -> bool:
     return facts.absence == "unknown" or facts.where == "cache"
 
 
-def _of_the_disk(facts: Sequence[ModelFacts], here: Surroundings) -> Sequence[str]:
+def _make_disk_notes(facts: Sequence[ModelFacts], here: Surroundings) -> Sequence[str]:
     """Return a note if there is room for each model, but not for all of them."""
     total = sum(one.download_bytes or 0 for one in facts)
     if here.free_bytes is None or total <= here.free_bytes:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from energy_score.contract.log_line import safe_line
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.contract.units import watt_hours
 from energy_score.host.batch.plan import PlannedRun, ResolvedRun
 from energy_score.reports.results_table.result_row import ResultRow
@@ -125,7 +125,7 @@ class JsonProgress:
 
     def _emit(self, event: str, **fields: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        line = printed_json({"event": event, "timestamp": now, **fields}) + "\n"
+        line = format_json({"event": event, "timestamp": now, **fields}) + "\n"
         with self._lock, suppress(OSError):  # as PlainProgress
             self._stream.write(line)
             self._stream.flush()

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from energy_score.contract.errors import RecordError
 from energy_score.host.batch.attempt import Attempt
-from energy_score.host.batch.causes import worth_a_retry
+from energy_score.host.batch.causes import get_retry_reason
 from energy_score.host.batch.plan import ResolvedRun
 
 # What ended the first attempt (a restarting engine, another user's job) needs a moment to go away.
@@ -36,5 +36,5 @@ def _reason(attempt: Attempt, planned: ResolvedRun) -> str | None:
     directory = attempt.ledger.directory(planned.name)
     with suppress(RecordError):
         if directory.failure_file.exists() and not directory.report_file.exists():
-            return worth_a_retry(directory.failure())
+            return get_retry_reason(directory.failure())
     return None

@@ -12,7 +12,7 @@ from energy_score.contract.errors import EnergyScoreError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.locks.gpu_leases import GpuLeases, Lease, Refusal
-from energy_score.host.locks.gpu_need import gpus_needed
+from energy_score.host.locks.gpu_need import count_needed_gpus
 
 log = logging.getLogger(__name__)
 
@@ -139,10 +139,10 @@ class Schedule:
 
     def _need(self, planned: ResolvedRun) -> int:
         if planned.name not in self._needs:
-            self._needs[planned.name] = self._need_of(planned.spec)
+            self._needs[planned.name] = self._count_needed(planned.spec)
         return self._needs[planned.name]
 
-    def _need_of(self, spec: RunSpec) -> int:
+    def _count_needed(self, spec: RunSpec) -> int:
         if self.leases is None:  # no GPUs to count: class C is still the largest
             return 2 if spec.gpu_requirement.count is None else spec.gpu_requirement.count
-        return gpus_needed(spec, self.leases.gpus)
+        return count_needed_gpus(spec, self.leases.gpus)

@@ -14,7 +14,7 @@ from energy_score.host.batch.progress import Progress
 from energy_score.host.batch.summary import summary, tell_start
 from energy_score.host.executors.executor import Executor
 from energy_score.host.executors.registry import open_executor
-from energy_score.host.locks.output_lock import locked_output
+from energy_score.host.locks.output_lock import lock_output
 from energy_score.host.preflight.models.surroundings import Surroundings
 from energy_score.reports.results_table.result_row import ResultRow
 from results_aggregator import ResultsAggregator
@@ -48,7 +48,7 @@ class BatchSession:
             EnvironmentNotReadyError: Another program is using it, or it cannot be written.
         """
         self.ledger.open()
-        with locked_output(self.ledger.output_directory, option=self.ledger.option), closing(self.ledger):
+        with lock_output(self.ledger.output_directory, option=self.ledger.option), closing(self.ledger):
             yield
 
     def choose(self, options: BatchOptions) -> Chooser:

@@ -24,7 +24,7 @@ OUTCOMES = ("done", "skipped", "failed", "refused", "elsewhere")
 _ENDED_WELL = ("done", "skipped")
 
 
-def exit_code_of(counts: Mapping[str, int]) -> ExitCode:
+def get_exit_code(counts: Mapping[str, int]) -> ExitCode:
     """Return the exit code for a batch with these numbers of runs by outcome."""
     is_well = all(outcome in _ENDED_WELL for outcome, count in counts.items() if count)
     return ExitCode.OK if is_well else ExitCode.SOME_RUNS_FAILED

@@ -76,5 +76,5 @@ def _count_left_by_ray(batch: ClusterBatch) -> None:
             directory = batch.ledger.directory(task.name)
             if directory.state() in (RunState.RUNNING, RunState.LOST) and directory.spec().run_id == task.run_id:
                 planned = ResolvedRun(task.name, directory.config(), directory.spec())
-                batch.ended_without_result(planned, "its Ray batch ended first. Run the batch again.")
+                batch.record_no_result(planned, "its Ray batch ended first. Run the batch again.")
         listed.file.unlink(missing_ok=True)

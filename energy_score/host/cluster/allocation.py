@@ -16,7 +16,7 @@ from energy_score.shared.gpu.nvml_devices import open_nvml_devices
 _WITHOUT_GPU = ("none", "rapl", "estimate", "replay")
 
 
-def allocated_gpus(spec: RunSpec, *, count: int) -> tuple[str, ...] | None:
+def find_allocated_gpus(spec: RunSpec, *, count: int) -> tuple[str, ...] | None:
     """Return the UUIDs of this process's ``count`` GPUs, or None if no GPU is to be measured and none is visible.
 
     If NVML shows exactly that number, those are ours, however they are numbered; otherwise those in

@@ -16,7 +16,7 @@ from energy_score.host.batch.live_status import LiveStatus
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 from energy_score.host.batch.progress import open_progress
 from energy_score.host.batch.publishing import TablePublisher
-from energy_score.host.batch.summary import OUTCOMES, exit_code_of
+from energy_score.host.batch.summary import OUTCOMES, get_exit_code
 from energy_score.host.cluster.gpu_count import gpu_count
 from energy_score.host.cluster.task_list import ARRAY_MAX, ClusterTask, NodeSettings, TaskList
 from results_aggregator import ResultsAggregator
@@ -42,7 +42,7 @@ class ClusterBatch:
     @property
     def exit_code(self) -> ExitCode:
         """Return the exit code for the runs that have ended."""
-        return exit_code_of(self.counts)
+        return get_exit_code(self.counts)
 
     def pending_runs(self, plan: Sequence[PlannedRun], chooser: Chooser, *, engine: ClusterEngine) -> list[ResolvedRun]:
         """Return the runs of ``plan`` that still need to run; record the outcome of all others.
@@ -93,14 +93,14 @@ class ClusterBatch:
         self.counts["done" if done else "failed"] += 1
         self.live.run_finished(planned, outcome="done" if done else "failed", row=row, detail=row.error_message or "")
 
-    def ended_without_result(
+    def record_no_result(
         self, planned: ResolvedRun, message: str, *, stage: Stage = "unknown", cause: Cause = "killed"
     ) -> None:
         """Record that a run has no result, count it and report it."""
         self._keep(planned, partial(self.ledger.record_failure, planned, stage=stage, message=message, cause=cause))
         self.ended(planned)
 
-    def begun(self, planned: ResolvedRun) -> None:
+    def report_start(self, planned: ResolvedRun) -> None:
         """Report that a run has started, and on which GPUs."""
         with suppress(RecordError):
             owner = self.ledger.directory(planned.name).owner()

@@ -4,7 +4,7 @@ from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.official_gpu import OFFICIAL_GPU, OFFICIAL_MEMORY_MIB
 from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.locks.gpu_need import gpus_needed
+from energy_score.host.locks.gpu_need import count_needed_gpus
 
 # The memory of the smallest GPU used for published scores; assumed for a node's GPUs.
 _NODE_GPU = Gpu(uuid="", name=OFFICIAL_GPU, memory_mib=OFFICIAL_MEMORY_MIB[0])
@@ -19,7 +19,7 @@ def gpu_count(spec: RunSpec, node_gpus: int | None) -> int:
     if spec.gpu_requirement.count is not None:
         return spec.gpu_requirement.count
     # With one GPU to choose from, the answer is the need itself, or 1 if the size of the weights is unknown.
-    needed = gpus_needed(spec, [_NODE_GPU])
+    needed = count_needed_gpus(spec, [_NODE_GPU])
     is_known = needed > 1 or spec.model_class != "C"
     if is_known:
         return needed

@@ -112,7 +112,7 @@ class RayBatch:
         if directory.report_file.exists() or directory.failure_file.exists():
             self.batch.ended(planned)
         else:
-            self.batch.ended_without_result(planned, f"ray: {fault}. Run the batch again.")
+            self.batch.record_no_result(planned, f"ray: {fault}. Run the batch again.")
 
     def _tell_begun(self) -> None:
         if time.monotonic() - self._looked_s < _LOOK_PERIOD_S:
@@ -121,7 +121,7 @@ class RayBatch:
         for planned in islice(self._tasks.values(), _LOOK_COUNT):
             if planned.name not in self._begun and self.batch.ledger.directory(planned.name).owner_file.exists():
                 self._begun.add(planned.name)
-                self.batch.begun(planned)
+                self.batch.report_start(planned)
 
     def _cancel(self) -> None:
         """Cancel every task and wait for running ones; those that never started remain planned for a rerun."""

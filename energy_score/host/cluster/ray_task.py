@@ -90,10 +90,10 @@ def _run_worker(list_file: Path, index: int, job: str) -> None:
     )  # fmt: skip
     try:
         while worker.poll() is None:
-            _waited(worker, _POLL_S)
+            _wait_for_worker(worker, _POLL_S)
     except BaseException:
         worker.send_signal(signal.SIGTERM)
-        _waited(worker, _GRACE_S)
+        _wait_for_worker(worker, _GRACE_S)
         raise
     finally:
         worker.kill()
@@ -102,7 +102,7 @@ def _run_worker(list_file: Path, index: int, job: str) -> None:
             worker.stdin.close()
 
 
-def _waited(worker: "subprocess.Popen[bytes]", timeout_s: float) -> None:
+def _wait_for_worker(worker: "subprocess.Popen[bytes]", timeout_s: float) -> None:
     try:
         worker.wait(timeout_s)
     except subprocess.TimeoutExpired:

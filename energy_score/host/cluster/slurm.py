@@ -146,7 +146,7 @@ class SlurmBatch:
                 continue
             if task is not None and not run.has_begun:
                 run.has_begun = True
-                self.batch.begun(run.planned)
+                self.batch.report_start(run.planned)
             if self._has_ended(run, task, now_s):
                 del self._following[name]
 
@@ -175,7 +175,7 @@ class SlurmBatch:
             if _has_record(directory):
                 self.batch.ended(run.planned)
             else:
-                self.batch.ended_without_result(
+                self.batch.record_no_result(
                     run.planned, "cancelled. Run the batch again.", stage="interrupted", cause="interrupted"
                 )
         self._following = {}
@@ -197,7 +197,7 @@ class SlurmBatch:
             return False
         log = f"logs/{run.listed.job_name}-{run.index}.log"
         began = (self.batch.ledger.output_directory / log).exists()
-        self.batch.ended_without_result(
+        self.batch.record_no_result(
             run.planned,
             f"slurm job {run.listed.job_name} [{run.index}] left the queue without a result: it was cancelled or its "
             f"node was lost{f' (see {log})' if began else ' before it started'}. Run the batch again.",

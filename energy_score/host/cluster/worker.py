@@ -21,11 +21,11 @@ from energy_score.host.batch.attempt import Attempt, end_on_sigterm
 from energy_score.host.batch.ledger import Ledger
 from energy_score.host.batch.plan import ResolvedRun
 from energy_score.host.batch.progress import PlainProgress
-from energy_score.host.cluster.allocation import allocated_gpus, node_name
+from energy_score.host.cluster.allocation import find_allocated_gpus, node_name
 from energy_score.host.cluster.task_list import TaskList
 from energy_score.host.executors.executor import Executor
 from energy_score.host.executors.registry import open_executor
-from energy_score.host.locks.gpu_leases import awaited_lease, open_gpu_leases
+from energy_score.host.locks.gpu_leases import open_gpu_leases, wait_for_lease
 
 log = logging.getLogger(__name__)
 
@@ -55,16 +55,16 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
         try:
             executor = open_executor(node.executor, timeout_s=node.timeout_s, image=node.image, memory=node.memory)
             executor.check(backend=spec.backend)
-            gpu_uuids = allocated_gpus(spec, count=listed.gpu_count)
-            held.enter_context(_leased(gpu_uuids, node.gpu_wait_s))
+            gpu_uuids = find_allocated_gpus(spec, count=listed.gpu_count)
+            held.enter_context(_hold_leases(gpu_uuids, node.gpu_wait_s))
         except EnergyScoreError as error:
             message, code = f"{node_name()}, {job}: {error}", error.exit_code
             log.error("%s", message)  # noqa: TRY400 - the message is written for the user
             ledger.with_reserve(lambda: ledger.record_failure(planned, stage="start", message=message, exit_code=code))
             return
-        held.enter_context(_ended_soon(executor))
+        held.enter_context(_limit_grace_on_sigterm(executor))
         log.info("job=%s node=%s gpus=%s", job, node_name(), ",".join(gpu_uuids or ()) or "none")
-        _warn_of_niceness()
+        _warn_about_niceness()
         _start_afresh(ledger, planned, directory, job=job)
         attempt = Attempt(
             ledger=ledger, executor=executor, progress=PlainProgress(), timeout_s=node.timeout_s, cluster_job=job
@@ -73,7 +73,7 @@ def execute(listed: TaskList, index: int, *, job: str) -> None:
 
 
 @contextmanager
-def _leased(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[None]:
+def _hold_leases(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[None]:
     """Hold the GPUs for exclusive use on this machine while the context is open, against all clusters and batches.
 
     Raises:
@@ -84,7 +84,7 @@ def _leased(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[No
         yield
         return
     with leases:
-        lease = awaited_lease(leases, len(gpu_uuids), foreign_wait_s=gpu_wait_s, note=log.warning)
+        lease = wait_for_lease(leases, len(gpu_uuids), foreign_wait_s=gpu_wait_s, note=log.warning)
         try:
             yield
         finally:
@@ -92,7 +92,7 @@ def _leased(gpu_uuids: tuple[str, ...] | None, gpu_wait_s: float) -> Iterator[No
 
 
 @contextmanager
-def _ended_soon(executor: Executor) -> Iterator[None]:
+def _limit_grace_on_sigterm(executor: Executor) -> Iterator[None]:
     """Make SIGTERM let the engine finish its query as usual, but for no longer than clusters wait."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -108,7 +108,7 @@ def _ended_soon(executor: Executor) -> Iterator[None]:
         signal.signal(signal.SIGTERM, earlier)
 
 
-def _warn_of_niceness() -> None:
+def _warn_about_niceness() -> None:
     niceness = os.nice(0)
     if niceness > 0:  # Ray's workers have 15 by default (RAY_worker_niceness), and their children inherit it
         log.warning(

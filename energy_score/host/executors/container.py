@@ -46,7 +46,7 @@ class Container:
             EnvironmentNotReadyError: The container engine refuses to create it, or does not answer.
         """
         try:
-            with _explained("made"):
+            with _explain_refusal("made"):
                 self._id = self._api.create_container(
                     image,
                     settings.command,
@@ -70,13 +70,13 @@ class Container:
             EnvironmentNotReadyError: It cannot be started.
         """
         deadline_s = time.monotonic() + timeout_s
-        with _explained("started"):
+        with _explain_refusal("started"):
             self._stream.attach(self._api, self._name)
             self._api.start(self._name)
         try:
             if stopping is not None and stopping.is_set():
                 self.signal("SIGTERM")
-            return self._followed(deadline_s)
+            return self._follow_to_end(deadline_s)
         except BaseException:
             self._stop(int(QUERY_GRACE_S))
             raise
@@ -92,7 +92,7 @@ class Container:
         """Return whether the process of this machine belongs to the container; raise OSError if that is unknown."""
         return bool(self._id) and self._id in Path(f"/proc/{process_id}/cgroup").read_text(encoding="ascii")
 
-    def _followed(self, deadline_s: float) -> Execution:
+    def _follow_to_end(self, deadline_s: float) -> Execution:
         timed_out = engine_was_lost = False
         while True:
             try:
@@ -144,7 +144,7 @@ def remove(api: APIClient, container: str) -> None:
 
 
 @contextlib.contextmanager
-def _explained(done: str) -> Iterator[None]:
+def _explain_refusal(done: str) -> Iterator[None]:
     """Turn the container engine's refusal into a message that says what to do."""
     try:
         yield

@@ -123,8 +123,8 @@ def _mounts(spec: RunSpec, run_folder: str, *, reaches_hub: bool, token: Path | 
     if _uses_hub(spec):
         # If nothing is downloaded, foreign code cannot change the files of other models.
         keeps_out = spec.runs_foreign_code and not reaches_hub
-        mounts.append(Mount(f"{_HUB_HOME}/hub", str(_made(hub_cache())), "bind", read_only=keeps_out))
-        mounts.append(Mount(f"{_HUB_HOME}/datasets", str(_made(datasets_cache())), "bind", read_only=False))
+        mounts.append(Mount(f"{_HUB_HOME}/hub", str(_make_folder(hub_cache())), "bind", read_only=keeps_out))
+        mounts.append(Mount(f"{_HUB_HOME}/datasets", str(_make_folder(datasets_cache())), "bind", read_only=False))
     if token is not None:
         mounts.append(Mount(_TOKEN_FILE, str(token.resolve()), "bind", read_only=True))
     return mounts
@@ -180,7 +180,7 @@ def _is_path(name: str) -> bool:
     return name.startswith("/")
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     """Return the folder's absolute path; create it if needed, because a container engine would create it as root."""
     folder.mkdir(parents=True, exist_ok=True)
     return folder.resolve()

@@ -114,7 +114,7 @@ class DockerExecutor:
         return replace(execution, interrupted=self._stopping.is_set(), gpu_was_shared=witness.gpu_was_shared)
 
     def stop(self, *, at_once: bool) -> None:
-        """As the protocol says."""
+        """Ask every current engine to finish its query and end, or end it ``at_once``."""
         self._stopping.set()
         for container in tuple(self._running):
             container.signal("SIGKILL" if at_once else "SIGTERM")

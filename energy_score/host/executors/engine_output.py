@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 
 OnEvent = Callable[[Mapping[str, Any]], None]
 OnLogLine = Callable[[str], None]
@@ -23,7 +23,7 @@ _TOO_MUCH = 10**15  # of queries, of joules
 def dispatch(line: str, on_event: OnEvent, on_log_line: OnLogLine) -> None:
     """Pass an event to ``on_event``, and anything else that was printed to standard output to the log."""
     try:
-        content = parsed(line)
+        content = parse_json(line)
     except ValueError:
         content = None
     fields = _FIELDS.get(str(content.get("event"))) if isinstance(content, dict) else None

@@ -21,7 +21,7 @@ from energy_score.contract.errors import (
     UsageError,
 )
 from energy_score.contract.installation import install_command
-from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, optimum_python
+from energy_score.contract.optimum_environment import VARIABLE, describe_optimum_setup, optimum_python
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.executors.engine_output import LineFeed, OnEvent, OnLogLine, dispatch
@@ -81,7 +81,7 @@ class LocalExecutor:
         if backend == "optimum" and not (python := optimum_python(os.environ)).exists():
             raise EnvironmentNotReadyError(
                 f"--backend optimum needs a separate environment for optimum-benchmark, and {python} does not exist: "
-                f"{how_to_have_it(os.environ)}"
+                f"{describe_optimum_setup(os.environ)}"
             )
 
     def execute(
@@ -132,7 +132,7 @@ class LocalExecutor:
         return replace(execution, gpu_was_shared=witness.gpu_was_shared)
 
     def stop(self, *, at_once: bool) -> None:
-        """As the protocol says."""
+        """Ask every current engine to finish its query and end, or end it ``at_once``."""
         self._stopping.set()
         for child in tuple(self._children):
             if at_once:

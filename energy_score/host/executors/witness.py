@@ -37,7 +37,7 @@ class GpuWitness:
     belong to the run.
 
     ``is_of_run`` identifies the run's own processes, and is set before the run starts any. Without NVML on the host
-    nothing is watched and nothing written: the verdict then says that there is no host check.
+    nothing is watched and nothing written: the verdict then says that the host check is missing.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why there is no lease now: our other runs hold the GPUs, a foreign process uses them, or there are too few."""
+    """Why GPUs cannot be leased now: held by our other runs, used by a foreign process, or too few."""
 
     why: Literal["leased", "foreign", "too_few"]
     message: str
@@ -99,7 +99,7 @@ class GpuLeases:
             raise EnvironmentNotReadyError(str(error)) from error
 
 
-def awaited_lease(
+def wait_for_lease(
     leases: GpuLeases, count: int, *, among: Sequence[str] = (), foreign_wait_s: float, note: Callable[[str], None]
 ) -> Lease:
     """Wait for a lease and return it: without limit for our other runs, ``foreign_wait_s`` for a foreign process.

@@ -7,16 +7,16 @@ from pathlib import Path
 from energy_score.contract.choices import Dtype
 from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import RunSpec
-from energy_score.host.model_files.loaded_size import OVERHEAD, loaded_bytes_of
+from energy_score.host.model_files.loaded_size import OVERHEAD, compute_loaded_bytes
 from energy_score.host.model_files.safetensors_header import read_tensors
-from energy_score.host.model_files.weight_files import shards_in, weight_files_of
+from energy_score.host.model_files.weight_files import find_weight_files, shards_in
 
 # Source: the methodology's Table 2: class C needs more than one GPU with 80 GB.
 _CLASS_C_LEAST = 2
 _BYTES_PER_MIB = 2**20
 
 
-def gpus_needed(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
+def count_needed_gpus(spec: RunSpec, gpus: Sequence[Gpu]) -> int:
     """Return how many of ``gpus`` the run needs.
 
     The number in the run spec, if there is one. Otherwise (class C): the smallest number whose memory holds the loaded
@@ -46,12 +46,12 @@ def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
     """
     try:
         names = [path.name for path in folder.iterdir()]
-        found = weight_files_of(
+        found = find_weight_files(
             names, index_file="config.json",
             shards_of=lambda index: shards_in((folder / index).read_text(encoding="utf-8", errors="replace")),
         )  # fmt: skip
         if found.kind != "safetensors":
             return None
-        return sum(loaded_bytes_of(read_tensors(folder / name), dtype) for name in found.names)
+        return sum(compute_loaded_bytes(read_tensors(folder / name), dtype) for name in found.names)
     except (OSError, ValueError):  # a damaged file: loading it will report that
         return None

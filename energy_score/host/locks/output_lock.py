@@ -13,7 +13,7 @@ _OF_A_BATCH = "--output-dir"
 
 
 @contextmanager
-def locked_output(directory: Path, *, option: str) -> Iterator[None]:
+def lock_output(directory: Path, *, option: str) -> Iterator[None]:
     """Hold the lock of ``directory`` while the context is open; ``option`` is its command line option, for messages.
 
     A dead process holds nothing. Readers (``aggregate``, ``status``, ``watch``) need no lock.

@@ -14,19 +14,19 @@ _HEAD_SIZE = ("head_dim", "d_kv")
 _MAX = 2**31
 
 
-def cache_bytes_of(config: Mapping[str, Any], *, tokens: int, bytes_each: int) -> int | None:
+def estimate_cache_bytes(config: Mapping[str, Any], *, tokens: int, bytes_each: int) -> int | None:
     """Return the size of keys and values of ``tokens`` tokens in all layers, or None if the config does not say.
 
     The prompt needs more on top, and layers without a cache, or with a short one, are counted like the others.
     """
-    layers, numbers = _number(config, _LAYERS), _numbers_of_a_token(config)
+    layers, numbers = _number(config, _LAYERS), _count_numbers_per_token(config)
     if layers is None or numbers is None:
         return None
     most = _number(config, ("max_position_embeddings", "n_positions", "n_ctx"))
     return layers * numbers * min(tokens, most or tokens) * bytes_each
 
 
-def _numbers_of_a_token(config: Mapping[str, Any]) -> int | None:
+def _count_numbers_per_token(config: Mapping[str, Any]) -> int | None:
     """Return how many numbers a layer stores per token: keys and values by heads, or their latent form."""
     latent, rope = _number(config, ("kv_lora_rank",)), _number(config, ("qk_rope_head_dim",))
     if latent is not None and rope is not None:

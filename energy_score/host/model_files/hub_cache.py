@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 from energy_score.host.model_files.hub_home import hub_home
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -27,14 +27,14 @@ def datasets_cache() -> Path:
 
 def is_model_cached(model_id: str, revision: str | None) -> bool:
     """Return whether config and all weights of ``revision`` (a branch, tag or commit; None: main) are in the cache."""
-    snapshot = cached_snapshot(model_id, revision)
+    snapshot = find_cached_snapshot(model_id, revision)
     try:
         return snapshot is not None and (snapshot / "config.json").exists() and _has_weights(snapshot)
     except (OSError, ValueError, LookupError, TypeError, AttributeError):  # an index can contain anything
         return False
 
 
-def cached_blobs(model_id: str) -> Path:
+def get_blob_folder(model_id: str) -> Path:
     """Return the cache's folder of file contents for all commits of the model; large files are named by SHA-256."""
     return _repository(model_id) / "blobs"
 
@@ -43,7 +43,7 @@ def _repository(model_id: str) -> Path:
     return hub_cache() / f"models--{model_id.replace('/', '--')}"
 
 
-def cached_snapshot(model_id: str, revision: str | None) -> Path | None:
+def find_cached_snapshot(model_id: str, revision: str | None) -> Path | None:
     """Return the cached folder of ``revision`` (as above), complete or not, or None if nothing is cached."""
     repository = _repository(model_id)
     revision = revision or "main"
@@ -84,6 +84,6 @@ def _has_weights(snapshot: Path) -> bool:
 def _names_what_is_there(index: Path) -> bool:
     """Return whether each file in the index exists; an unreadable index lists none."""
     try:
-        return all((index.parent / part).exists() for part in parsed(index.read_bytes())["weight_map"].values())
+        return all((index.parent / part).exists() for part in parse_json(index.read_bytes())["weight_map"].values())
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False

@@ -12,11 +12,11 @@ BYTES_OF_DTYPE: dict[Dtype, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 _CAST_TYPES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
-def loaded_bytes_of(tensors: Iterable[Tensor], dtype: Dtype) -> int:
+def compute_loaded_bytes(tensors: Iterable[Tensor], dtype: Dtype) -> int:
     """Return the size in bytes of ``tensors`` in a run with ``dtype``."""
-    return sum(_loaded_bytes_of(tensor, BYTES_OF_DTYPE[dtype]) for tensor in tensors)
+    return sum(_compute_tensor_bytes(tensor, BYTES_OF_DTYPE[dtype]) for tensor in tensors)
 
 
-def _loaded_bytes_of(tensor: Tensor, bytes_each: int) -> int:
+def _compute_tensor_bytes(tensor: Tensor, bytes_each: int) -> int:
     stored_each = _CAST_TYPES.get(tensor.dtype)
     return tensor.stored_bytes if stored_each is None else tensor.stored_bytes // stored_each * bytes_each

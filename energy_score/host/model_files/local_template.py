@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from energy_score.host.model_files.hub_cache import cached_snapshot
+from energy_score.host.model_files.hub_cache import find_cached_snapshot
 from energy_score.shared.chat_template.template_source import TemplateSource, read_template_folder
 
 
@@ -17,5 +17,5 @@ def read_local_template(
         path = Path(processor)
         folder, model_id, revision = (path, "", None) if path.is_absolute() else (None, processor, None)
     if folder is None:
-        folder = cached_snapshot(model_id, revision)
+        folder = find_cached_snapshot(model_id, revision)
     return None if folder is None else read_template_folder(folder)

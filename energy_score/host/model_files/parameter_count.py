@@ -18,7 +18,7 @@ _QUANT_STATE = ".quant_state."
 _NO_PARAMETERS_OF_METHOD = {"hqq": (".scale", ".zero")}
 
 
-def parameter_count_of(tensors: Iterable[Tensor], quantization: Quantization | None) -> int | None:
+def count_parameters(tensors: Iterable[Tensor], quantization: Quantization | None) -> int | None:
     """Return the number of parameters, or None if the number of bits per packed weight is unknown."""
     if quantization is None:
         return sum(tensor.element_count for tensor in tensors)

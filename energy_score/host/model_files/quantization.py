@@ -20,17 +20,17 @@ class Quantization(NamedTuple):
         return f"{self.method}, {'unknown bits' if self.bits is None else f'{self.bits} bit'}"
 
 
-def quantization_of(config: Mapping[str, Any]) -> Quantization | None:
+def get_quantization(config: Mapping[str, Any]) -> Quantization | None:
     """Return the quantization stated in ``config``, or None if there is none."""
     for place in (config, config.get("text_config")):
         stated = place.get("quantization_config") if isinstance(place, dict) else None
         if isinstance(stated, dict):
             method = str(stated.get("quant_method") or "unknown method").lower()
-            return Quantization(method, _bits_of(method, stated))
+            return Quantization(method, _get_bits(method, stated))
     return None
 
 
-def _bits_of(method: str, stated: Mapping[str, Any]) -> int | None:
+def _get_bits(method: str, stated: Mapping[str, Any]) -> int | None:
     if method == "bitsandbytes" or "load_in_4bit" in stated or "load_in_8bit" in stated:
         four, eight = (stated.get(f"load_in_{bits}bit") or stated.get(f"_load_in_{bits}bit") for bits in ("4", "8"))
         return 4 if four else 8 if eight else None
@@ -42,7 +42,7 @@ def _bits_in(stated: object) -> int | None:
     if isinstance(stated, bool):
         return None
     if isinstance(stated, int):
-        return stated if 1 <= stated <= 8 else None  # noqa: PLR2004 - more is no quantization
+        return stated if 1 <= stated <= 8 else None  # noqa: PLR2004 - more is not a quantization
     if isinstance(stated, str):
         named = re.search(r"int([1-8])\b|float(8)", stated)
         return int(named[1] or named[2]) if named else None

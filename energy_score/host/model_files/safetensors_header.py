@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 
 _HEADER_MAX_BYTES = 100_000_000  # the format's own limit
 _POINTER = b"version "  # the start of a pointer file from a clone without LFS; as a length it is far above the limit
@@ -40,15 +40,15 @@ def read_tensors(file: Path) -> tuple[Tensor, ...]:
             raise ValueError(f"{file.name}: no safetensors header")
         content = stream.read(length)
     try:
-        header = parsed(content)
+        header = parse_json(content)
     except ValueError as error:
         raise ValueError(f"{file.name}: its header cannot be read: {error}") from error
     if not isinstance(header, dict):
         raise ValueError(f"{file.name}: no safetensors header")  # noqa: TRY004 - an error in the file, not of the caller
-    return tensors_of(header)
+    return parse_tensors(header)
 
 
-def tensors_of(header: Mapping[str, Any]) -> tuple[Tensor, ...]:
+def parse_tensors(header: Mapping[str, Any]) -> tuple[Tensor, ...]:
     """Return the tensors of a parsed header; raise ValueError if it is invalid."""
     try:
         return tuple(_tensor(name, entry) for name, entry in header.items() if name != _METADATA)

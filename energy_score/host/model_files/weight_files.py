@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 
 Kind = Literal["safetensors", "pickle", "adapter", "gguf", "other", "none", "unknown"]
 # The files listed in an index; None if it cannot be read.
@@ -41,7 +41,7 @@ class WeightFiles:
         return self.kind in ("safetensors", "pickle") and any(map(_SHARD.fullmatch, self.names))
 
 
-def weight_files_of(
+def find_weight_files(
     files: Iterable[str], *, index_file: str, named: str | None = None, shards_of: ShardsOf = lambda _: None
 ) -> WeightFiles:
     """Return the weights among ``files``: safetensors before pickles, as in the libraries.
@@ -53,7 +53,7 @@ def weight_files_of(
     names = sorted(files)
     if named is not None:
         wanted = shards_of(named) if named.endswith(INDEX_ENDING) and named in names else (named,)
-        return WeightFiles("unknown") if wanted is None else _wanted_of(wanted, names, "safetensors")
+        return WeightFiles("unknown") if wanted is None else _select_wanted(wanted, names, "safetensors")
     parts = _PARTS if index_file != "config.json" else _ROOT
     if parts == _ROOT and (indexed := _whole_or_indexed(names, shards_of)) is not None:
         return indexed
@@ -61,7 +61,7 @@ def weight_files_of(
         for kind, ending in _ENDINGS:
             found = _matching(names, pattern + _SHARDED + ending)
             if found:
-                return WeightFiles(kind, found, _missing_of(found))
+                return WeightFiles(kind, found, _find_missing(found))
     if "adapter_config.json" in names:
         return WeightFiles("adapter", tuple(name for name in names if name.startswith("adapter_model.")))
     if any(name.endswith(".gguf") for name in names):
@@ -73,7 +73,7 @@ def weight_files_of(
 def shards_in(index: str) -> Collection[str] | None:
     """Return the files listed in the text of an index, or None if there are none."""
     try:
-        parts = parsed(index)["weight_map"]
+        parts = parse_json(index)["weight_map"]
         return {part for part in parts.values() if isinstance(part, str)} or None
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -87,16 +87,16 @@ def _whole_or_indexed(names: Collection[str], shards_of: ShardsOf) -> WeightFile
         index = whole + INDEX_ENDING
         if index in names:
             found = _matching(names, _ROOT + _SHARDED + re.escape(whole[whole.index(".") :]))
-            if _is_one_series(found) and not _missing_of(found):
+            if _is_one_series(found) and not _find_missing(found):
                 return WeightFiles(kind, found)
             wanted = shards_of(index)
             if wanted is None:
                 return WeightFiles("unknown", found)
-            return _wanted_of(wanted, names, kind)
+            return _select_wanted(wanted, names, kind)
     return None
 
 
-def _wanted_of(wanted: Collection[str], names: Collection[str], kind: Kind) -> WeightFiles:
+def _select_wanted(wanted: Collection[str], names: Collection[str], kind: Kind) -> WeightFiles:
     there = tuple(sorted(name for name in wanted if name in names))
     return WeightFiles(kind, there, tuple(sorted(set(wanted) - set(there))))
 
@@ -111,7 +111,7 @@ def _is_one_series(found: tuple[str, ...]) -> bool:
     return len({shard and shard.group(1, 3, 4) for shard in map(_SHARD.fullmatch, found)}) == 1
 
 
-def _missing_of(found: tuple[str, ...]) -> tuple[str, ...]:
+def _find_missing(found: tuple[str, ...]) -> tuple[str, ...]:
     """Return the missing shards of ``found``'s series."""
     widths: dict[tuple[str, ...], int] = {}
     for shard in filter(None, map(_SHARD.fullmatch, found)):

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, Request, build_opener
 
 from energy_score.contract.endpoint_address import is_loopback
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 from energy_score.contract.installation import install_command
 from energy_score.host.model_files.hub_home import hub_is_offline
 from energy_score.host.preflight.check import Check
@@ -97,7 +97,7 @@ def _get(url: str, *, method: str = "GET", through_proxy: bool = True) -> bytes:
 
 def _model_ids(answer: bytes) -> Iterable[str]:
     try:
-        content = parsed(answer)
+        content = parse_json(answer)
     except (ValueError, RecursionError):
         return
     entries = content.get("data") if isinstance(content, dict) else None

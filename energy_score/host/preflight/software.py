@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import energy_score
 from energy_score.contract.installation import install_command
-from energy_score.contract.optimum_environment import how_to_have_it, optimum_python
+from energy_score.contract.optimum_environment import describe_optimum_setup, optimum_python
 from energy_score.host.preflight.check import Check
 
 _DISTRIBUTION = "ai-energy-score-batch-runner"
@@ -42,7 +42,7 @@ def python_checks() -> list[Check]:
 def optimum_checks() -> list[Check]:
     """Return whether the environment for --backend optimum exists; no other backend needs it."""
     python = optimum_python(os.environ)
-    remedy = f"{how_to_have_it(os.environ)} (only needed for --backend optimum)"
+    remedy = f"{describe_optimum_setup(os.environ)} (only needed for --backend optimum)"
     if not python.exists():
         return [Check("optimum environment", "warning", f"{python} does not exist", remedy)]
     folders = [str(folder) for folder in python.parent.parent.glob("lib/python*/site-packages")]

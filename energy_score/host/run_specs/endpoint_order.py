@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from energy_score.contract.endpoint_address import endpoint_address
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ModelConfig
-from energy_score.contract.server_command import DEFAULT_SERVER_COMMAND, checked_server_command
+from energy_score.contract.server_command import DEFAULT_SERVER_COMMAND, check_server_command
 
 _SERVED = "vllm"
 _GPU = re.compile(r"\d+|GPU-[0-9a-fA-F-]+", re.ASCII)
@@ -35,7 +35,7 @@ class EndpointOrder:
         return f"{DEFAULT_SERVER_COMMAND}{revision}{trust}"
 
 
-def endpoint_order_of(
+def resolve_endpoint_options(
     *,
     backend: str,
     endpoint: str | None,
@@ -60,15 +60,15 @@ def endpoint_order_of(
         _refuse_first(given, f"has no effect with --backend {backend}. Use it with --backend {_SERVED}.")
         return EndpointOrder()
     _refuse_first(without_effect, f"has no effect on a server. Leave it out with --backend {_SERVED}.")
-    gpus = _gpus_of(meter_gpus)
+    gpus = _get_gpus(meter_gpus)
     if not managed:
         _refuse_first({"--server-command": server_command is not None}, "sets what --managed starts. Use both options.")
         return EndpointOrder(endpoint=endpoint_address(endpoint or _DEFAULT_ENDPOINT), meter_gpus=gpus)
-    command = None if server_command is None else checked_server_command(server_command)
+    command = None if server_command is None else check_server_command(server_command)
     return EndpointOrder(managed=True, server_command=command, meter_gpus=gpus)
 
 
-def _gpus_of(text: str | None) -> tuple[str, ...]:
+def _get_gpus(text: str | None) -> tuple[str, ...]:
     gpus = tuple(part.strip() for part in (text or "").split(",") if part.strip())
     for gpu in gpus:
         if not _GPU.fullmatch(gpu):

@@ -20,7 +20,7 @@ def refuse_what_optimum_cannot(backend: str, given: Mapping[str, bool]) -> None:
         )
 
 
-def optimum_order_of(generation: GenerationSettings, policy: RepeatPolicy) -> tuple[RepeatPolicy, tuple[str, ...]]:
+def adapt_repeat_policy(generation: GenerationSettings, policy: RepeatPolicy) -> tuple[RepeatPolicy, tuple[str, ...]]:
     """Return the policy that can be followed, with notes: a phase is one pass over the dataset.
 
     Raises:

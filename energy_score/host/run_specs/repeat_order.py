@@ -31,7 +31,7 @@ _ADAPTIVE_CI_TARGET = 0.01
 _REPEATS_WITHOUT_WARMUP = 3
 
 
-def repeat_order_of(
+def resolve_repeat_policy(
     *,
     protocol: Protocol | None,
     query_count: int | None,
@@ -40,7 +40,7 @@ def repeat_order_of(
 ) -> tuple[RepeatPolicy, tuple[str, ...]]:
     """The policy, and what must be noted of it.
 
-    A number of queries is a trial, the whole data set a rating, unless the protocol is named.
+    A number of queries is a trial, the whole dataset a rating, unless the protocol is given.
     """
     policy = OFFICIAL if (protocol or ("official" if query_count is None else "quick")) == "official" else QUICK
     if repeats is None or repeats == policy.repeats:

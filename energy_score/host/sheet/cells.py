@@ -52,11 +52,11 @@ def _parts_of(path: str) -> tuple[str, str | None]:
     parts = path.partition("?")[0].partition("#")[0].rstrip("/").split("/")
     for index, part in enumerate(parts):
         if index and part in _HUB_VIEWS and index + 1 < len(parts):
-            return "/".join(parts[:index]), revision_of(unquote("/".join(parts[index + 1 :])))
+            return "/".join(parts[:index]), parse_revision(unquote("/".join(parts[index + 1 :])))
     return "/".join(parts), None
 
 
-def revision_of(cell: str) -> str | None:
+def parse_revision(cell: str) -> str | None:
     """The branch, tag or commit; None for an empty cell; CellFaultError for what can be none of them."""
     text = cell.strip()
     if not text:
@@ -67,7 +67,7 @@ def revision_of(cell: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def priority_of(cell: str) -> int | None:
+def parse_priority(cell: str) -> int | None:
     """The priority, 1 the highest; None for an empty cell; CellFaultError for anything but a whole number from 1."""
     text = cell.strip()
     match = _PRIORITY.fullmatch(text)
@@ -77,7 +77,7 @@ def priority_of(cell: str) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def model_class_of(cell: str) -> ModelClass | None:
+def parse_model_class(cell: str) -> ModelClass | None:
     """The class in upper case; None for an empty cell; CellFaultError for anything but A, B or C."""
     text = cell.strip().upper()
     if text not in ("", "A", "B", "C"):
@@ -86,7 +86,7 @@ def model_class_of(cell: str) -> ModelClass | None:
 
 
 @lru_cache(maxsize=1024)
-def reasoning_mode_of(cell: str) -> ReasoningMode:
+def parse_reasoning_mode(cell: str) -> ReasoningMode:
     """The mode that the state names, in any case; CellFaultError for an unknown state."""
     mode = ReasoningMode.ON if budget_of(cell) is not None else _STATES.get(state_text(cell))
     if mode is None:
@@ -110,7 +110,7 @@ def state_text(cell: str) -> str:
 
 
 @lru_cache(maxsize=1024)
-def yes_of(cell: str) -> bool:
+def parse_yes(cell: str) -> bool:
     """Whether the cell says yes; an empty one says no; CellFaultError for anything but yes and no."""
     answer = _YES.get(cell.strip().lower())
     if answer is None:

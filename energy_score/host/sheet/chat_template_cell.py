@@ -73,7 +73,7 @@ class ChatTemplateCell:
 
 
 @lru_cache(maxsize=4096)
-def chat_template_of(cell: str) -> ChatTemplateCell:
+def parse_chat_template_cell(cell: str) -> ChatTemplateCell:
     """Return the meaning of the cell; prose that asks for nothing known means nothing.
 
     A nested block (``reasoning_params:``, or in braces) is flattened. A word is set off from the prompt by a space, a

@@ -7,8 +7,8 @@ from importlib import resources
 from typing import Any, cast
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.plain_text import shortened
-from energy_score.host.single_run.keys import KEYS, PARAMETERS, overrides_of
+from energy_score.contract.plain_text import shorten
+from energy_score.host.single_run.keys import KEYS, PARAMETERS, parse_overrides
 
 _CONFIGS = "energy_score.host.single_run.configs"
 _BASE = "base"
@@ -46,10 +46,10 @@ def compose(config_name: str, arguments: Sequence[str]) -> Composition:
     name = config_name.removesuffix(".yaml")
     if name not in config_names():
         raise UsageError(f"unknown --config-name {config_name!r} (expected one of: {', '.join(config_names())})")
-    overrides = overrides_of(arguments)
+    overrides = parse_overrides(arguments)
     for key, override in overrides.items():
         _require_one_value(key, override)
-    composed = _composed(name, list(overrides.values()))
+    composed = _compose_values(name, list(overrides.values()))
     return Composition(
         config_name=name,
         task=_own_task(name),
@@ -62,7 +62,7 @@ def compose(config_name: str, arguments: Sequence[str]) -> Composition:
 @cache
 def _own_task(name: str) -> str:
     """Return the task that the configuration names before any argument changes it."""
-    task: str = _composed(name, [])["backend"]["task"]
+    task: str = _compose_values(name, [])["backend"]["task"]
     return task
 
 
@@ -79,7 +79,7 @@ def _require_one_value(key: str, override: str) -> None:
         raise _fault(key, override, "has several values")
 
 
-def _composed(name: str, overrides: list[str]) -> dict[str, Any]:
+def _compose_values(name: str, overrides: list[str]) -> dict[str, Any]:
     from hydra import compose as hydra_compose  # noqa: PLC0415 - not on the way to --help
     from hydra import initialize_config_module  # noqa: PLC0415
     from hydra.errors import HydraException  # noqa: PLC0415
@@ -92,7 +92,7 @@ def _composed(name: str, overrides: list[str]) -> dict[str, Any]:
         return cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
     except (HydraException, OmegaConfBaseException, ValueError, RecursionError) as error:
         first_line = str(error).partition("\n")[0]
-        told = shortened(f"{' '.join(overrides)}: {first_line}", _QUOTE_MAX)
+        told = shorten(f"{' '.join(overrides)}: {first_line}", _QUOTE_MAX)
         raise UsageError(f"{told} (expected KEY=VALUE with a plain value)") from error
 
 
@@ -106,5 +106,5 @@ def _value_at(config: dict[str, Any], key: str) -> Any:  # noqa: ANN401 - whatev
 def _fault(key: str, override: str, what: str) -> UsageError:
     is_text = key.startswith(PARAMETERS)
     quotes = f"; put text with Hydra's special characters in quotes: {key}='\"a, b\"'" if is_text else ""
-    value = shortened(override.partition("=")[2], _QUOTE_MAX)
+    value = shorten(override.partition("=")[2], _QUOTE_MAX)
     return UsageError(f"{key}={value}: {what} (expected a single value{quotes})")

@@ -36,7 +36,7 @@ _VARIABLE = re.compile(rf"{re.escape(PARAMETERS)}\.[A-Za-z_]\w*", re.ASCII)
 _KNOWN = f"Known keys: {', '.join(KEYS)} (and {PARAMETERS}.NAME)."
 
 
-def overrides_of(arguments: Sequence[str]) -> dict[str, str]:
+def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
     """Return each argument as Hydra's override, by its key; Hydra's prefixes ``+`` and ``++`` have no effect.
 
     Raises:
@@ -62,11 +62,11 @@ def overrides_of(arguments: Sequence[str]) -> dict[str, str]:
 def _override(key: str, value: str) -> str:
     """Return the override in Hydra's grammar; chat template variables are added, all other keys already exist."""
     if key in _LITERAL and value != "null" and not (key == "backend.device_ids" and value.startswith("[")):
-        value = quoted(value)
+        value = quote_for_hydra(value)
     return f"++{key}={value}" if key.startswith(PARAMETERS) else f"{key}={value}"
 
 
-def quoted(text: str) -> str:
+def quote_for_hydra(text: str) -> str:
     """Return ``text`` in Hydra's quotes, so that the composition returns it unchanged.
 
     Source: Hydra, "Quoted values", and OmegaConf, "Escaping in interpolations": a backslash is only special before a

@@ -44,7 +44,7 @@ class SingleOrder:
     note: str | None
 
 
-def order_of(
+def resolve_single_order(
     composition: Composition, options: Mapping[str, Any], *, query_count: int | None, directory: Path
 ) -> SingleOrder:
     """Return the request for the composition; ``options`` are other command line options, named as in RunOptions.

@@ -17,8 +17,8 @@ from energy_score.host.batch.plan import PlannedRun, RefusedRun, ResolvedRun
 from energy_score.host.batch.progress import Progress
 from energy_score.host.batch.session import BatchSession, open_ready_executor
 from energy_score.host.batch.summary import how_measured
-from energy_score.host.locks.gpu_leases import awaited_lease, open_gpu_leases
-from energy_score.host.locks.gpu_need import gpus_needed
+from energy_score.host.locks.gpu_leases import open_gpu_leases, wait_for_lease
+from energy_score.host.locks.gpu_need import count_needed_gpus
 from energy_score.host.preflight.files import token_checks
 from energy_score.host.preflight.models.surroundings import surroundings_here, visible_gpus
 from energy_score.host.run_specs.placement import Placement
@@ -70,7 +70,7 @@ def run(
     session = BatchSession([planned], SingleRunLedger(results), progress)
     with session.open():
         _set_aside(session.ledger, asked.name)
-        _warn_of_no_token(asked.order)
+        _warn_about_missing_token(asked.order)
         show_gpus(asked.order)
         executor = open_ready_executor(executor_options, backend=planned.spec.backend)
         planned = asked.resolve(Placement(executor.image))
@@ -89,19 +89,19 @@ def run(
             (checked,) = session.plan
             if isinstance(checked, RefusedRun):
                 return _refused(attempt, checked, show_row)
-        with _leased(planned.spec, executor_options.gpu_wait_s) as gpu_uuids:
-            return _attempted(attempt, planned, gpu_uuids, show_row)
+        with _hold_leases(planned.spec, executor_options.gpu_wait_s) as gpu_uuids:
+            return _execute_attempt(attempt, planned, gpu_uuids, show_row)
 
 
 @contextmanager
-def _leased(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None]:
+def _hold_leases(spec: RunSpec, gpu_wait_s: float) -> Iterator[tuple[str, ...] | None]:
     """Yield the run's leased GPUs while the context is open; None if it needs none, or there are none."""
     with open_gpu_leases(None) or nullcontext() as leases:
-        count = 0 if leases is None else gpus_needed(spec, leases.gpus)
+        count = 0 if leases is None else count_needed_gpus(spec, leases.gpus)
         if leases is None or count == 0:
             yield () if spec.gpu_requirement.count == 0 else None
             return
-        lease = awaited_lease(
+        lease = wait_for_lease(
             leases, count, among=spec.meter_gpus, foreign_wait_s=gpu_wait_s, note=partial(click.echo, err=True)
         )
         try:
@@ -117,7 +117,7 @@ def _refused(attempt: Attempt, planned: RefusedRun, show_row: Callable[[ResultRo
     return _shown(attempt, planned, outcome="refused", code=ExitCode.SOME_RUNS_FAILED, show_row=show_row)
 
 
-def _attempted(
+def _execute_attempt(
     attempt: Attempt,
     planned: ResolvedRun,
     gpu_uuids: tuple[str, ...] | None,
@@ -157,7 +157,7 @@ def _set_aside(ledger: Ledger, name: str) -> None:
         ) from error
 
 
-def _warn_of_no_token(order: SingleOrder) -> None:
+def _warn_about_missing_token(order: SingleOrder) -> None:
     """Warn if a model comes from the Hub and there is no login: gated models would be refused."""
     if order.config.is_local:
         return

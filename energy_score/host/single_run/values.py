@@ -7,10 +7,10 @@ from typing import Any, Literal, cast, get_args
 from energy_score.contract.choices import Dtype
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import is_local_model
-from energy_score.contract.plain_text import shortened
+from energy_score.contract.plain_text import shorten
 from energy_score.host.sheet.cells import CellFaultError, model_of
 from energy_score.host.single_run.composition import Composition
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 DTYPES = get_args(Dtype)
 _FILE_ENDINGS = (".csv", ".json", ".jsonl", ".parquet", ".txt")
@@ -91,7 +91,7 @@ class Values:
 
     def task(self) -> str:
         """Return the configuration's task, by the sheet's name."""
-        key, own = "backend.task", task_of(self._composition.task)
+        key, own = "backend.task", find_task(self._composition.task)
         written = self._text(key)
         if written is not None and written.strip().lower() not in (own.name, *own.aliases):
             raise self.fault(
@@ -209,6 +209,6 @@ class Values:
             path = (self._directory / Path(written).expanduser()).resolve()
             path.exists()  # raises for paths that no file system allows
         except (OSError, RuntimeError, ValueError) as error:
-            told = shortened(f"{written!r} is not a valid path: {error}", _QUOTE_MAX)
+            told = shorten(f"{written!r} is not a valid path: {error}", _QUOTE_MAX)
             raise UsageError(f"{told} (expected a path that this user can access)") from error
         return path

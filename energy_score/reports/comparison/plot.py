@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.plain_text import shortened
+from energy_score.contract.plain_text import shorten
 from energy_score.reports.comparison.side_by_side import Line, SideBySide
 from energy_score.reports.comparison.tables import half_width_wh
 
@@ -40,7 +40,7 @@ def plot(comparison: SideBySide, path: Path) -> None:
 def _drawn(comparison: SideBySide, lines: list[Line]) -> Figure:
     figure = Figure(figsize=(9.0, 1.6 + 0.55 * len(lines)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    labels = [shortened(line.label, _LABEL_MAX) for line in lines]
+    labels = [shorten(line.label, _LABEL_MAX) for line in lines]
     positions = list(range(len(lines)))
     left.barh(
         positions,
@@ -63,7 +63,7 @@ def _drawn(comparison: SideBySide, lines: list[Line]) -> Figure:
             [at + offset for at, _ in known], [value for _, value in known], height=0.36, color=color, label=name
         )
     right.axvline(1.0, color="0.4", linewidth=0.8)
-    right.set_xlabel(f"ratio to {shortened(comparison.baseline, _LABEL_MAX)}")
+    right.set_xlabel(f"ratio to {shorten(comparison.baseline, _LABEL_MAX)}")
     right.legend(loc="best", frameon=False)
     figure.suptitle(_title(comparison, lines))
     return figure
@@ -71,4 +71,4 @@ def _drawn(comparison: SideBySide, lines: list[Line]) -> Figure:
 
 def _title(comparison: SideBySide, lines: list[Line]) -> str:
     unrated = any(not line.row.rateable for line in lines)
-    return f"{shortened(comparison.title, _TITLE_MAX)}{' (not rateable)' if unrated else ''}"
+    return f"{shorten(comparison.title, _TITLE_MAX)}{' (not rateable)' if unrated else ''}"

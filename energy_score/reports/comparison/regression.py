@@ -9,7 +9,7 @@ from typing import Literal
 
 from scipy.special import stdtrit
 
-from energy_score.reports.comparison.side_by_side import Energy, energy_of
+from energy_score.reports.comparison.side_by_side import Energy, compute_energy
 from energy_score.reports.results_table.result_row import ResultRow
 
 Outcome = Literal["regression", "improvement", "unchanged", "lost", "gone", "new", "not compared"]
@@ -97,8 +97,8 @@ def _commits(before: ResultRow | None, after: ResultRow | None) -> str:
 
 
 def _change(key: _Key, before: ResultRow | None, after: ResultRow | None, threshold: float) -> Change:
-    old = energy_of(before) if before else None
-    new = energy_of(after) if after else None
+    old = compute_energy(before) if before else None
+    new = compute_energy(after) if after else None
 
     def of(outcome: Outcome, because: str) -> Change:
         return Change(*key, before=old, after=new, outcome=outcome, because=because)
@@ -119,10 +119,10 @@ def _change(key: _Key, before: ResultRow | None, after: ResultRow | None, thresh
             f"{name}: {_told(name, before, old)} before, {_told(name, after, new)} now" for name in differing
         )
         return of("not compared", told)
-    return _judged(key, old, new, threshold, _worth_knowing(before, after))
+    return _judge_change(key, old, new, threshold, _worth_knowing(before, after))
 
 
-def _judged(key: _Key, old: Energy, new: Energy, threshold: float, known: str) -> Change:
+def _judge_change(key: _Key, old: Energy, new: Energy, threshold: float, known: str) -> Change:
     if old.wh_per_1000_queries <= 0:
         return Change(*key, before=old, after=new, outcome="not compared", because="no positive energy before")
     ratio = new.wh_per_1000_queries / old.wh_per_1000_queries

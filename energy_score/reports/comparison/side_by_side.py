@@ -65,7 +65,7 @@ class SideBySide:
         return tuple(name for name in (*_SAME_WORK, *_CONDITIONS) if len({getattr(row, name) for row in rows}) > 1)
 
 
-def energy_of(row: ResultRow) -> Energy | None:
+def compute_energy(row: ResultRow) -> Energy | None:
     """Return the energy of 1,000 queries of ``row``, or None if it was not measured."""
     if not row.successful_prompts:
         return None
@@ -142,12 +142,12 @@ def beside(title: str, labelled: Sequence[tuple[str, ResultRow]]) -> SideBySide:
 
     Work is the same if task and dataset are.
     """
-    baseline = next(((label, row) for label, row in labelled if energy_of(row)), labelled[0])
+    baseline = next(((label, row) for label, row in labelled if compute_energy(row)), labelled[0])
     return SideBySide(title, baseline[0], tuple(_line(label, row, baseline[1]) for label, row in labelled))
 
 
 def _line(label: str, row: ResultRow, baseline: ResultRow) -> Line:
-    energy, base = energy_of(row), energy_of(baseline)
+    energy, base = compute_energy(row), compute_energy(baseline)
     same_work = all(getattr(row, name) == getattr(baseline, name) for name in _SAME_WORK)
     alike = same_work and energy and base and (energy.domain, energy.source) == (base.domain, base.source)
     tokens, base_tokens = _tokens_per_query(row), _tokens_per_query(baseline)

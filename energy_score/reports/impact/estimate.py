@@ -40,10 +40,12 @@ class Impact:
     figures: tuple[Figure, ...]
 
 
-def impact_of(row: ResultRow, *, queries_per_year: float, region: str, factors: Mapping[str, Factor]) -> Impact | None:
+def estimate_impact(
+    row: ResultRow, *, queries_per_year: float, region: str, factors: Mapping[str, Factor]
+) -> Impact | None:
     """Return the estimates for ``queries_per_year`` queries like those of ``row``; None if no GPU energy was measured.
 
-    ``factors`` come from ``factors_of(region)``.
+    ``factors`` come from ``get_factors(region)``.
     """
     if row.wh_per_1000_queries is None:
         return None
@@ -61,7 +63,7 @@ class _Values:
 
 
 def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figure]:
-    assert row.wh_per_1000_queries is not None  # noqa: S101 - impact_of has seen it
+    assert row.wh_per_1000_queries is not None  # noqa: S101 - estimate_impact has seen it
     gpu_kwh = row.wh_per_1000_queries / 1000 * queries / 1000
     yield Figure("GPU energy", gpu_kwh, "kWh", f"{row.wh_per_1000_queries:.6g} Wh per 1,000 queries, measured "
                  f"({row.energy_source or 'source unknown'})", is_estimate=False)  # fmt: skip
@@ -87,7 +89,7 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
                  "kg Sb eq", "total energy x factor", ("adpe_kg_sb_per_kwh",))  # fmt: skip
     yield Figure("primary energy", product(total_kwh, factors["primary_energy_mj_per_kwh"]), "MJ",
                  "total energy x factor", ("primary_energy_mj_per_kwh",))  # fmt: skip
-    yield from _embodied(row, queries, factors)
+    yield from _estimate_embodied(row, queries, factors)
 
 
 def _cpu_and_ram(row: ResultRow, queries: float, gpu_kwh: float, factors: _Values) -> Figure:
@@ -105,7 +107,7 @@ def _cpu_and_ram(row: ResultRow, queries: float, gpu_kwh: float, factors: _Value
     return Figure(name, product(gpu_kwh, factors["cpu_ram_share"]), "kWh", "share of GPU energy", ("cpu_ram_share",))
 
 
-def _embodied(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figure]:
+def _estimate_embodied(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figure]:
     """Yield the run's share of making the hardware: its time over the hardware's lifetime, for the GPUs it used."""
     share = _lifetime_share(row, queries, factors["hardware_lifetime_years"])
     per_server = factors["gpus_per_server"]

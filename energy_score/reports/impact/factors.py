@@ -44,7 +44,7 @@ _WATER = {"usa": (0.36, 4.52)}
 KNOWN_REGIONS = tuple(dict.fromkeys((*_REGIONS, *GRID_FACTORS)))
 
 
-def factors_of(region: str, changes: Mapping[str, float] | None = None) -> dict[str, Factor]:
+def get_factors(region: str, changes: Mapping[str, float] | None = None) -> dict[str, Factor]:
     """Return every factor for ``region`` by name; ``changes`` replaces values.
 
     Raises:

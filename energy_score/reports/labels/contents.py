@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 
 from energy_score.contract.errors import UsageError
-from energy_score.contract.plain_text import shortened
+from energy_score.contract.plain_text import shorten
 from energy_score.reports.labels.label import LabelContent
 from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
 from energy_score.reports.ratings.rating import Rating
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 # Source: METHOD.md, "Label": everything that is not officially scored gets a watermark.
 NOT_OFFICIAL = "not official"
@@ -18,17 +18,17 @@ _OFFICIAL_HARDWARE = "NVIDIA H100 80GB"
 _TEXT_MAX = 200
 
 
-def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelContent, str]]:
+def make_rating_contents(ratings: Iterable[Rating]) -> Iterator[tuple[LabelContent, str]]:
     """Yield a label's content and reasoning state for each rating with stars, all with a watermark."""
     for rating in ratings:
         row = rating.row
         if rating.stars is None or row.wh_per_1000_queries is None:
             continue
         content = LabelContent(
-            model=shortened(row.model_name, _TEXT_MAX),
+            model=shorten(row.model_name, _TEXT_MAX),
             scored=f"{row.timestamp:%B %Y}" if row.timestamp else "unknown",
             task=_task(row.task, row.model_class, row.reasoning_state),
-            hardware=shortened(row.hardware or "unknown", _TEXT_MAX),
+            hardware=shorten(row.hardware or "unknown", _TEXT_MAX),
             wh_per_1000_queries=row.wh_per_1000_queries,
             stars=rating.stars,
             watermark=NOT_OFFICIAL,
@@ -36,7 +36,7 @@ def contents_of_ratings(ratings: Iterable[Rating]) -> Iterator[tuple[LabelConten
         yield content, row.reasoning_state
 
 
-def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelContent, str]]:
+def make_snapshot_contents(snapshot: CohortSnapshot) -> Iterator[tuple[LabelContent, str]]:
     """Yield a label's content and reasoning state for each member with stars; official snapshots get no watermark."""
     year, month = snapshot.issued.split("-")[:2]
     for cohort in snapshot.cohorts:
@@ -44,7 +44,7 @@ def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelConten
             if member.stars is None:
                 continue
             content = LabelContent(
-                model=shortened(member.model, _TEXT_MAX),
+                model=shorten(member.model, _TEXT_MAX),
                 scored=f"{date(int(year), int(month), 1):%B %Y}",
                 task=_task(cohort.task, cohort.model_class, member.reasoning_state),
                 hardware=_OFFICIAL_HARDWARE,
@@ -57,7 +57,7 @@ def contents_of_snapshot(snapshot: CohortSnapshot) -> Iterator[tuple[LabelConten
 
 def _task(name: str, model_class: str | None, reasoning_state: str) -> str:
     try:
-        task = task_of(name)
+        task = find_task(name)
     except UsageError:  # a task from a package that is not installed here
         title, has_classes = name, model_class is not None
     else:
@@ -67,4 +67,4 @@ def _task(name: str, model_class: str | None, reasoning_state: str) -> str:
         words.append(f"class {model_class}")
     if reasoning_state:
         words.append(f"reasoning {reasoning_state}")
-    return shortened(", ".join(words), _TEXT_MAX)
+    return shorten(", ".join(words), _TEXT_MAX)

@@ -17,7 +17,7 @@ from energy_score.reports.labels.label import HEIGHT_PX, WIDTH_PX, LabelContent,
 _SCALES = (1, 2)
 
 
-def marks_of(labels: Sequence[tuple[LabelContent, str]]) -> list[str]:
+def make_name_marks(labels: Sequence[tuple[LabelContent, str]]) -> list[str]:
     """Return what distinguishes the file names of each label (with its reasoning state); empty if nothing is needed.
 
     One model can be rated in several tasks, classes and revisions. Names are compared without case, because some file

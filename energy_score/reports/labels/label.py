@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from energy_score.reports.labels.outlines import Weight, text_path, text_width, wrapped
+from energy_score.reports.labels.outlines import Weight, text_path, text_width, wrap_text
 
 WIDTH_PX, HEIGHT_PX = 260, 364
 BADGE_HEIGHT_PX = 28
@@ -106,7 +106,7 @@ def _model(model: str) -> Iterator[str]:
     yield _text("Model", "Medium", _DETAIL_PX, (_MARGIN_PX, 65), _TEXT)
     size_px = _MODEL_PX
     while True:
-        lines = wrapped(model, weight="Bold", size_px=size_px, width_px=WIDTH_PX - 2 * _MARGIN_PX)
+        lines = wrap_text(model, weight="Bold", size_px=size_px, width_px=WIDTH_PX - 2 * _MARGIN_PX)
         pitch = size_px * 18 / 16
         if len(lines) * pitch <= _MODEL_HEIGHT_PX or size_px <= _LEAST_PX:
             break

@@ -34,7 +34,7 @@ def text_width(text: str, *, weight: Weight, size_px: float) -> float:
     return float(sum(glyphs[name].width for name in _glyph_names(text, weight)) * size_px / font["head"].unitsPerEm)
 
 
-def wrapped(text: str, *, weight: Weight, size_px: float, width_px: float) -> list[str]:
+def wrap_text(text: str, *, weight: Weight, size_px: float, width_px: float) -> list[str]:
     """Split ``text`` into lines of at most ``width_px``, broken after ``/``, ``-``, ``_``, ``.`` or a space."""
     lines, line = [], ""
     for part in _parts(text):

@@ -5,7 +5,7 @@ from energy_score.reports.ratings.choice import rated
 from energy_score.reports.results import Results
 
 
-def rated_runs(results: Results, *, against: str) -> list[RatedRun]:
+def rate_runs(results: Results, *, against: str) -> list[RatedRun]:
     """Return every row of ``results`` with its stars and the run directory that it came from.
 
     Raises:

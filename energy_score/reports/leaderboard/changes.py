@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.table import Table, figure
 
@@ -50,7 +50,7 @@ def changes_between(before: Iterable[Entry], after: Iterable[Entry]) -> list[Ent
 def read_entries(site: Path) -> list[Entry]:
     """Return the lines of the leaderboard in ``site``; empty if there is none, or this version cannot read it."""
     try:
-        return list(_ENTRIES.validate_python(parsed((site / "leaderboard.json").read_bytes())))
+        return list(_ENTRIES.validate_python(parse_json((site / "leaderboard.json").read_bytes())))
     except (OSError, ValueError):
         return []
 

@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 
 from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
-from energy_score.contract.plain_text import shortened
+from energy_score.contract.plain_text import shorten
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_report import PhaseStatistics, RunReport, Verdict
 from energy_score.contract.units import watt_hours
-from energy_score.reports.results_table.report_row import heard_verdict
+from energy_score.reports.results_table.report_row import apply_host_check
 
 # Each GPU's trace is drawn with at most this many points; a night has a hundred thousand.
 _POINTS = 1200
@@ -50,7 +50,7 @@ class Detail:
     trace_svg: str | None
 
 
-def detail_of(directory: RunDirectory) -> Detail:
+def read_detail(directory: RunDirectory) -> Detail:
     """Return the details of a finished run.
 
     Raises:
@@ -63,7 +63,7 @@ def detail_of(directory: RunDirectory) -> Detail:
         owner = None  # as in the results table, which has the same verdict
     return Detail(
         report=report,
-        verdict=heard_verdict(report, witness=witness, owner=owner),
+        verdict=apply_host_check(report, witness=witness, owner=owner),
         phases=tuple(_phase_line(one, report) for one in report.statistics if one.source is not None),
         environment=tuple(_environment(report, witness)),
         trace_svg=_trace_svg(directory),
@@ -142,7 +142,7 @@ def _drawn(series: dict[str, list[tuple[float, float]]]) -> Figure:
             [sum(power_w for _, power_w in group) / len(group) for group in groups],
             color=_COLORS[number % len(_COLORS)],
             linewidth=1.0,
-            label=f"GPU {shortened(gpu, _LABEL_MAX)}",
+            label=f"GPU {shorten(gpu, _LABEL_MAX)}",
         )
     axes.set_xlabel("s since the first sample")
     axes.set_ylabel("W")

@@ -13,7 +13,7 @@ class Entry(Record):
     """One line of the leaderboard, as in its CSV, JSON and Parquet files; None if unknown.
 
     Energies are GPU energy in Wh per 1,000 queries, ``ci95_half_width_wh`` is half of the 95 % interval of the total.
-    ``stars`` are relative to ``stars_against``; if there are none, ``unrated_because`` says why. ``star_chances`` are
+    ``stars`` are relative to ``stars_against``; otherwise ``unrated_because`` has the reason. ``star_chances`` are
     the probabilities of other stars, as text. ``page`` is the detail page, relative to the leaderboard.
     """
 
@@ -53,7 +53,7 @@ class Entry(Record):
     page: str | None
 
 
-def entries_of(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[Entry]:
+def make_entries(ratings: Iterable[Rating], pages: Sequence[str | None]) -> list[Entry]:
     """Return the lines of the leaderboard in the order of ``ratings``; ``pages`` are their detail pages."""
     return [_entry(rating, page) for rating, page in zip(ratings, pages, strict=True)]
 

@@ -32,7 +32,7 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
     """
     version = site.resolve()
     record = versions_folder(site) / ".pushed.json"
-    pushed = _pushed(record)
+    pushed = _read_pushed_versions(record)
     done = []
     for kind, repository in repositories.items():
         key = f"{kind}:{repository}"
@@ -53,7 +53,7 @@ def push(site: Path, repositories: dict[str, str]) -> list[str]:
     return done
 
 
-def _pushed(record: Path) -> dict[str, str]:
+def _read_pushed_versions(record: Path) -> dict[str, str]:
     """Return the version that each repository got last; if unknown, it is pushed again."""
     try:
         pushed = json.loads(record.read_bytes())

@@ -19,8 +19,8 @@ from energy_score import __version__
 from energy_score.contract.csv_text import table_text
 from energy_score.contract.errors import RecordError
 from energy_score.contract.run_directory import RunDirectory, RunState
-from energy_score.reports.leaderboard.detail import detail_of
-from energy_score.reports.leaderboard.entries import Entry, entries_of
+from energy_score.reports.leaderboard.detail import read_detail
+from energy_score.reports.leaderboard.entries import Entry, make_entries
 from energy_score.reports.ratings.rating import Rating
 from energy_score.reports.table import figure_with_interval
 
@@ -52,7 +52,7 @@ class RatedRun:
 
 def site_entries(runs: Sequence[RatedRun]) -> list[Entry]:
     """Return the lines of the leaderboard, each with its detail page if it has one."""
-    return entries_of([run.rating for run in runs], [_detail_page(run.directory) for run in runs])
+    return make_entries([run.rating for run in runs], [_detail_page(run.directory) for run in runs])
 
 
 def write_site(
@@ -131,7 +131,7 @@ def _write_detail(
     path: Path, directory: RunDirectory, entry: Entry, environment: jinja2.Environment, made: str
 ) -> None:
     try:
-        detail, fault = detail_of(directory), ""
+        detail, fault = read_detail(directory), ""
     except RecordError as error:
         detail, fault = None, str(error).replace(str(directory.path), directory.path.name)
     page = environment.get_template("model.html").render(

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from energy_score.contract.errors import UsageError
-from energy_score.reports.leaderboard.build import rated_runs
+from energy_score.reports.leaderboard.build import rate_runs
 from energy_score.reports.leaderboard.changes import EntryChange, changes_between, changes_table, read_entries
 from energy_score.reports.leaderboard.site import Prior, RatedRun, site_entries, write_site
 from energy_score.reports.leaderboard.versions import publish
-from energy_score.reports.ratings.rating import snapshot_of
+from energy_score.reports.ratings.rating import make_cohort_snapshot
 from energy_score.reports.results import read_results
 from energy_score.reports.table import markdown
 
@@ -37,7 +37,7 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
         UsageError: There are no results, the snapshot does not exist, or ``site`` was not made by this program.
     """
     now = now or datetime.now(UTC)
-    runs = rated_runs(read_results(results), against=against)
+    runs = rate_runs(read_results(results), against=against)
     changes = changes_between(read_entries(site), site_entries(runs))
     is_of_refresh = (site / CHANGES[1]).exists()  # 'leaderboard' only publishes pages
     if site.exists() and is_of_refresh and not changes:
@@ -56,8 +56,10 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
 def _write_snapshot(folder: Path, runs: Sequence[RatedRun], now: datetime) -> tuple[str, ...]:
     rows = [run.rating.row for run in runs]
     try:
-        snapshot = snapshot_of(rows, name=f"own-{now:%Y-%m-%dT%H%M%SZ}", issued=f"{now:%Y-%m-%d}", source="own runs")
+        snapshot = make_cohort_snapshot(
+            rows, name=f"own-{now:%Y-%m-%dT%H%M%SZ}", issued=f"{now:%Y-%m-%d}", source="own runs"
+        )
     except UsageError:
-        return ()  # no run can be rated, so there is no cohort
+        return ()  # no run can be rated, so no cohort exists
     snapshot.write_once(folder / SNAPSHOT)
     return (SNAPSHOT,)

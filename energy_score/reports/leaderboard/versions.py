@@ -53,7 +53,7 @@ def _published(site: Path, versions: Path, write: Callable[[Path, Sequence[Prior
     unfinished = versions / f"{_UNFINISHED}{name}"
     unfinished.mkdir()
     try:
-        earlier = published_versions(site)
+        earlier = list_versions(site)
         priors = [Prior(one.name, f"{_PRIOR}/{one.name}/index.html") for one in reversed(earlier)]
         write(unfinished, priors)
         for one in earlier:
@@ -85,7 +85,7 @@ def versions_folder(site: Path) -> Path:
     return site.with_name(f"{site.name}.versions")
 
 
-def published_versions(site: Path) -> list[Path]:
+def list_versions(site: Path) -> list[Path]:
     """Return the folders of the versions up to the one that ``site`` points to, oldest first."""
     versions = versions_folder(site)
     if not site.is_symlink() or not versions.is_dir():

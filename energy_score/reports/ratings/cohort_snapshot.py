@@ -73,7 +73,7 @@ class CohortSnapshot(Record):
     cohorts: tuple[Cohort, ...]
     sha256: str = ""
 
-    def sealed(self) -> Self:
+    def seal(self) -> Self:
         """Return the same snapshot with the checksum of its content."""
         return self.model_copy(update={"sha256": self._digest()})
 
@@ -83,7 +83,7 @@ class CohortSnapshot(Record):
         Raises:
             RecordError: Another snapshot is there; issued snapshots are never changed.
         """
-        sealed = self.sealed()
+        sealed = self.seal()
         if path.exists():
             if type(self).read(path) == sealed:
                 return

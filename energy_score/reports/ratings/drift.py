@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
-from energy_score.reports.ratings.stars import bands_of
+from energy_score.reports.ratings.stars import compute_bands
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _cause(old: Cohort, new: Cohort, earlier: CohortMember) -> str:
 def _stars(
     cohort: Cohort, member: CohortMember, *, energy_wh: float | None = None, among: list[float] | None = None
 ) -> Stars | None:
-    bands = bands_of(among if among is not None else cohort.energies_wh)
+    bands = compute_bands(among if among is not None else cohort.energies_wh)
     return None if bands is None else bands.stars(energy_wh if energy_wh is not None else _energy_wh(member))
 
 

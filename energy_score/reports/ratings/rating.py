@@ -10,10 +10,10 @@ from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.plain_text import counted
 from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot, Stars
-from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, bands_of
+from energy_score.reports.ratings.stars import FEW_MEMBERS, Bands, compute_bands
 from energy_score.reports.ratings.uncertainty import DEFAULT, GAIN_BOUND, GAIN_DEVIATION, RunToRun, run_to_run_by_spec
 from energy_score.reports.results_table.result_row import ResultRow
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 _CLASSES = (None, *get_args(ModelClass))
 # How the results table marks runs that have not ended.
@@ -70,9 +70,9 @@ class Rating:
 def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Rating]:
     """Return the stars that each row would have had in ``snapshot``, in the order of the rows."""
     rows = tuple(rows)
-    superseded, scatter = _superseded(rows), run_to_run_by_spec(rows)
+    superseded, scatter = _find_superseded(rows), run_to_run_by_spec(rows)
     bands: dict[_CohortKey, Bands | None] = {
-        (cohort.task, cohort.model_class): bands_of(cohort.energies_wh) for cohort in snapshot.cohorts
+        (cohort.task, cohort.model_class): compute_bands(cohort.energies_wh) for cohort in snapshot.cohorts
     }
     sort = "" if snapshot.official else ", own runs"
     return [
@@ -91,8 +91,8 @@ def rate_against(rows: Iterable[ResultRow], snapshot: CohortSnapshot) -> list[Ra
 def rate_among(rows: Iterable[ResultRow]) -> list[Rating]:
     """Return the stars of each row relative to the other ``rows``, in their order."""
     rows = tuple(rows)
-    superseded, scatter = _superseded(rows), run_to_run_by_spec(rows)
-    bands = {key: bands_of(cohort.energies_wh) for key, cohort in _own_cohorts(rows).items()}
+    superseded, scatter = _find_superseded(rows), run_to_run_by_spec(rows)
+    bands = {key: compute_bands(cohort.energies_wh) for key, cohort in _own_cohorts(rows).items()}
     gpus: dict[_CohortKey, set[str | None]] = {}
     for row in rows:
         if unrated_because(row) is None:
@@ -107,7 +107,7 @@ def rate_among(rows: Iterable[ResultRow]) -> list[Rating]:
     ]  # fmt: skip
 
 
-def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: str) -> CohortSnapshot:
+def make_cohort_snapshot(rows: Iterable[ResultRow], *, name: str, issued: str, source: str) -> CohortSnapshot:
     """Return the rateable ``rows`` as a cohort snapshot of your own runs, each member with its stars.
 
     Raises:
@@ -115,8 +115,8 @@ def snapshot_of(rows: Iterable[ResultRow], *, name: str, issued: str, source: st
     """
     cohorts = tuple(cohort for _, cohort in sorted(_own_cohorts(tuple(rows)).items(), key=lambda item: str(item[0])))
     if not cohorts:
-        raise UsageError(f"{source}: no run is both rateable and comparable, so there is no cohort to save")
-    return CohortSnapshot(name=name, issued=issued, official=False, source=source, cohorts=cohorts).sealed()
+        raise UsageError(f"{source}: no run is both rateable and comparable, so no cohort can be saved")
+    return CohortSnapshot(name=name, issued=issued, official=False, source=source, cohorts=cohorts).seal()
 
 
 def unrated_because(row: ResultRow) -> str | None:
@@ -126,7 +126,7 @@ def unrated_because(row: ResultRow) -> str | None:
         return f"no result yet: {message}" if message.startswith(_UNFINISHED) else f"the run failed: {message}"
     if row.wh_per_1000_queries is None:
         return "no GPU energy was measured"
-    if (fault := _fault_of_table(row)) is not None:
+    if (fault := _find_table_error(row)) is not None:
         return fault
     if row.rateable is None or row.comparable is None:
         return "the table has no verdict for this run"
@@ -136,7 +136,7 @@ def unrated_because(row: ResultRow) -> str | None:
     return None if row.comparable else f"not comparable{reasons}"
 
 
-def _fault_of_table(row: ResultRow) -> str | None:
+def _find_table_error(row: ResultRow) -> str | None:
     """Return an error that our own runs cannot have, but a table from elsewhere can."""
     if not row.model_name:
         return "the model name is missing"
@@ -147,14 +147,14 @@ def _fault_of_table(row: ResultRow) -> str | None:
 
 def _own_cohorts(rows: Sequence[ResultRow]) -> dict[_CohortKey, Cohort]:
     """Return the cohorts of the rateable rows, with the stars of each member."""
-    superseded = _superseded(rows)
+    superseded = _find_superseded(rows)
     by_key: dict[_CohortKey, list[ResultRow]] = {}
     for row in rows:
         if unrated_because(row) is None and id(row) not in superseded:
             by_key.setdefault(_cohort_key(row), []).append(row)
     cohorts = {}
     for key, members in by_key.items():
-        bands = bands_of([_wh(row) for row in members])
+        bands = compute_bands([_wh(row) for row in members])
         cohorts[key] = Cohort(
             task=key[0],
             model_class=key[1],
@@ -172,7 +172,7 @@ def _own_cohorts(rows: Sequence[ResultRow]) -> dict[_CohortKey, Cohort]:
     return cohorts
 
 
-def _superseded(rows: Sequence[ResultRow]) -> set[int]:
+def _find_superseded(rows: Sequence[ResultRow]) -> set[int]:
     """Return the rows (by ``id``) that have a later measurement in ``rows``: same cohort, model, revision and state."""
     latest: dict[tuple[object, ...], ResultRow] = {}
     earlier = set()
@@ -230,7 +230,7 @@ def _rating(
 def _cohort_key(row: ResultRow) -> _CohortKey:
     """Return the row's cohort. A class counts only if the task is rated by class; a sheet can have one in any row."""
     try:
-        has_classes = task_of(row.task).has_classes
+        has_classes = find_task(row.task).has_classes
     except UsageError:
         has_classes = False  # a failed row can have no task
     return (row.task, row.model_class if has_classes else None)

@@ -66,7 +66,7 @@ class Bands:
         }
 
 
-def bands_of(energies_wh: Sequence[float]) -> Bands | None:
+def compute_bands(energies_wh: Sequence[float]) -> Bands | None:
     """Return the bands of a cohort with these energies (Wh per 1,000 queries); None without a range (one model)."""
     least, most = min(energies_wh), max(energies_wh)
     if most - least < _LEAST_RANGE * most:

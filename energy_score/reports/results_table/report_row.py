@@ -26,7 +26,7 @@ from energy_score.reports.results_table.witness_rules import reconcile, with_con
 from energy_score.shared.chat_template.decision import decide_for_spec
 
 
-def row_of_report(
+def make_report_row(
     report: RunReport,
     region: str | None = None,
     *,
@@ -50,7 +50,7 @@ def row_of_report(
     gpu_energy_wh = _mean_wh(gpu_total)
     figures = gpu_figures(report, gpu)
     concurrent_runs = _concurrent_runs(report, owner)
-    verdict = heard_verdict(report, witness=witness, owner=owner)
+    verdict = apply_host_check(report, witness=witness, owner=owner)
     per_query_wh = quotient(gpu_energy_wh, queries.succeeded)
     factor = _factor(region, spec.region) if gpu_energy_wh is not None else None
     return ResultRow(
@@ -135,7 +135,7 @@ def row_of_report(
     )
 
 
-def heard_verdict(report: RunReport, *, witness: HostWitness | None, owner: RunOwner | None) -> Verdict:
+def apply_host_check(report: RunReport, *, witness: HostWitness | None, owner: RunOwner | None) -> Verdict:
     """Return the verdict after the host check: ``witness``, and what the ``owner`` knows of other runs."""
     return with_concurrency(reconcile(report, witness), _concurrent_runs(report, owner))
 
@@ -198,7 +198,7 @@ def _partial_failure(queries: QueryStatistics) -> str | None:
 
 
 def _server_name(server: ServerUse | None) -> str | None:
-    """Return the server's name and version, as far as it reports them; None if there was no server."""
+    """Return the server's name and version, as far as it reports them; None without a server."""
     if server is None:
         return None
     return " ".join(part for part in (server.name or "unknown", server.version) if part)

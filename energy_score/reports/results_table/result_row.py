@@ -30,7 +30,7 @@ DOCUMENTED_COLUMNS = (
 
 
 class ResultRow(Record):
-    """One run as users read it. None is an empty cell: not measured, or unknown; never 0.
+    """One run as users read it. None means an empty cell: not measured, or unknown; never 0.
 
     Totals are for one pass over all queries, as the mean of the counted repeats. ``*_wh`` GPU columns have only GPU
     measurements (source in ``energy_source``); ``cpu_energy_wh`` is separate, with its own source.

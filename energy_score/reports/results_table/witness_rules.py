@@ -14,7 +14,7 @@ from energy_score.contract.run_report import EnergySource, RunReport, Verdict, V
 _WITNESSED_SOURCES = {EnergySource.NVML_COUNTER, EnergySource.NVML_POWER, EnergySource.SIMULATED}
 # Counters count in mJ, and figures of 1e9 J are sums of binary fractions.
 _ROUNDING_J = 0.01
-# Outside the windows there is warm-up, which is no harder work; 10 % allow for a moment of higher power.
+# Outside the windows there is warm-up, which is not harder work; 10 % allow for a moment of higher power.
 _POWER_MARGIN = 1.1
 # Each of the host's two readings is off by up to one update of the counter, 100 ms at the slowest (METHOD.md).
 _HOST_TICKS_S = 0.2

@@ -27,9 +27,8 @@ _MAX_NAME_CHARACTERS: Final = 240
 # No absolute path, drive, "..", hidden file, backslash, control character or letter with two encodings.
 _NAME: Final = re.compile(r"[A-Za-z0-9_+=@,-][A-Za-z0-9._+=@,-]*(/[A-Za-z0-9_+=@,-][A-Za-z0-9._+=@,-]*)*")
 NAME_RULE: Final = (
-    f"names must be relative paths of at most {_MAX_NAME_CHARACTERS} characters, made of ASCII letters, "
-    f"digits and ._+=@,- in "
-    "parts that do not start with a dot"
+    f"names must be relative paths of at most {_MAX_NAME_CHARACTERS} characters, made of ASCII letters, digits and "
+    "._+=@,- in parts that do not start with a dot"
 )
 
 # Source: PKWARE, APPNOTE.TXT 6.3.10, 4.3.7, 4.3.12 and 4.3.16; all numbers are little-endian.
@@ -50,7 +49,7 @@ def is_member_name(name: str) -> bool:
     return len(name) <= _MAX_NAME_CHARACTERS and _NAME.fullmatch(name) is not None
 
 
-def archive_of(members: Mapping[str, bytes]) -> bytes:
+def build_archive(members: Mapping[str, bytes]) -> bytes:
     """Return the archive with ``members``, by name.
 
     Raises:
@@ -66,7 +65,7 @@ def archive_of(members: Mapping[str, bytes]) -> bytes:
         raise UsageError(
             f"{len(members)} files, more than the limit of {MAX_MEMBERS} for a bundle. Make several bundles."
         )
-    data = _assembled(members, {name: zlib.crc32(content) for name, content in members.items()})
+    data = _assemble(members, {name: zlib.crc32(content) for name, content in members.items()})
     if len(data) > MAX_ARCHIVE_BYTES:
         raise UsageError(
             f"{len(data)} bytes, more than the limit of {MAX_ARCHIVE_BYTES} for a bundle. Make several bundles."
@@ -103,16 +102,16 @@ def read_archive(data: bytes) -> tuple[dict[str, bytes], tuple[str, ...]]:
     if comment:
         raise BundleRefusedError("the archive has a comment, which bundles do not have")
     stated = {info.orig_filename: info.CRC for info in infos}
-    if _assembled(members, stated) != data:
+    if _assemble(members, stated) != data:
         raise BundleRefusedError(
-            "the archive does not have the format of a bundle: different order, times, modes or extra "
-            "fields, headers that "
-            "contradict each other, or data outside of members. Use the original file that 'bundle' wrote."
+            "the archive does not have the format of a bundle: different order, times, modes or extra fields, "
+            "headers that contradict each other, or data outside of members. Use the original file that 'bundle' "
+            "wrote."
         )
     return members, tuple(name for name, content in members.items() if zlib.crc32(content) != stated[name])
 
 
-def _assembled(members: Mapping[str, bytes], sums: Mapping[str, int]) -> bytes:
+def _assemble(members: Mapping[str, bytes], sums: Mapping[str, int]) -> bytes:
     """Return the archive of ``members``, with ``sums`` as their CRC-32."""
     local, central = BytesIO(), BytesIO()
     for name, content in sorted(members.items()):

@@ -58,7 +58,7 @@ class BundledRun(Record):
     ``folder`` is the run's folder in the archive. ``verdict`` is the one in the table: the report's after the host
     check. Energies are GPU energy in Wh per 1,000 successful queries, None if not measured;
     ``phases_wh_per_1000_queries`` has the phases with a figure. ``stars`` are relative to the manifest's snapshot; if
-    there are none, ``unrated_because`` says why.
+    there are none, ``unrated_because`` has the reason.
     """
 
     folder: str
@@ -118,7 +118,7 @@ class BundleManifest(Record):
     left_out: tuple[LeftOutFile, ...]
     sha256: str = ""
 
-    def sealed(self) -> Self:
+    def seal(self) -> Self:
         """Return the same manifest with the checksum of its content."""
         return self.model_copy(update={"sha256": self.content_digest()})
 

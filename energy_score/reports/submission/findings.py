@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from energy_score.contract.plain_text import one_line, shortened
+from energy_score.contract.plain_text import one_line, shorten
 from energy_score.contract.record import Record
 
 # Figures are recomputed by the code that made them, from numbers that JSON stores exactly. Other versions of Python can
@@ -98,4 +98,4 @@ def _leaves(value: object, field: str) -> Iterator[tuple[str, object]]:
 def _shown(value: object) -> str:
     if value is None:
         return "nothing"
-    return shortened(json.dumps(value) if isinstance(value, dict | list) else str(value), _SHOWN_CHARACTERS)
+    return shorten(json.dumps(value) if isinstance(value, dict | list) else str(value), _SHOWN_CHARACTERS)

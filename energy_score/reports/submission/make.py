@@ -14,7 +14,7 @@ from energy_score.contract.run_directory import RunDirectory, RunState
 from energy_score.reports.ratings.cohort_snapshot import CohortSnapshot
 from energy_score.reports.ratings.official import official_names, open_snapshot
 from energy_score.reports.ratings.rating import rate_against
-from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, archive_of, is_member_name
+from energy_score.reports.submission.archive import MAX_MEMBER_BYTES, NAME_RULE, build_archive, is_member_name
 from energy_score.reports.submission.bundle_manifest import (
     ATTESTATION,
     BundledFile,
@@ -23,9 +23,9 @@ from energy_score.reports.submission.bundle_manifest import (
     BundleManifest,
     LeftOutFile,
 )
-from energy_score.reports.submission.records import BundledRecords, claims_of, derived_row, rated, read_records
+from energy_score.reports.submission.records import BundledRecords, derive_row, make_claims, rated, read_records
 from energy_score.reports.submission.rederive import strange_records
-from energy_score.reports.submission.run_files import files_of
+from energy_score.reports.submission.run_files import select_files
 from energy_score.reports.submission.verify import (
     MANIFEST,
     RUNS,
@@ -67,7 +67,7 @@ def make_bundle(
     faults = [str(fault) for one in records for fault in strange_records(one)]
     if faults:
         raise UsageError("\n".join(faults))
-    snapshot = open_snapshot(against).sealed()
+    snapshot = open_snapshot(against).seal()
     runs = _claims(records, snapshot)
     refused = [f"{run.folder}: not rateable: {_why(run)}" for run in runs if not run.verdict.rateable]
     if refused and not unrateable:
@@ -76,7 +76,7 @@ def make_bundle(
                 [*refused, "Only rateable runs can be submitted. Use --unrateable to include these, marked as such."]
             )
         )
-    stated, snapshot_member = _stated_snapshot(snapshot)
+    stated, snapshot_member = _describe_snapshot(snapshot)
     members |= snapshot_member
     _refuse_secrets(members)
     manifest = BundleManifest(
@@ -89,11 +89,11 @@ def make_bundle(
             for name, content in sorted(members.items())
         ),
         left_out=tuple(left_out),
-    ).sealed()
+    ).seal()
     members[MANIFEST] = manifest.as_text().encode()
     if sign is not None:
         members[SIGNATURE] = sign(members[MANIFEST]).encode()
-    content = archive_of(members)
+    content = build_archive(members)
     found = verify_bytes(content).findings
     if found:
         head = "The files of these runs contradict each other. Nothing was written:"
@@ -110,7 +110,7 @@ def _collect(
     members: dict[str, bytes] = {}
     left_out: list[LeftOutFile] = []
     for name, directory in directories.items():
-        files = files_of(directory, f"{RUNS}/{name}", with_texts=with_texts)
+        files = select_files(directory, f"{RUNS}/{name}", with_texts=with_texts)
         members |= files.members
         left_out += files.left_out
     return members, left_out
@@ -131,18 +131,18 @@ def _not_to_hand_in(name: str, directory: RunDirectory) -> str | None:
 
 
 def _claims(records: Sequence[BundledRecords], snapshot: CohortSnapshot) -> tuple[BundledRun, ...]:
-    rows = [derived_row(one) for one in records]
+    rows = [derive_row(one) for one in records]
     ratings = rate_against(rows, snapshot)
-    return tuple(rated(claims_of(one, row), rating) for one, row, rating in zip(records, rows, ratings, strict=True))
+    return tuple(rated(make_claims(one, row), rating) for one, row, rating in zip(records, rows, ratings, strict=True))
 
 
 def _why(run: BundledRun) -> str:
     return ", ".join(reason.code for reason in run.verdict.reasons if reason.severity == "invalid")
 
 
-def _stated_snapshot(snapshot: CohortSnapshot) -> tuple[BundledSnapshot, dict[str, bytes]]:
+def _describe_snapshot(snapshot: CohortSnapshot) -> tuple[BundledSnapshot, dict[str, bytes]]:
     """Return the manifest's entry for the snapshot, and its member if it is not included in the program."""
-    published = snapshot.name in official_names() and snapshot.sha256 == open_snapshot(snapshot.name).sealed().sha256
+    published = snapshot.name in official_names() and snapshot.sha256 == open_snapshot(snapshot.name).seal().sha256
     stated = BundledSnapshot(
         name=snapshot.name,
         issued=snapshot.issued,

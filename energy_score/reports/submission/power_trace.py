@@ -95,7 +95,7 @@ def _check_gpu(file: str, course: Course, gpu: Gpu, report: RunReport) -> Iterat
             continue
         first_s, last_s = counted_s if window.counted else (0.0, course.end_s)
         lasted_s = window.duration_s + window.pause_s
-        place_s = course.place_of(lasted_s, energy_j, begin_s=max(begin_s, first_s), end_s=last_s)
+        place_s = course.find_place(lasted_s, energy_j, begin_s=max(begin_s, first_s), end_s=last_s)
         if place_s is None:
             message = (
                 f"no {lasted_s:.1f} s of {gpu.uuid} after the windows before have the {energy_j:.1f} J that "

@@ -23,7 +23,7 @@ def check_query_table(file: str, content: bytes, report_file: str, report: RunRe
         return
     try:
         rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
-        derived = _derived(rows)
+        derived = _derive_figures(rows)
     except (UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError, OverflowError) as error:
         yield finding(file, f"not a query table: {type(error).__name__}: {error}")
         return
@@ -41,7 +41,7 @@ def check_query_table(file: str, content: bytes, report_file: str, report: RunRe
     yield from _check_times(file, rows, report)
 
 
-def _derived(rows: Sequence[_Row]) -> dict[str, int | float | None]:
+def _derive_figures(rows: Sequence[_Row]) -> dict[str, int | float | None]:
     if [int(row["query_index"]) for row in rows] != list(range(len(rows))):
         raise ValueError("query_index does not count up from 0")
     successes = [row for row in rows if row["status"] == "success"]

@@ -11,14 +11,14 @@ from typing import TypeVar
 from energy_score.contract.errors import RecordError
 from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.model_config import ModelConfig
-from energy_score.contract.plain_text import counted, shortened
+from energy_score.contract.plain_text import counted, shorten
 from energy_score.contract.record import Record
 from energy_score.contract.run_directory import RunDirectory
 from energy_score.contract.run_owner import RunOwner
 from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.reports.ratings.rating import Rating
-from energy_score.reports.results_table.report_row import heard_verdict, row_of_report
+from energy_score.reports.results_table.report_row import apply_host_check, make_report_row
 from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.submission.bundle_manifest import BundledGpu, BundledRun
 from energy_score.shared.analysis.statistics import phase_statistics
@@ -52,7 +52,7 @@ class BundledRecords:
     @cached_property
     def derived(self) -> RunReport:
         """Return the report, with everything that is derived from its readings recomputed."""
-        return derived_report(self.report)
+        return derive_report(self.report)
 
     def by_file(self) -> dict[str, Record]:
         """Return every record by its member's name."""
@@ -88,7 +88,7 @@ def _each_once(pairs: Sequence[tuple[str, object]]) -> None:
     keys = set()
     for key, _ in pairs:
         if key in keys:
-            raise ValueError(f"{shortened(key, _SHOWN_CHARACTERS)} occurs twice in one object")
+            raise ValueError(f"{shorten(key, _SHOWN_CHARACTERS)} occurs twice in one object")
         keys.add(key)
 
 
@@ -102,15 +102,15 @@ def read_records(folder: str, members: Mapping[str, bytes]) -> BundledRecords:
     layout = RunDirectory(Path(folder))
     return BundledRecords(
         layout=layout,
-        config=_required(ModelConfig, layout.config_file, members),
-        spec=_required(RunSpec, layout.spec_file, members),
-        report=_required(RunReport, layout.report_file, members),
+        config=_read_required(ModelConfig, layout.config_file, members),
+        spec=_read_required(RunSpec, layout.spec_file, members),
+        report=_read_required(RunReport, layout.report_file, members),
         witness=_optional(HostWitness, layout.witness_file, members),
         owner=_optional(RunOwner, layout.owner_file, members),
     )
 
 
-def derived_report(report: RunReport) -> RunReport:
+def derive_report(report: RunReport) -> RunReport:
     """Return ``report`` with statistics and verdict recomputed from its readings."""
     return report.model_copy(
         update={
@@ -132,15 +132,15 @@ def derived_report(report: RunReport) -> RunReport:
     )
 
 
-def derived_row(records: BundledRecords) -> ResultRow:
+def derive_row(records: BundledRecords) -> ResultRow:
     """Return the row of the run, recomputed from its raw readings and the host check."""
-    return row_of_report(records.derived, witness=records.witness, owner=records.owner)
+    return make_report_row(records.derived, witness=records.witness, owner=records.owner)
 
 
-def claims_of(records: BundledRecords, row: ResultRow) -> BundledRun:
-    """Return the manifest's claims about the run with ``derived_row`` ``row``, before it is rated."""
+def make_claims(records: BundledRecords, row: ResultRow) -> BundledRun:
+    """Return the manifest's claims about the run with the derived ``row``, before it is rated."""
     report = records.derived
-    verdict = heard_verdict(report, witness=records.witness, owner=records.owner)
+    verdict = apply_host_check(report, witness=records.witness, owner=records.owner)
     phases_wh = {phase: getattr(row, f"{phase}_wh") for phase in _PHASES}
     return BundledRun(
         folder=records.folder,
@@ -190,7 +190,7 @@ def in_words(run: BundledRun) -> str:
     return f"{run.folder}: {run.model_id} {run.reasoning_state}".strip() + f": {energy}, {stars}"
 
 
-def _required(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT:
+def _read_required(kind: type[_RecordT], path: Path, members: Mapping[str, bytes]) -> _RecordT:
     found = _optional(kind, path, members)
     if found is None:
         raise RecordError(f"{path.as_posix()}: missing, but every run has one")

@@ -20,7 +20,7 @@ class RunFiles:
     left_out: list[LeftOutFile] = field(default_factory=list)
 
 
-def files_of(directory: RunDirectory, folder: str, *, with_texts: bool) -> RunFiles:
+def select_files(directory: RunDirectory, folder: str, *, with_texts: bool) -> RunFiles:
     """Return the files of the run as members of ``folder``; prompts and answers only ``with_texts``.
 
     Raises:

@@ -70,8 +70,8 @@ def _check_repeats(file: str, report: RunReport) -> Iterator[Finding]:
         repeats = last - discarded
         if not (least <= repeats <= most and len(times) == len(windows) == len(phases) * last):
             message = (
-                f"{counted(len(windows), 'window')} of {counted(len(phases), 'phase')}, the last of repeat {last}: not "
-                f"one for each phase in {discarded} discarded and {least} to {most} counted repeats"
+                f"{counted(len(windows), 'window')} of {counted(len(phases), 'phase')}, the last from repeat {last}, "
+                f"but expected one per phase in {discarded} discarded and {least} to {most} counted repeats"
             )
             yield finding(file, message, field="phases")
 

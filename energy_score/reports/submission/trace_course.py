@@ -80,7 +80,7 @@ class Course:
         period_s = max(_LEAST_PERIOD_S, float(np.max(np.diff(self.times_s), initial=0.0)))
         return float(self.times_s[-1]) + _HELD_PERIODS * period_s
 
-    def place_of(self, duration_s: float, energy_j: float, *, begin_s: float, end_s: float) -> float | None:
+    def find_place(self, duration_s: float, energy_j: float, *, begin_s: float, end_s: float) -> float | None:
         """Return the earliest time from ``begin_s`` at which ``duration_s`` with ``energy_j`` can start, or None.
 
         They end by ``end_s``. Using the earliest place for each window of a series never leaves a later one without a

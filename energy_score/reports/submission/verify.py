@@ -19,7 +19,7 @@ from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.submission.archive import MAX_ARCHIVE_BYTES, read_archive
 from energy_score.reports.submission.bundle_manifest import ATTESTATION, BundledRun, BundleManifest, BundleSignature
 from energy_score.reports.submission.findings import Finding, differences, finding, strange_values
-from energy_score.reports.submission.records import claims_of, derived_row, rated, read_record, read_records
+from energy_score.reports.submission.records import derive_row, make_claims, rated, read_record, read_records
 from energy_score.reports.submission.rederive import check_run, strange_records
 
 MANIFEST = "manifest.json"
@@ -167,7 +167,7 @@ def _check_signature(members: Mapping[str, bytes], *, signer: str | None) -> tup
     try:
         signature = read_record(BundleSignature, members[SIGNATURE], name=SIGNATURE)
     except RecordError as error:
-        return [_damaged(error)], "invalid"
+        return [_make_damage_finding(error)], "invalid"
     if members[SIGNATURE] != signature.as_text().encode():
         return [finding(SIGNATURE, "not written by 'bundle': the bytes differ")], "invalid"
     if signer is None and importlib.util.find_spec("cryptography") is None:
@@ -207,7 +207,7 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
         try:
             source, snapshot = SNAPSHOT, read_record(CohortSnapshot, members[SNAPSHOT], name=SNAPSHOT)
         except RecordError as error:
-            return [_damaged(error)], None
+            return [_make_damage_finding(error)], None
         strange = list(strange_values(SNAPSHOT, snapshot))
         if strange:
             return strange, None
@@ -215,7 +215,7 @@ def _snapshot(manifest: BundleManifest, members: Mapping[str, bytes]) -> tuple[l
             message = "it claims to be official, but published snapshots are included in this program, not in a bundle"
             return [finding(SNAPSHOT, message, field="official")], None
     fields = {"name", "issued", "official", "sha256"}
-    said, is_so = stated.model_dump(include=fields), snapshot.sealed().model_dump(include=fields)
+    said, is_so = stated.model_dump(include=fields), snapshot.seal().model_dump(include=fields)
     return list(differences(MANIFEST, said, is_so, source=source, field="snapshot")), snapshot
 
 
@@ -233,7 +233,7 @@ def _check_runs(
         try:
             records = read_records(run.folder, members)
         except RecordError as error:
-            yield _damaged(error)
+            yield _make_damage_finding(error)
             continue
         strange = list(strange_records(records))
         if strange:
@@ -243,8 +243,8 @@ def _check_runs(
         first = folder_of.setdefault(records.spec.run_id, run.folder)
         if first != run.folder:
             yield finding(MANIFEST, f"the same run as {first}, {records.spec.run_id}", field=f"runs[{index}].run_id")
-        row = derived_row(records)
-        derived.append((index, row, claims_of(records, row)))
+        row = derive_row(records)
+        derived.append((index, row, make_claims(records, row)))
     if snapshot is not None:
         yield from _check_claims(manifest.runs, derived, snapshot)
 
@@ -264,7 +264,7 @@ def _check_claims(
         )
 
 
-def _damaged(error: RecordError) -> Finding:
+def _make_damage_finding(error: RecordError) -> Finding:
     """Return a finding for a member that is not a valid record; its message starts with the member's name."""
     file, _, fault = str(error).partition(": ")
     return finding(file, fault)

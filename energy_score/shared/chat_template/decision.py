@@ -13,7 +13,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.shared.chat_template.cell_reader import CellReader
 from energy_score.shared.chat_template.findings import TemplateFindings
 from energy_score.shared.chat_template.mode_request import BUDGET_KEYS, EFFORT_KEY, LEVELS, Decision, ModeRequest
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 # What a model's makers say of it by its name: whole words of it, in lower case.
 _SAYS_INSTRUCT = re.compile(r"(?:^|[-_.])(?:instruct|it|chat)(?:[-_.]|$)")
@@ -52,7 +52,7 @@ def decide_for_spec(spec: RunSpec, findings: TemplateFindings | None) -> Decisio
 
 def find_instruction(task: str) -> str:
     """Return what a causal model is told to do with the text of a task that is not plain text generation."""
-    known = task_of(task)
+    known = find_task(task)
     return "" if known.has_reasoning else known.instruction
 
 

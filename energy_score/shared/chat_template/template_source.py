@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 
 # The files that may hold a template, in the order in which transformers 5 looks, and those with what belongs to it.
 # Source: transformers, PreTrainedTokenizerBase and ProcessorMixin: chat_template.jinja is newest; processors of 2024
@@ -115,7 +115,7 @@ def _special_tokens(config: Mapping[str, Any]) -> dict[str, str]:
 
 def _object_in(text: str | None) -> Mapping[str, Any]:
     try:
-        content = parsed(text) if text else {}
+        content = parse_json(text) if text else {}
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}

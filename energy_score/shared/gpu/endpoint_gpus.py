@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from energy_score.contract.endpoint_address import is_loopback, port_of
+from energy_score.contract.endpoint_address import get_port, is_loopback
 from energy_score.contract.errors import MeterError
 from energy_score.shared.gpu.compute_processes import ids_are_comparable, with_descendants
 from energy_score.shared.gpu.listeners import listening_process_ids
@@ -35,7 +35,7 @@ def find_endpoint_gpus(endpoint: str, *, named: Sequence[str] = ()) -> EndpointG
     Raises:
         MeterError: the named GPUs are not there.
     """
-    listening = listening_process_ids(port_of(endpoint)) if is_loopback(endpoint) else frozenset()
+    listening = listening_process_ids(get_port(endpoint)) if is_loopback(endpoint) else frozenset()
     try:
         devices = open_nvml_devices(shown=",".join(named) if named else None, all_gpus=not named)
     except MeterError as error:

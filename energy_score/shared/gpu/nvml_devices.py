@@ -14,7 +14,7 @@ from energy_score.contract.errors import MeterError
 from energy_score.contract.official_gpu import is_on_a_module
 from energy_score.contract.repair import Repair, RepairLog
 from energy_score.contract.run_report import Gpu
-from energy_score.shared.gpu.nvml_library import initialised_nvml, is_simulated
+from energy_score.shared.gpu.nvml_library import init_nvml, is_simulated
 from energy_score.shared.gpu.visible_gpus import refuse_ambiguous_indices, visible_gpu_indices
 
 log = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ def open_nvml_devices(*, count: int | None = None, shown: str | None = None, all
     Raises:
         MeterError: no pynvml, no driver, no visible GPU, or an entry that is not one whole GPU; the message says which.
     """
-    nvml = initialised_nvml()
+    nvml = init_nvml()
     try:
         indices, described = _chosen(nvml, shown=shown, all_gpus=all_gpus)
         return _devices_at(nvml, indices[:count], described)

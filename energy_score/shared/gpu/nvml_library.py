@@ -7,7 +7,7 @@ from types import ModuleType
 from energy_score.contract.errors import MeterError
 
 
-def initialised_nvml() -> ModuleType:
+def init_nvml() -> ModuleType:
     """The module pynvml after ``nvmlInit``; whoever asked calls ``nvmlShutdown`` once (NVML counts both).
 
     Raises:
@@ -21,8 +21,8 @@ def initialised_nvml() -> ModuleType:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
         raise MeterError(
-            f"no NVIDIA driver found on this machine (NVML: {error}); "
-            "check that nvidia-smi works, and that a container was started with its GPUs"
+            f"no NVIDIA driver found on this machine (NVML: {error}); check that nvidia-smi works, and that a "
+            "container was started with its GPUs"
         ) from error
     return nvml
 
@@ -30,7 +30,7 @@ def initialised_nvml() -> ModuleType:
 def nvidia_driver_version() -> str | None:
     """The version of the NVIDIA driver, or None where there is none."""
     try:
-        nvml = initialised_nvml()
+        nvml = init_nvml()
     except MeterError:
         return None
     try:

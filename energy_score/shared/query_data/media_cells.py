@@ -7,7 +7,7 @@ from typing import Any
 from energy_score.contract.errors import DatasetError
 
 
-def media_of_cell(cell: object, *, folder: Path, where: str) -> Path | bytes:
+def read_media_cell(cell: object, *, folder: Path, where: str) -> Path | bytes:
     """Return the file named by ``cell``, relative to ``folder``, or the bytes in it.
 
     A cell is a path, or the format of Hugging Face's Image and Audio columns: ``{"bytes": …, "path": …}``.

@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from energy_score.contract.run_spec import DatasetRef
-from energy_score.shared.query_data.media_cells import media_of_cell
+from energy_score.shared.query_data.media_cells import read_media_cell
 from energy_score.shared.query_data.tables import MEDIA_SUFFIXES, names_in_source, read_table
 
 # Files up to this size are hashed completely; for larger ones (weights), size and modification time are used.
 _HASHED_WHOLE_BYTES = 16 * 2**20
 
 
-def pinned(path: Path, columns: Sequence[str], *, text_column: str | None = None) -> DatasetRef:
+def pin_dataset(path: Path, columns: Sequence[str], *, text_column: str | None = None) -> DatasetRef:
     """Return the reference to the file or folder ``path`` for a task with ``columns``.
 
     ``sha256`` covers the file's bytes; if a column has media, the file and every media file it names.
@@ -57,7 +57,7 @@ def _media_files(ref: DatasetRef) -> dict[str, Path]:
     for column in MEDIA_SUFFIXES.keys() & names.keys():
         for number, row in enumerate(table, start=1):
             cell = row.get(names[column])
-            medium = media_of_cell(cell, folder=folder, where=f"{path}: row {number}: column {names[column]!r}")
+            medium = read_media_cell(cell, folder=folder, where=f"{path}: row {number}: column {names[column]!r}")
             if isinstance(medium, Path):
                 files[str(medium.relative_to(folder)) if medium.is_relative_to(folder) else str(medium)] = medium
     return files

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from energy_score.contract.errors import DatasetError
-from energy_score.contract.foreign_json import parsed
+from energy_score.contract.foreign_json import parse_json
 from energy_score.contract.installation import install_command
 from energy_score.contract.run_spec import DatasetRef
 
@@ -109,14 +109,14 @@ def _read_csv(path: Path) -> Table:
 
 
 def _read_json(path: Path) -> Table:
-    content = parsed(path.read_text(encoding="utf-8-sig"))
+    content = parse_json(path.read_text(encoding="utf-8-sig"))
     if isinstance(content, dict) and len(content) == 1:  # {"prompts": [...]}
         content = next(iter(content.values()))
     return _as_rows(content)
 
 
 def _read_jsonl(path: Path) -> Table:
-    return _as_rows([parsed(line) for line in _lines_of(path) if line.strip()])
+    return _as_rows([parse_json(line) for line in _lines_of(path) if line.strip()])
 
 
 def _as_rows(content: object) -> Table:

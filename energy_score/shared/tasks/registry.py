@@ -33,7 +33,7 @@ TASKS: dict[str, Task] = {
 _BY_ANY_NAME = {name: task for task in TASKS.values() for name in (task.name, *task.aliases)}
 
 
-def task_of(name: str) -> Task:
+def find_task(name: str) -> Task:
     """Return the task ``name``: the sheet's name or an alias, in any case, or a task from another package.
 
     Raises:
@@ -42,10 +42,10 @@ def task_of(name: str) -> Task:
     """
     wanted = name.strip().lower()
     task = _BY_ANY_NAME.get(wanted)
-    return task if task is not None else _added_task(wanted, written=name)
+    return task if task is not None else _find_added_task(wanted, written=name)
 
 
-def _added_task(name: str, *, written: str) -> Task:
+def _find_added_task(name: str, *, written: str) -> Task:
     added = load_extension(extensions.TASKS, name)
     if added is None:
         known = ", ".join((*TASKS, *extension_names(extensions.TASKS)))

@@ -1,4 +1,4 @@
-"""Whatever a server does wrong is one failed query, in words, and nothing is counted for it."""
+"""Any error of a server fails one query with a message, and nothing is counted for it."""
 
 import time
 from collections.abc import Callable, Iterator

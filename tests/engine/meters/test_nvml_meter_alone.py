@@ -13,7 +13,7 @@ from energy_score.shared.gpu.nvml_devices import NvmlDevices
 
 
 class ToldDevices:
-    """One GPU whose counter gives ``values`` in turn, the last one for ever; None is an error of NVML."""
+    """One GPU whose counter returns ``values`` in turn, the last one forever; None means an NVML error."""
 
     uuids = ("GPU-a",)
     gpus = ()

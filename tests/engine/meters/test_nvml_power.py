@@ -60,7 +60,7 @@ def test_auto_takes_sampled_power_only_where_there_is_no_counter(
 
 
 class ScriptedSampler:
-    """A sampler that gives these energies in J of GPU-a, window after window; None is an unknown one."""
+    """A sampler that returns these energies of GPU-a in J, window by window; None means unknown."""
 
     period_s = 0.1
 

@@ -21,7 +21,7 @@ def set_counter(powercap: Path, zone: str, energy_uj: int) -> None:
 
 @contextmanager
 def no_privileges() -> Iterator[None]:
-    """Root reads files of any mode, so a test of root becomes nobody meanwhile."""
+    """Root can read files of any mode, so a test run by root drops its privileges meanwhile."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(65534)

@@ -40,7 +40,7 @@ class LoadingProcess:
 def test_it_is_kept_when_the_process_of_each_repeat_came_to_the_gpus(
     make_spec: Callable[..., RunSpec], tmp_path: Path
 ) -> None:
-    """In a container nobody knows it by its id, and it would be another's that appeared within the windows."""
+    """In a container its id is unknown, and it would look like a foreign process within the windows."""
     measurement = Measurement([], synchronise=lambda: None)
     benchmark = OptimumBenchmark(
         spec=make_spec(), rows=[], measurement=measurement, events=EventStream(io.StringIO()),

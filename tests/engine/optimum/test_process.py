@@ -14,7 +14,7 @@ import pytest
 from energy_score.contract.errors import BenchmarkProcessError, EnvironmentNotReadyError
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.optimum import job
-from energy_score.engine.optimum.process import OptimumProcess, in_our_words, probe
+from energy_score.engine.optimum.process import OptimumProcess, explain_error, probe
 from energy_score.engine.optimum.queries import OptimumQueries
 
 MakeSpec = Callable[..., RunSpec]
@@ -28,7 +28,7 @@ def started(
         spec, folder, commit=None, model_type=model_type, processor=str(processor) if processor else None,
         query_count=2, device_ids=None,
     )  # fmt: skip
-    variables = job.variables_of(folder, gpu_indices=None)
+    variables = job.make_variables(folder, gpu_indices=None)
     return OptimumProcess(python, folder=folder, configuration=job.CONFIGURATION, variables=variables)
 
 
@@ -149,5 +149,5 @@ def test_what_is_no_python_is_no_environment(tmp_path: Path, script: str | None)
     ],
 )
 def test_known_last_words_have_a_meaning(words: str, meaning: str) -> None:
-    assert meaning in (in_our_words(words) or "")
-    assert in_our_words("KeyError: 'x'") is None
+    assert meaning in (explain_error(words) or "")
+    assert explain_error("KeyError: 'x'") is None

@@ -12,7 +12,7 @@ from energy_score.contract.errors import PromptRenderError, QueryError
 from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.optimum.job import processor_for_4
-from energy_score.engine.optimum.queries import OptimumQueries, prepare, text_that_reads_as
+from energy_score.engine.optimum.queries import OptimumQueries, find_equivalent_text, prepare
 from energy_score.engine.prompts import PromptRenderer
 
 MakeSpec = Callable[..., RunSpec]
@@ -34,7 +34,7 @@ def test_a_template_that_writes_the_first_token_gets_it_once(tiny_models: Path) 
     tokenizer.chat_template = "<|endoftext|>{{ messages[0].content }}"
     rendered, ids = PromptRenderer(tokenizer=tokenizer, plan=PromptPlan()).render("What is energy?")
     assert tokenizer(rendered)["input_ids"] == [ids[0], *ids]
-    text = text_that_reads_as(rendered, ids, tokenizer)
+    text = find_equivalent_text(rendered, ids, tokenizer)
     assert tokenizer(text)["input_ids"] == ids
 
 
@@ -42,7 +42,7 @@ def test_a_prompt_that_no_text_gives_is_refused_with_what_is_valid(tiny_models: 
     tokenizer = beginning_with("<|endoftext|>", tiny_models / "Qwen3-tiny")
     rendered, ids = PromptRenderer(tokenizer=tokenizer, plan=PromptPlan()).render("What is energy?")
     with pytest.raises(PromptRenderError, match="no text gives this model's prompt; valid is --backend pytorch"):
-        text_that_reads_as(rendered, ids, tokenizer)
+        find_equivalent_text(rendered, ids, tokenizer)
 
 
 def test_a_query_that_is_too_long_fails_alone_and_the_others_are_asked(make_spec: MakeSpec, tiny_models: Path) -> None:

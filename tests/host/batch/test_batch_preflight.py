@@ -8,7 +8,7 @@ from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.host.batch.plan import RefusedRun, ResolvedRun
 from energy_score.host.batch.preflight import run_preflight
 from energy_score.host.preflight.models.facts import Model
-from energy_score.host.preflight.models.judgement import findings_of
+from energy_score.host.preflight.models.judgement import check_rules
 from energy_score.host.preflight.models.reading import read_models
 from energy_score.host.preflight.models.rules.rule import Question
 from energy_score.host.preflight.models.surroundings import Surroundings
@@ -97,5 +97,5 @@ def test_a_hub_that_does_not_answer_refuses_nothing_that_the_cache_has_in_part(
         [facts] = read_models([broken], hub=None, limit_s=PATIENCE_S).values()
     assert list(found.plan) == plan
     assert len(found.notes) == 1
-    findings = findings_of(Question(facts, plan[0].config, make_spec(), HERE))
+    findings = check_rules(Question(facts, plan[0].config, make_spec(), HERE))
     assert [one.name for one in findings if one.status == "fail"] == []

@@ -3,7 +3,7 @@
 import pytest
 
 from energy_score.contract.run_failure import Cause
-from energy_score.host.batch.causes import cause_of, worth_a_retry
+from energy_score.host.batch.causes import find_cause, get_retry_reason
 from energy_score.host.executors.executor import Execution
 from tests.support.record_factory import make_failure
 
@@ -29,6 +29,6 @@ OUT_OF_MEMORY = make_failure(message="org/m: out of GPU memory: 79000 of 81559 M
 def test_only_what_came_from_outside_is_tried_again(
     execution: Execution, recorded: object, cause: Cause | None, *, is_retried: bool
 ) -> None:
-    found = cause_of(execution, recorded)  # type: ignore[arg-type]
+    found = find_cause(execution, recorded)  # type: ignore[arg-type]
     assert found == cause
-    assert (worth_a_retry(make_failure(cause=found)) is not None) is is_retried
+    assert (get_retry_reason(make_failure(cause=found)) is not None) is is_retried

@@ -100,7 +100,7 @@ def earlier(tmp_path: Path) -> EarlierResults:
 def test_only_new_compares_model_revision_state_and_task(
     earlier: EarlierResults, config: dict[str, object], line: str | None
 ) -> None:
-    assert earlier.line_of(make_config(**config)) == line
+    assert earlier.find_line(make_config(**config)) == line
     assert earlier.note is None
 
 
@@ -108,9 +108,9 @@ def test_only_new_compares_model_revision_state_and_task(
 def test_only_new_knows_a_state_in_any_case_and_spacing(tmp_path: Path, state: str) -> None:
     """A results table has the state as its sheet had it, and a sheet may write it in any of these ways."""
     (tmp_path / "old.csv").write_text(TABLE.format(commit=COMMIT).replace("On (High)", state))
-    assert EarlierResults(tmp_path / "old.csv").line_of(make_config()) == "old.csv:2"
+    assert EarlierResults(tmp_path / "old.csv").find_line(make_config()) == "old.csv:2"
     (tmp_path / "old.csv").write_text(TABLE.format(commit=COMMIT).replace("On (High)", "sometimes"))
-    assert EarlierResults(tmp_path / "old.csv").line_of(make_config()) is None
+    assert EarlierResults(tmp_path / "old.csv").find_line(make_config()) is None
 
 
 def test_a_snapshot_without_states_holds_no_run_that_reasons(tmp_path: Path) -> None:
@@ -118,9 +118,9 @@ def test_a_snapshot_without_states_holds_no_run_that_reasons(tmp_path: Path) -> 
     snapshot = EarlierResults(tmp_path / "feb.csv")
     assert snapshot.note == "--only-new feb.csv: has no revision, state, task, so this is not compared"
     thinks: ModelConfig = make_config()
-    assert snapshot.line_of(thinks) is None
+    assert snapshot.find_line(thinks) is None
     plain = make_config(reasoning_state="", reasoning_mode=ReasoningMode.NOT_APPLICABLE)
-    assert snapshot.line_of(plain) == "feb.csv:2"
+    assert snapshot.find_line(plain) == "feb.csv:2"
 
 
 def test_the_members_of_a_cohort_snapshot_are_known(tmp_path: Path) -> None:
@@ -131,8 +131,8 @@ def test_the_members_of_a_cohort_snapshot_are_known(tmp_path: Path) -> None:
     snapshot = CohortSnapshot(name="lab", issued="2026-11", official=False, source="test", cohorts=(cohort,))
     snapshot.write_once(tmp_path / "lab.json")
     known = EarlierResults(tmp_path / "lab.json")
-    assert known.line_of(make_config()) == "lab.json:1"
-    assert known.line_of(make_config(reasoning_state="On (Low)", reasoning_mode=ReasoningMode.LOW)) is None
+    assert known.find_line(make_config()) == "lab.json:1"
+    assert known.find_line(make_config(reasoning_state="On (Low)", reasoning_mode=ReasoningMode.LOW)) is None
     (tmp_path / "lab.json").write_text("{}")
     with pytest.raises(UsageError, match=r"--only-new .*lab.json"):
         EarlierResults(tmp_path / "lab.json")
@@ -142,7 +142,7 @@ def test_a_leaderboard_s_line_without_an_energy_is_not_known(tmp_path: Path) -> 
     (tmp_path / "leaderboard.csv").write_text(
         "model,revision,task,reasoning_state,wh_per_1000_queries\nopenai/gpt-oss-20b,,text_gen,On (High),\n"
     )
-    assert EarlierResults(tmp_path / "leaderboard.csv").line_of(make_config()) is None
+    assert EarlierResults(tmp_path / "leaderboard.csv").find_line(make_config()) is None
 
 
 def test_a_row_that_is_known_is_skipped_with_its_line(ledger: Ledger, earlier: EarlierResults) -> None:

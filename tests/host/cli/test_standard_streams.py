@@ -20,7 +20,7 @@ PARSER = ("model_config_parser.py", "models.csv")
 
 
 class Unwritable:
-    """A stream of which nobody reads any more what is written."""
+    """A stream whose reader is gone."""
 
     def write(self, text: str) -> int:
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")

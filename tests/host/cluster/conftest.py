@@ -67,7 +67,7 @@ class Batch:
             return list(csv.DictReader(stream))
 
     def record(self, run: str, file: str) -> Any:
-        """A record of a run, as JSON; None where it is not there."""
+        """Return a record of a run as JSON, or None if it does not exist."""
         path = self.output / "individual_runs" / run / file
         return json.loads(path.read_text()) if path.exists() else None
 

@@ -5,11 +5,11 @@ import pytest
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 SCRIPT = """
-from energy_score.host.cluster.allocation import allocated_gpus
+from energy_score.host.cluster.allocation import find_allocated_gpus
 from energy_score.contract.errors import EnvironmentNotReadyError
 from tests.support.record_factory import make_spec
 try:
-    print(allocated_gpus(make_spec(meter={meter!r}), count={count}))
+    print(find_allocated_gpus(make_spec(meter={meter!r}), count={count}))
 except EnvironmentNotReadyError as error:
     print("refused:", error)
 """

@@ -129,7 +129,7 @@ def test_a_broken_model_is_recorded_and_no_engine_tries_it_again(on_ray: Batch) 
 
 @pytest.fixture
 def apart(on_ray: Batch, ray_cluster: RayCluster) -> Batch:
-    """The batch where neither node sees the output directory: an empty file system lies there for both."""
+    """The batch if no node can access the output directory: both have an empty file system there."""
     on_ray.output.mkdir()
     tried = subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True)
     if os.geteuid() != 0 or tried.returncode:

@@ -1,4 +1,4 @@
-"""A task of a cluster by itself: begun as often as an engine likes, it does what is left to do and nothing else."""
+"""A single cluster task: started as often as the cluster likes, it does what is left to do and nothing else."""
 
 import json
 import os
@@ -158,7 +158,7 @@ def test_a_stopped_task_ends_its_engine_before_slurm_would_kill_both(monkeypatch
             stops.append(at_once)
 
     monkeypatch.setattr("threading.Timer", AtOnce)
-    with pytest.raises(KeyboardInterrupt), worker_module._ended_soon(cast("Executor", Told())):
+    with pytest.raises(KeyboardInterrupt), worker_module._limit_grace_on_sigterm(cast("Executor", Told())):
         signal.raise_signal(signal.SIGTERM)
     wait_until(lambda: stops)
     assert stops == [True]

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.nvml_simulator.simulator import UUIDS, NvmlSimulator
 
 OPEN = """
-from energy_score.host.locks.gpu_leases import Lease, Refusal, open_gpu_leases, awaited_lease
+from energy_score.host.locks.gpu_leases import Lease, Refusal, open_gpu_leases, wait_for_lease
 from energy_score.contract.errors import EnvironmentNotReadyError
 """
 
@@ -46,7 +46,7 @@ refusal = leases.lease(1, among=[leases.gpus[0].uuid])
 print(refusal.why, refusal.message)
 told = []
 try:
-    awaited_lease(leases, 1, among=[leases.gpus[0].uuid], foreign_wait_s=0.1, note=told.append)
+    wait_for_lease(leases, 1, among=[leases.gpus[0].uuid], foreign_wait_s=0.1, note=told.append)
 except EnvironmentNotReadyError as error:
     print(len(told), error)
 """

@@ -9,7 +9,7 @@ import pytest
 
 from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import GpuRequirement
-from energy_score.host.locks.gpu_need import gpus_needed, loaded_bytes
+from energy_score.host.locks.gpu_need import count_needed_gpus, loaded_bytes
 from tests.support.record_factory import H100, make_spec
 
 EIGHT = [H100.model_copy(update={"uuid": f"GPU-{index}"}) for index in range(8)]
@@ -32,7 +32,7 @@ def need(folder: Path | None, *, model_class: str = "C", gpus: Sequence[Gpu] = E
         model_path=None if folder is None else str(folder),
         gpu_requirement=GpuRequirement(count=None),
     )
-    return gpus_needed(spec, gpus)
+    return count_needed_gpus(spec, gpus)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_size_that_nothing_tells_gets_all_of_them(tmp_path: Path) -> None:
 
 
 def test_an_order_that_says_how_many_gets_so_many_and_a_servers_run_none() -> None:
-    assert gpus_needed(make_spec(gpu_requirement=GpuRequirement(count=1)), EIGHT) == 1
-    assert gpus_needed(make_spec(gpu_requirement=GpuRequirement(count=0)), EIGHT) == 0
+    assert count_needed_gpus(make_spec(gpu_requirement=GpuRequirement(count=1)), EIGHT) == 1
+    assert count_needed_gpus(make_spec(gpu_requirement=GpuRequirement(count=0)), EIGHT) == 0
     served = make_spec(backend="vllm", endpoint="http://localhost:8000/v1", gpu_requirement=GpuRequirement(count=1))
-    assert gpus_needed(served, EIGHT) == 0
+    assert count_needed_gpus(served, EIGHT) == 0

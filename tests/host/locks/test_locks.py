@@ -10,13 +10,13 @@ import pytest
 
 from energy_score.contract.errors import EnvironmentNotReadyError
 from energy_score.host.locks.lock_folder import LockFolder, machine_lock_folder
-from energy_score.host.locks.output_lock import locked_output
+from energy_score.host.locks.output_lock import lock_output
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from energy_score.host.locks.output_lock import locked_output
-with locked_output(Path(sys.argv[1]), option="--output-dir"):
+from energy_score.host.locks.output_lock import lock_output
+with lock_output(Path(sys.argv[1]), option="--output-dir"):
     print("held", flush=True)
     time.sleep(3600)
 """
@@ -30,26 +30,26 @@ def test_a_directory_that_a_process_holds_is_refused_by_its_name_and_free_once_i
         pytest.raises(
             EnvironmentNotReadyError, match=rf"process {holder.pid} on \S+ since .* \(-c .*choose another -o"
         ),
-        locked_output(tmp_path, option="-o"),
+        lock_output(tmp_path, option="-o"),
     ):
         pass
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     holder.stdout.close()
-    with locked_output(tmp_path, option="-o"):
+    with lock_output(tmp_path, option="-o"):
         assert str(os.getpid()) in (tmp_path / ".lock").read_text()
 
 
 def test_what_is_left_in_a_lock_file_binds_nobody(tmp_path: Path) -> None:
     (tmp_path / ".lock").write_text("process 1 holds this for ever")
-    with locked_output(tmp_path, option="-o"):
+    with lock_output(tmp_path, option="-o"):
         pass
 
 
 def test_a_lock_is_not_inherited_by_children(tmp_path: Path) -> None:
-    with locked_output(tmp_path, option="-o"):
+    with lock_output(tmp_path, option="-o"):
         child = subprocess.Popen(["sleep", "3600"], close_fds=False)
-    with locked_output(tmp_path, option="-o"):
+    with lock_output(tmp_path, option="-o"):
         child.kill()
         child.wait()
 

@@ -1,4 +1,4 @@
-"""Facts about how many runs are said to be under way."""
+"""Facts about the number of current runs."""
 
 import os
 import subprocess

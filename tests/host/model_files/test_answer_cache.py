@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from energy_score.host.model_files.answer_cache import cache_bytes_of
+from energy_score.host.model_files.answer_cache import estimate_cache_bytes
 
 GPT2 = {"model_type": "gpt2", "n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1024}
 T5 = {"model_type": "t5", "num_layers": 24, "num_decoder_layers": 6, "num_heads": 8, "d_kv": 64, "d_model": 512}
@@ -39,8 +39,10 @@ def test_a_layer_keeps_of_each_token_what_its_kind_of_attention_needs(
     config: dict[str, Any], numbers: int | None
 ) -> None:
     expected = None if numbers is None else numbers * 10 * 2
-    assert cache_bytes_of(config, tokens=10, bytes_each=2) == expected
+    assert estimate_cache_bytes(config, tokens=10, bytes_each=2) == expected
 
 
 def test_an_answer_is_no_longer_than_the_context() -> None:
-    assert cache_bytes_of(GPT2, tokens=8192, bytes_each=2) == cache_bytes_of(GPT2, tokens=1024, bytes_each=2)
+    assert estimate_cache_bytes(GPT2, tokens=8192, bytes_each=2) == estimate_cache_bytes(
+        GPT2, tokens=1024, bytes_each=2
+    )

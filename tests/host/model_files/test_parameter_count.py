@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from energy_score.host.model_files.parameter_count import parameter_count_of
-from energy_score.host.model_files.quantization import Quantization, quantization_of
+from energy_score.host.model_files.parameter_count import count_parameters
+from energy_score.host.model_files.quantization import Quantization, get_quantization
 from energy_score.host.model_files.safetensors_header import Tensor, read_tensors
 
 
@@ -41,15 +41,15 @@ from energy_score.host.model_files.safetensors_header import Tensor, read_tensor
 def test_the_bits_are_those_that_each_method_states_in_its_own_way(
     stated: dict[str, Any], expected: tuple[str, int | None]
 ) -> None:
-    assert quantization_of({"quantization_config": stated}) == expected
-    assert quantization_of({"text_config": {"quantization_config": stated}}) == expected
+    assert get_quantization({"quantization_config": stated}) == expected
+    assert get_quantization({"text_config": {"quantization_config": stated}}) == expected
 
 
 @pytest.mark.parametrize(
     "config", [{}, {"quantization_config": None}, {"quantization_config": [4]}, {"text_config": 7}]
 )
 def test_a_config_that_states_nothing_is_not_quantized(config: dict[str, Any]) -> None:
-    assert quantization_of(config) is None
+    assert get_quantization(config) is None
 
 
 def test_what_only_helps_to_unpack_is_no_parameter() -> None:
@@ -57,20 +57,20 @@ def test_what_only_helps_to_unpack_is_no_parameter() -> None:
         Tensor("l.qweight", "I32", 1000, 4000), Tensor("l.scales", "F16", 50, 100), Tensor("l.g_idx", "I32", 9, 36),
         Tensor("embed.weight", "BF16", 7, 14),
     ]  # fmt: skip
-    assert parameter_count_of(tensors, Quantization("gptq", 4)) == 8007
-    assert parameter_count_of(tensors, Quantization("gptq", 8)) == 4007
-    assert parameter_count_of(tensors, Quantization("gptq", 3)) == 10673
+    assert count_parameters(tensors, Quantization("gptq", 4)) == 8007
+    assert count_parameters(tensors, Quantization("gptq", 8)) == 4007
+    assert count_parameters(tensors, Quantization("gptq", 3)) == 10673
 
 
 def test_the_scales_of_hqq_are_told_by_the_method() -> None:
     tensors = [Tensor("l.W_q", "U8", 1000, 1000), Tensor("l.scale", "F16", 30, 60), Tensor("l.zero", "F16", 30, 60)]
-    assert parameter_count_of(tensors, Quantization("hqq", 4)) == 2000
-    assert parameter_count_of(tensors, Quantization("other", 4)) == 2060
+    assert count_parameters(tensors, Quantization("hqq", 4)) == 2000
+    assert count_parameters(tensors, Quantization("other", 4)) == 2060
 
 
 def test_packed_weights_of_unknown_bits_have_an_unknown_number() -> None:
-    assert parameter_count_of([Tensor("l.codes", "I16", 10, 20)], Quantization("aqlm", None)) is None
-    assert parameter_count_of([Tensor("l.weight", "F8_E4M3", 10, 10)], Quantization("some", None)) == 10
+    assert count_parameters([Tensor("l.codes", "I16", 10, 20)], Quantization("aqlm", None)) is None
+    assert count_parameters([Tensor("l.weight", "F8_E4M3", 10, 10)], Quantization("some", None)) == 10
 
 
 @pytest.mark.parametrize(

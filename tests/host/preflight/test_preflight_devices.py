@@ -19,7 +19,7 @@ class NoPermissionError(NvmlError):
 
 
 class FakeNvml:
-    """A driver with one GPU; what is None is not supported."""
+    """A driver with one GPU; None means not supported."""
 
     NVMLError = NvmlError
     NVMLError_NoPermission = NoPermissionError

@@ -9,7 +9,7 @@ from energy_score.host.preflight import software
 
 
 def versions(monkeypatch: pytest.MonkeyPatch, **known: str | None) -> None:
-    """From now on every package has version 99, but those named here; None is not installed."""
+    """Pretend that every package has version 99, except those given here; None means not installed."""
 
     def version(package: str) -> str:
         found = known.get(package, "99.0")

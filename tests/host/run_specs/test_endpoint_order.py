@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from energy_score.contract.endpoint_address import endpoint_address, port_of
+from energy_score.contract.endpoint_address import endpoint_address, get_port
 from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_spec import GpuRequirement, RunSpec
-from energy_score.contract.server_command import DEFAULT_SERVER_COMMAND, filled_in
+from energy_score.contract.server_command import DEFAULT_SERVER_COMMAND, fill_in_server_command
 from parameter_handler import ParameterHandler, RunOptions
 from tests.support.record_factory import make_config, make_spec
 
@@ -34,7 +34,7 @@ def spec(*, config: dict[str, Any] | None = None, **options: Any) -> RunSpec:
 )
 def test_an_address_keeps_its_port_and_path(given: str, address: str, port: int) -> None:
     assert endpoint_address(given) == address
-    assert port_of(address) == port
+    assert get_port(address) == port
     assert spec(endpoint=given).endpoint == address
 
 
@@ -105,7 +105,7 @@ def test_a_command_is_filled_in_word_by_word() -> None:
         model_id="../models/a b", model_path="/x/models/a b", server_command=DEFAULT_SERVER_COMMAND,
         gpu_requirement=GpuRequirement(count=None),
     )  # fmt: skip
-    words = filled_in(one, port=8021, visible_gpus="GPU-a,GPU-b")
+    words = fill_in_server_command(one, port=8021, visible_gpus="GPU-a,GPU-b")
     assert words[:3] == ["vllm", "serve", "/x/models/a b"]
     options = dict(zip(words[3:-1:2], words[4:-1:2], strict=True))
     assert options == {

@@ -7,7 +7,7 @@ import pytest
 
 from energy_score.contract.errors import RowRefusedError, UsageError
 from energy_score.contract.model_config import ReasoningMode
-from energy_score.contract.optimum_environment import VARIABLE, how_to_have_it, optimum_python
+from energy_score.contract.optimum_environment import VARIABLE, describe_optimum_setup, optimum_python
 from energy_score.contract.run_spec import RunSpec
 from energy_score.shared.tasks.registry import TASKS
 from parameter_handler import ParameterHandler, RunOptions
@@ -71,7 +71,7 @@ def test_the_environment_is_the_one_named_else_the_one_that_make_makes(tmp_path:
     named = {VARIABLE: str(tmp_path / "bin/python")}
     assert optimum_python(named) == tmp_path / "bin/python"
     assert optimum_python({}).parts[-3:] == (".venv-optimum", "bin", "python")
-    assert how_to_have_it({}).startswith("run make optimum-env")
-    assert how_to_have_it(named).startswith(
+    assert describe_optimum_setup({}).startswith("run make optimum-env")
+    assert describe_optimum_setup(named).startswith(
         f"{VARIABLE}={tmp_path / 'bin/python'} does not exist; run make optimum-env"
     )

@@ -1,7 +1,7 @@
 import pytest
 
 from energy_score.contract.model_config import ParameterValue
-from energy_score.host.sheet.chat_template_cell import chat_template_of
+from energy_score.host.sheet.chat_template_cell import parse_chat_template_cell
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ from energy_score.host.sheet.chat_template_cell import chat_template_of
     ],
 )
 def test_pairs_are_read_among_prose(cell: str, parameters: dict[str, ParameterValue]) -> None:
-    read = dict(chat_template_of(cell).parameters)
+    read = dict(parse_chat_template_cell(cell).parameters)
     assert read == parameters
     assert [type(value) for value in read.values()] == [type(value) for value in parameters.values()]
 
@@ -58,5 +58,5 @@ def test_pairs_are_read_among_prose(cell: str, parameters: dict[str, ParameterVa
     ],
 )
 def test_the_documented_sentences_put_text_around_the_prompt(cell: str, prefix: str, suffix: str) -> None:
-    read = chat_template_of(cell)
+    read = parse_chat_template_cell(cell)
     assert (read.prefix, read.suffix) == (prefix, suffix)

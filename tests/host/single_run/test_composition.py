@@ -8,7 +8,7 @@ import pytest
 from energy_score.contract.errors import UsageError
 from energy_score.host.single_run.composition import compose, config_names
 from energy_score.host.single_run.keys import KEYS
-from energy_score.shared.tasks.registry import TASKS, task_of
+from energy_score.shared.tasks.registry import TASKS, find_task
 from tests.support.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,7 +21,7 @@ DOCUMENTED = {
 
 def test_every_task_has_one_configuration_and_the_legacy_ones_are_beside_them() -> None:
     assert set(config_names()) == DOCUMENTED | LEGACY.keys()
-    assert {task_of(compose(name, []).task).name for name in DOCUMENTED} == set(TASKS)
+    assert {find_task(compose(name, []).task).name for name in DOCUMENTED} == set(TASKS)
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTED))

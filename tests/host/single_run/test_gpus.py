@@ -10,10 +10,10 @@ from pathlib import Path
 from energy_score.contract.errors import EnergyScoreError
 from energy_score.host.single_run.composition import compose
 from energy_score.host.single_run.gpus import show_gpus
-from energy_score.host.single_run.order import order_of
+from energy_score.host.single_run.order import resolve_single_order
 composition = compose("text_generation", ["backend.model=org/name", *json.loads(os.environ["KEYS"])])
 try:
-    show_gpus(order_of(composition, {}, query_count=1, directory=Path()))
+    show_gpus(resolve_single_order(composition, {}, query_count=1, directory=Path()))
 except EnergyScoreError as error:
     print(error, file=sys.stderr)
     sys.exit(error.exit_code)

@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from energy_score.contract.errors import UsageError
 from energy_score.host.single_run.composition import compose
-from energy_score.host.single_run.keys import KEYS, overrides_of
+from energy_score.host.single_run.keys import KEYS, parse_overrides
 
 # The characters that Hydra's grammar and OmegaConf's interpolation give a meaning, and others.
 NAMES = st.text(st.sampled_from("ab\\'\"${}, ()=[]:;\n~#@-") | st.characters(exclude_characters="\0"))
@@ -67,15 +67,15 @@ def test_hydras_signs_for_adding_a_key_change_nothing() -> None:
 )
 def test_what_is_no_documented_key_is_refused(arguments: list[str], words: str) -> None:
     with pytest.raises(UsageError, match=r"Known keys|Use ") as refused:
-        overrides_of(arguments)
+        parse_overrides(arguments)
     assert words in str(refused.value)
 
 
 def test_an_unknown_key_is_answered_with_every_known_one() -> None:
     with pytest.raises(UsageError) as refused:
-        overrides_of(["x=1"])
+        parse_overrides(["x=1"])
     assert all(key in str(refused.value) for key in KEYS)
 
 
 def test_a_key_given_twice_with_one_value_is_one_key() -> None:
-    assert list(overrides_of(["backend.model=a"] * 2)) == ["backend.model"]
+    assert list(parse_overrides(["backend.model=a"] * 2)) == ["backend.model"]

@@ -7,8 +7,8 @@ from energy_score.contract.errors import UsageError
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.run_spec import RunSpec
 from energy_score.host.single_run.composition import compose
-from energy_score.host.single_run.order import SingleOrder, order_of, samples_of
-from energy_score.shared.tasks.registry import TASKS, task_of
+from energy_score.host.single_run.order import SingleOrder, resolve_single_order, samples_of
+from energy_score.shared.tasks.registry import TASKS, find_task
 from parameter_handler import ParameterHandler
 
 CONFIGS = ("summarization", "extractive_qa", "asr", "image_generation", "image_captioning", "object_detection")
@@ -27,7 +27,7 @@ def order(*keys: str, folder: Path = Path(), config: str = "text_generation", mo
     keys = keys if any(key.startswith("backend.model=") for key in keys) else (f"backend.model={model}", *keys)
     composition = compose(config, keys)
     count = samples_of(composition, asked=None, default=10)
-    return order_of(composition, {}, query_count=count, directory=folder)
+    return resolve_single_order(composition, {}, query_count=count, directory=folder)
 
 
 def spec(*keys: str, folder: Path = Path(), model: str = "org/name") -> RunSpec:
@@ -273,7 +273,7 @@ def test_the_number_of_samples_by_hand_wins_over_the_default_and_agrees_with_the
 @pytest.mark.parametrize("config", CONFIGS)
 def test_the_configuration_of_another_task_orders_that_task(config: str) -> None:
     ordered = order(config=config, model="org/name")
-    assert ordered.config.task == task_of(config).name
+    assert ordered.config.task == find_task(config).name
     assert ordered.config.task in TASKS
 
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from energy_score.contract.errors import NothingMatchedError
-from energy_score.reports.comparison.side_by_side import beside, energy_of, models, modes
+from energy_score.reports.comparison.side_by_side import beside, compute_energy, models, modes
 from energy_score.reports.comparison.tables import side_by_side_table
 from energy_score.reports.results_table.result_row import ResultRow
 
@@ -126,7 +126,7 @@ def test_models_without_a_common_task_are_not_compared() -> None:
 
 
 def test_one_repeat_has_no_scatter() -> None:
-    energy = energy_of(make_row("Off", 1.0, 10, repeats=1, gpu_energy_stdev_wh=0.0))
+    energy = compute_energy(make_row("Off", 1.0, 10, repeats=1, gpu_energy_stdev_wh=0.0))
     assert energy is not None
     assert energy.relative_stdev is None
 

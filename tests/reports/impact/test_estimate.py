@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from energy_score.contract.errors import UsageError
-from energy_score.reports.impact.estimate import Figure, impact_of
-from energy_score.reports.impact.factors import KNOWN_REGIONS, factors_of, parse_changes
+from energy_score.reports.impact.estimate import Figure, estimate_impact
+from energy_score.reports.impact.factors import KNOWN_REGIONS, get_factors, parse_changes
 from energy_score.reports.results_table.result_row import ResultRow
 
 
@@ -26,7 +26,7 @@ def make_row(**changes: Any) -> ResultRow:
 
 
 def figures(row: ResultRow, region: str = "usa", **changes: float) -> dict[str, Figure]:
-    impact = impact_of(row, queries_per_year=1e9, region=region, factors=factors_of(region, changes))
+    impact = estimate_impact(row, queries_per_year=1e9, region=region, factors=get_factors(region, changes))
     assert impact is not None
     return {figure.name: figure for figure in impact.figures}
 
@@ -79,18 +79,18 @@ def test_what_no_source_gives_is_unknown_and_never_nothing() -> None:
 
 def test_a_row_without_measured_gpu_energy_has_no_impacts() -> None:
     row = make_row(wh_per_1000_queries=None, gpu_energy_wh=None)
-    assert impact_of(row, queries_per_year=1.0, region="world", factors=factors_of("world")) is None
+    assert estimate_impact(row, queries_per_year=1.0, region="world", factors=get_factors("world")) is None
 
 
 @pytest.mark.parametrize("region", KNOWN_REGIONS)
 def test_every_factor_of_every_region_names_its_source(region: str) -> None:
-    for factor in factors_of(region).values():
+    for factor in get_factors(region).values():
         assert factor.source
         assert factor.unit
 
 
 def test_a_given_factor_says_that_it_was_given() -> None:
-    factor = factors_of("world", parse_changes(["pue=1.1"]))["pue"]
+    factor = get_factors("world", parse_changes(["pue=1.1"]))["pue"]
     assert (factor.value, factor.source) == (1.1, "given by the user")
 
 
@@ -107,9 +107,9 @@ def test_a_given_factor_says_that_it_was_given() -> None:
 )
 def test_a_factor_that_is_none_is_refused(changes: list[str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        factors_of("world", parse_changes(changes))
+        get_factors("world", parse_changes(changes))
 
 
 def test_an_unknown_region_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown region 'moon' \(expected one of: world, eea, usa"):
-        factors_of("moon")
+        get_factors("moon")

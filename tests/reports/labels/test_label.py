@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from energy_score.reports.labels.contents import contents_of_ratings, contents_of_snapshot
+from energy_score.reports.labels.contents import make_rating_contents, make_snapshot_contents
 from energy_score.reports.labels.files import png, write_label
 from energy_score.reports.labels.label import LabelContent, badge_svg, label_svg
-from energy_score.reports.labels.outlines import text_path, text_width, wrapped
+from energy_score.reports.labels.outlines import text_path, text_width, wrap_text
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import rate_among
 from tests.reports.ratings.test_rating import make_row
@@ -74,15 +74,15 @@ def test_an_id_of_90_characters_fits_above_the_details() -> None:
 
 @pytest.mark.parametrize("text", ["a" * 200, "a/b-c_d.e f" * 9, "x"])
 def test_wrapped_lines_fit_and_lose_no_character(text: str) -> None:
-    lines = wrapped(text, weight="Bold", size_px=16, width_px=228)
+    lines = wrap_text(text, weight="Bold", size_px=16, width_px=228)
     assert all(text_width(line, weight="Bold", size_px=16) <= 228 for line in lines)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
 def test_only_what_is_officially_scored_bears_no_watermark() -> None:
-    own = contents_of_ratings(rate_among([make_row("a/a", 1.0), make_row("b/b", 2.0)]))
+    own = make_rating_contents(rate_among([make_row("a/a", 1.0), make_row("b/b", 2.0)]))
     assert {content.watermark for content, _ in own} == {"not official"}
-    official = list(contents_of_snapshot(open_snapshot("2025-02")))
+    official = list(make_snapshot_contents(open_snapshot("2025-02")))
     assert len(official) == 95
     assert {content.watermark for content, _ in official} == {None}
     unmarked, marked = label_svg(make_content()), label_svg(make_content(watermark="not official"))
@@ -92,7 +92,7 @@ def test_only_what_is_officially_scored_bears_no_watermark() -> None:
 
 
 def test_a_label_says_the_published_figures() -> None:
-    [content] = [one for one, _ in contents_of_snapshot(open_snapshot("2025-02")) if one.model == "microsoft/phi-4"]
+    [content] = [one for one, _ in make_snapshot_contents(open_snapshot("2025-02")) if one.model == "microsoft/phi-4"]
     assert content == make_content(stars=1)
     assert content.energy == "28.74"
 

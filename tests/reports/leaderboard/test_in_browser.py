@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import ViewportSize, expect
 
 from energy_score.contract.run_directory import RunDirectory
-from energy_score.reports.leaderboard.build import rated_runs
+from energy_score.reports.leaderboard.build import rate_runs
 from energy_score.reports.leaderboard.site import Prior, RatedRun, write_site
 from energy_score.reports.leaderboard.update import update_site
 from energy_score.reports.ratings.rating import rate_among
@@ -121,7 +121,7 @@ def small_site(tmp_path: Path) -> Path:
     RunDirectory(results / "individual_runs" / "damaged").report_file.write_text("{", encoding="utf-8")
     site = tmp_path / "site"
     write_site(
-        site, rated_runs(read_results(results), against="2025-02"), made_at=datetime(2026, 11, 24, tzinfo=UTC),
+        site, rate_runs(read_results(results), against="2025-02"), made_at=datetime(2026, 11, 24, tzinfo=UTC),
         priors=[Prior("2026-10-01", "prior/2026-10-01/index.html")],
     )  # fmt: skip
     return site

@@ -9,7 +9,7 @@ import pandas as pd
 from pyarrow import parquet
 
 from energy_score.contract.run_owner import Owner
-from energy_score.reports.leaderboard.build import rated_runs
+from energy_score.reports.leaderboard.build import rate_runs
 from energy_score.reports.leaderboard.entries import Entry
 from energy_score.reports.leaderboard.site import RatedRun, write_site
 from energy_score.reports.ratings.rating import rate_among
@@ -66,7 +66,7 @@ def test_a_local_data_set_does_not_tell_where_it_lay(tmp_path: Path) -> None:
     spec = make_spec()
     local = spec.dataset.model_copy(update={"name": None, "path": "/home/somebody/prompts.csv"})
     make_run(tmp_path / "r", "one", report=make_report(spec=spec.model_copy(update={"dataset": local})))
-    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    write_site(tmp_path / "site", rate_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     for path in (tmp_path / "site").rglob("*.*"):
         assert b"/home/somebody" not in path.read_bytes(), path
 
@@ -74,13 +74,13 @@ def test_a_local_data_set_does_not_tell_where_it_lay(tmp_path: Path) -> None:
 def test_a_run_directory_with_a_strange_name_gets_a_page_of_its_own(tmp_path: Path) -> None:
     for name in ("a?b", "a#b"):
         make_run(tmp_path / "r", name, report=make_report())
-    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    write_site(tmp_path / "site", rate_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     assert len(list((tmp_path / "site" / "models").iterdir())) == 2
 
 
 def test_a_run_s_page_has_every_reason_of_the_verdict_that_the_leaderboard_has(tmp_path: Path) -> None:
     make_run(tmp_path / "r", "one", report=make_report(), owner=make_owner(concurrent_runs=3))
-    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    write_site(tmp_path / "site", rate_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     [entry] = json.loads((tmp_path / "site" / "leaderboard.json").read_text("utf-8"))
     page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
     assert re.findall(r"<code>(\w+)</code>", page) == entry["verdict_reasons"].split("; ")
@@ -91,7 +91,7 @@ def test_a_damaged_trace_costs_its_picture_and_not_the_site(tmp_path: Path) -> N
     directory = make_run(tmp_path / "r", "one", report=make_report())
     for number, damage in enumerate((b"\xff" * 40, b"", gzip.compress(b"gpu,time_s,power_w\n" + b"x" * 200_000))):
         directory.trace_file.write_bytes(gzip.compress(b"")[:10] + damage if number < 2 else damage)
-        write_site(tmp_path / f"{number}", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+        write_site(tmp_path / f"{number}", rate_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
         page = (tmp_path / f"{number}" / "models" / "one.html").read_text("utf-8")
         assert "No power was sampled." in page
 
@@ -111,7 +111,7 @@ def test_the_columns_of_the_parquet_file_have_their_types_whatever_stands_in_the
 def test_a_trace_whose_gpus_have_strange_names_is_drawn(tmp_path: Path) -> None:
     directory = make_run(tmp_path / "r", "one", report=make_report())
     directory.trace_file.write_bytes(gzip.compress(b"time_s,gpu,power_w\n0,$x^{$,300\n0,-->]]><b>,200\n0,2,inf\n"))
-    write_site(tmp_path / "site", rated_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
+    write_site(tmp_path / "site", rate_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     page = (tmp_path / "site" / "models" / "one.html").read_text("utf-8")
     assert 'class="trace"' in page
     assert "<b>" not in page
@@ -121,7 +121,7 @@ def test_a_run_that_has_not_ended_is_no_failed_one(tmp_path: Path) -> None:
     make_run(tmp_path / "r", "planned")
     make_run(tmp_path / "r", "running", owner=make_owner(finished_at=None, process=Owner.current()))
     make_run(tmp_path / "r", "failed", failure=make_failure())
-    runs = rated_runs(read_results(tmp_path / "r"), against="own")
+    runs = rate_runs(read_results(tmp_path / "r"), against="own")
     told = {run.directory.path.name: run.rating.unrated_because for run in runs if run.directory}
     assert told == {
         "planned": "no result yet: planned: the run has not started",

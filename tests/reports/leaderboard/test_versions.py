@@ -10,7 +10,7 @@ import pytest
 
 from energy_score.contract.errors import UsageError
 from energy_score.reports.leaderboard.site import Prior
-from energy_score.reports.leaderboard.versions import publish, published_versions
+from energy_score.reports.leaderboard.versions import list_versions, publish
 
 FILES = 20
 
@@ -53,7 +53,7 @@ def test_two_versions_of_one_second_have_two_names(tmp_path: Path) -> None:
     for text in ("one", "two"):
         publish(tmp_path / "site", write(text), now=now)
     assert texts(tmp_path / "site") == {"two"}
-    assert len(published_versions(tmp_path / "site")) == 2
+    assert len(list_versions(tmp_path / "site")) == 2
 
 
 def test_a_version_is_the_newest_whatever_the_clock_says(tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_a_version_is_the_newest_whatever_the_clock_says(tmp_path: Path) -> None
     for number in range(11):
         publish(site, write(f"{number}"), now=datetime(2026, 11, 1, tzinfo=UTC))  # the clock was set back
     assert texts(site) == {"10"}
-    assert len(published_versions(site)) == 12
-    assert texts(published_versions(site)[0]) == {"first"}
+    assert len(list_versions(site)) == 12
+    assert texts(list_versions(site)[0]) == {"first"}
     listed = (site / "priors.txt").read_text(encoding="utf-8").splitlines()
     assert listed[:2] == [f"prior/2026-11-02T000000Z-{number}/index.html" for number in (11, 10)]
 
@@ -133,5 +133,5 @@ def test_two_who_publish_at_once_both_publish(tmp_path: Path) -> None:
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    assert len(published_versions(site)) == 4
+    assert len(list_versions(site)) == 4
     assert len(texts(site)) == 1

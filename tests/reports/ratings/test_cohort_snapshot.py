@@ -26,7 +26,7 @@ def make_snapshot(**changes: object) -> CohortSnapshot:
 def test_a_snapshot_is_written_sealed_and_read_back(tmp_path: Path) -> None:
     make_snapshot().write_once(tmp_path / "s.json")
     read = CohortSnapshot.read(tmp_path / "s.json")
-    assert read == make_snapshot().sealed()
+    assert read == make_snapshot().seal()
     assert len(read.sha256) == 64
 
 

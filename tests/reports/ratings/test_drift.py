@@ -1,16 +1,16 @@
 from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.reports.ratings.drift import Drift, drift
-from energy_score.reports.ratings.stars import bands_of
+from energy_score.reports.ratings.stars import compute_bands
 
 
 def snapshot(energies: dict[str, float], name: str = "one") -> CohortSnapshot:
-    bands = bands_of(list(energies.values()))
+    bands = compute_bands(list(energies.values()))
     members = tuple(
         CohortMember(model=model, wh_per_1000_queries=energy_wh, stars=bands.stars(energy_wh) if bands else None)
         for model, energy_wh in energies.items()
     )
     cohort = Cohort(task="text_gen", model_class="A", members=members)
-    return CohortSnapshot(name=name, issued="2026-11", official=False, source="test", cohorts=(cohort,)).sealed()
+    return CohortSnapshot(name=name, issued="2026-11", official=False, source="test", cohorts=(cohort,)).seal()
 
 
 def changed(found: Drift) -> dict[str, tuple[int | None, int | None]]:
@@ -65,7 +65,7 @@ def test_another_commit_of_a_model_is_no_new_model() -> None:
         members = tuple(
             one.model_copy(update={"revision": commit}) if one.model == "c/most" else one for one in cohort.members
         )
-        return made.model_copy(update={"cohorts": (cohort.model_copy(update={"members": members}),)}).sealed()
+        return made.model_copy(update={"cohorts": (cohort.model_copy(update={"members": members}),)}).seal()
 
     found = drift(at("abc", 11.0), at("def", 101.0))
     assert found.joined == ("text_gen class A: c/most (commit def)",)

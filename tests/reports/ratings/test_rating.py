@@ -5,7 +5,7 @@ import pytest
 
 from energy_score.contract.errors import UsageError
 from energy_score.reports.ratings.official import open_snapshot
-from energy_score.reports.ratings.rating import rate_against, rate_among, snapshot_of
+from energy_score.reports.ratings.rating import make_cohort_snapshot, rate_against, rate_among
 from energy_score.reports.results_table.result_row import ResultRow
 
 
@@ -150,7 +150,7 @@ def test_of_two_runs_of_one_model_the_later_one_is_rated() -> None:
     assert [rating.stars for rating in ratings] == [5, None, 1]
     assert ratings[1].unrated_because is not None
     assert ratings[1].unrated_because.startswith("superseded")
-    snapshot = snapshot_of(rows, name="own", issued="2026-11-25", source="test")
+    snapshot = make_cohort_snapshot(rows, name="own", issued="2026-11-25", source="test")
     [cohort] = snapshot.cohorts
     assert [(one.model, one.wh_per_1000_queries, one.stars) for one in cohort.members] == [
         ("a/a", 1.0, 5),
@@ -166,7 +166,9 @@ def test_a_row_in_kilowatt_hours_lies_outside_the_cohort_and_says_so() -> None:
 
 def test_a_snapshot_without_any_rateable_run_is_refused() -> None:
     with pytest.raises(UsageError, match="no run is both rateable"):
-        snapshot_of([make_row("a/a", 1.0, rateable=False)], name="own", issued="2026-11", source="batch_results")
+        make_cohort_snapshot(
+            [make_row("a/a", 1.0, rateable=False)], name="own", issued="2026-11", source="batch_results"
+        )
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,7 @@ def test_a_snapshot_without_any_rateable_run_is_refused() -> None:
 def test_what_only_a_table_from_elsewhere_says_is_unrated_and_no_member(changes: dict[str, Any], reason: str) -> None:
     rows = [make_row("a", 1.0), make_row("b", 2.0), make_row("c", 3.0).model_copy(update=changes)]
     assert [rating.unrated_because for rating in rate_among(rows)] == [None, None, reason]
-    [cohort] = snapshot_of(rows, name="x", issued="2026-11-24", source="x").cohorts
+    [cohort] = make_cohort_snapshot(rows, name="x", issued="2026-11-24", source="x").cohorts
     assert [member.model for member in cohort.members] == ["a", "b"]
 
 

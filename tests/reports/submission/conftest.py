@@ -12,7 +12,7 @@ MakeBundle = Callable[..., Bundle]
 
 @pytest.fixture(autouse=True)
 def no_keys_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A key in the environment of whoever runs the tests might stand in a made-up file by chance."""
+    """A key in the environment of the tests could occur in a made-up file by chance."""
     for variable in ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "VLLM_API_KEY"):
         monkeypatch.delenv(variable, raising=False)
 

@@ -11,9 +11,9 @@ from energy_score.contract.run_report import RunReport
 from energy_score.contract.run_spec import RunSpec
 from energy_score.reports.ratings.official import open_snapshot
 from energy_score.reports.ratings.rating import rate_against
-from energy_score.reports.submission.archive import archive_of, read_archive
+from energy_score.reports.submission.archive import build_archive, read_archive
 from energy_score.reports.submission.bundle_manifest import BundledFile, BundleManifest
-from energy_score.reports.submission.records import claims_of, derived_report, derived_row, rated, read_records
+from energy_score.reports.submission.records import derive_report, derive_row, make_claims, rated, read_records
 from energy_score.reports.submission.verify import MANIFEST, verify_bytes
 from energy_score.shared.analysis.energy_files import energy_files
 
@@ -36,8 +36,8 @@ def resealed(members: Mapping[str, bytes], **claims: object) -> bytes:
         for name, content in sorted(members.items())
         if name != MANIFEST
     )
-    manifest = manifest_of(members).model_copy(update={"files": files, **claims}).sealed()
-    return archive_of({**members, MANIFEST: manifest.as_text().encode()})
+    manifest = manifest_of(members).model_copy(update={"files": files, **claims}).seal()
+    return build_archive({**members, MANIFEST: manifest.as_text().encode()})
 
 
 def with_json(content: bytes, path: str, value: object) -> bytes:
@@ -74,14 +74,14 @@ def reforged(
     report(readings)
     new_spec = RunSpec.model_validate_json(json.dumps(order))
     changes = {"spec": order, "spec_identity": new_spec.identity()}
-    new_report = derived_report(RunReport.model_validate_json(json.dumps(readings | changes)))
+    new_report = derive_report(RunReport.model_validate_json(json.dumps(readings | changes)))
     members |= {f"{RUN}/run_spec.json": new_spec.as_text().encode(), REPORT: new_report.as_text().encode()}
     texts = energy_files(new_report, RunDirectory(Path(RUN)))
     members |= {path.as_posix(): text.encode() for path, text in texts.items()}
     records = read_records(RUN, members)
-    row = derived_row(records)
-    (rating,) = rate_against([row], open_snapshot("2025-02").sealed())
-    return resealed(members, runs=(rated(claims_of(records, row), rating),))
+    row = derive_row(records)
+    (rating,) = rate_against([row], open_snapshot("2025-02").seal())
+    return resealed(members, runs=(rated(make_claims(records, row), rating),))
 
 
 def found(data: bytes) -> list[str]:

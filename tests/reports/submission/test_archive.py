@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from energy_score.contract.errors import BundleRefusedError, UsageError
 from energy_score.reports.submission import archive
-from energy_score.reports.submission.archive import archive_of, is_member_name, read_archive
+from energy_score.reports.submission.archive import build_archive, is_member_name, read_archive
 
 MEMBERS = {"manifest.json": b"{}", "runs/a/x.json": b"hello", "runs/a/empty": b""}
 
@@ -25,7 +25,7 @@ members = st.dictionaries(names, st.binary(max_size=40), max_size=6).filter(
 
 @given(members)
 def test_what_is_written_is_read_back_by_us_and_by_zipfile(written: dict[str, bytes]) -> None:
-    data = archive_of(written)
+    data = build_archive(written)
     assert read_archive(data) == (written, ())
     with zipfile.ZipFile(io.BytesIO(data)) as opened:
         assert opened.testzip() is None
@@ -33,11 +33,11 @@ def test_what_is_written_is_read_back_by_us_and_by_zipfile(written: dict[str, by
 
 
 def test_the_order_of_the_members_does_not_matter() -> None:
-    assert archive_of(dict(reversed(MEMBERS.items()))) == archive_of(MEMBERS)
+    assert build_archive(dict(reversed(MEMBERS.items()))) == build_archive(MEMBERS)
 
 
 def test_every_changed_byte_is_refused_or_names_the_damaged_member() -> None:
-    data = archive_of(MEMBERS)
+    data = build_archive(MEMBERS)
     for position in range(len(data)):
         mutated = bytearray(data)
         mutated[position] ^= 0x01
@@ -48,10 +48,10 @@ def test_every_changed_byte_is_refused_or_names_the_damaged_member() -> None:
         assert damaged, position
 
 
-@pytest.mark.parametrize("length", range(0, len(archive_of(MEMBERS)), 7))
+@pytest.mark.parametrize("length", range(0, len(build_archive(MEMBERS)), 7))
 def test_what_was_cut_short_is_refused(length: int) -> None:
     with pytest.raises(BundleRefusedError):
-        read_archive(archive_of(MEMBERS)[:length])
+        read_archive(build_archive(MEMBERS)[:length])
 
 
 def zip_with(name: str, content: bytes = b"x", **attributes: object) -> bytes:
@@ -108,7 +108,7 @@ def patched(data: bytes, offset: int, value: int, *, size: int, local: bool = Tr
     return bytes(mutated)
 
 
-ONE = archive_of({"runs/a": b"hello", "runs/b": b"again"})
+ONE = build_archive({"runs/a": b"hello", "runs/b": b"again"})
 SECOND_OFFSET = ONE.rindex(b"PK\1\2") + 42
 
 
@@ -160,7 +160,7 @@ def refused_for_its_size(of: Callable[[], bytes]) -> str:
 
 
 def test_more_than_a_bundle_may_hold_is_refused_and_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = archive_of(MEMBERS)
+    data = build_archive(MEMBERS)
     for limit, value, rule in (
         ("MAX_MEMBERS", 2, "3 members, more than the limit of 2 for a bundle"),
         ("MAX_MEMBER_BYTES", 4, "'runs/a/x.json': 5 bytes, more than the limit of 4 for a member"),
@@ -170,7 +170,7 @@ def test_more_than_a_bundle_may_hold_is_refused_and_never_written(monkeypatch: p
             limits.setattr(archive, limit, value)
             assert refused_for_its_size(lambda: data) == rule
             with pytest.raises(UsageError, match=r"more than the limit"):
-                archive_of(MEMBERS)
+                build_archive(MEMBERS)
 
 
 def test_a_directory_of_more_entries_than_a_bundle_has_members_is_refused_before_it_is_read(

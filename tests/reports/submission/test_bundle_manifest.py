@@ -16,7 +16,7 @@ def test_a_manifest_of_version_1_is_read_and_written_to_the_same_bytes() -> None
 
 def test_a_seal_is_of_everything_else_in_the_manifest() -> None:
     manifest = BundleManifest.read(GOLDEN)
-    assert manifest.sealed() == manifest
+    assert manifest.seal() == manifest
     for change in ({"tool_version": "0"}, {"left_out": ()}, {"attestation": ATTESTATION[:2]}, {"files": ()}):
         assert manifest.model_copy(update=change).content_digest() != manifest.sha256
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energy_score.contract.errors import BundleRefusedError
-from energy_score.reports.submission.archive import archive_of
+from energy_score.reports.submission.archive import build_archive
 from energy_score.reports.submission.verify import MANIFEST, verify_bytes
 from tests.reports.submission.tampering import REPORT, RUN, opened, resealed
 
@@ -51,7 +51,7 @@ def test_a_bundle_of_which_any_byte_differs_is_not_verified(small_bundle: bytes,
 def test_an_archive_of_anything_with_any_manifest_is_not_verified(members: dict[str, bytes]) -> None:
     names = {name: content for name, content in members.items() if ".." not in name and "//" not in name}
     names = {name: content for name, content in names.items() if "/." not in name and name[-1] != "/"}
-    assert not is_verified(archive_of({**names, MANIFEST: b'{"schema_version": 1}'}))
+    assert not is_verified(build_archive({**names, MANIFEST: b'{"schema_version": 1}'}))
 
 
 @settings(deadline=None)
@@ -88,7 +88,7 @@ def test_a_manifest_of_which_anything_was_changed_is_not_verified(small_bundle: 
     place, key = one_of(places(document), data)
     place[key] = deepcopy(data.draw(VALUES))
     content = json.dumps(document, indent=1).encode() + b"\n"
-    assert is_verified(archive_of({**members, MANIFEST: content})) == (content == members[MANIFEST])
+    assert is_verified(build_archive({**members, MANIFEST: content})) == (content == members[MANIFEST])
 
 
 def one_of(found: list[tuple[Any, Any]], data: st.DataObject) -> tuple[Any, Any]:

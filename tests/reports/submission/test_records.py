@@ -10,10 +10,10 @@ from energy_score.contract.host_witness import HostWitness
 from energy_score.contract.run_spec import RunSpec
 from energy_score.reports.ratings.rating import Rating
 from energy_score.reports.submission.records import (
-    claims_of,
-    derived_report,
-    derived_row,
+    derive_report,
+    derive_row,
     in_words,
+    make_claims,
     rated,
     read_record,
     read_records,
@@ -50,7 +50,7 @@ def test_a_run_may_have_no_witness_and_have_an_owner(members: Mapping[str, bytes
     rest = {path: content for path, content in members.items() if "witness" not in path}
     records = read_records(RUN, rest | {f"{RUN}/run_owner.json": make_owner().as_text().encode()})
     assert (records.witness, records.owner) == (None, make_owner())
-    assert derived_row(records).verdict_reasons == "no_host_witness"
+    assert derive_row(records).verdict_reasons == "no_host_witness"
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_what_is_no_record_or_can_be_read_in_two_ways_is_refused(content: bytes,
 def test_statistics_and_verdict_follow_from_the_readings_alone(members: Mapping[str, bytes]) -> None:
     report = read_records(RUN, members).report
     forged = report.model_copy(update={"statistics": (), "verdict": make_report().verdict})
-    assert derived_report(forged) == report
+    assert derive_report(forged) == report
 
 
 def test_the_claims_are_those_of_the_manifest(bundle: bytes, members: Mapping[str, bytes]) -> None:
     records = read_records(RUN, members)
     (made,) = manifest_of(members).runs
-    claims = claims_of(records, derived_row(records))
+    claims = make_claims(records, derive_row(records))
     assert (claims.stars, claims.unrated_because) == (None, None)
     assert claims == made.model_copy(update={"stars": None})
     (gpu,) = claims.gpus
@@ -90,8 +90,8 @@ def test_the_claims_are_those_of_the_manifest(bundle: bytes, members: Mapping[st
 
 def test_a_run_is_told_with_its_energy_and_stars_or_why_it_has_none(members: Mapping[str, bytes]) -> None:
     records = read_records(RUN, members)
-    row = derived_row(records)
-    claims = claims_of(records, row)
+    row = derive_row(records)
+    claims = make_claims(records, row)
     name = f"{RUN}: openai/gpt-oss-20b On (High)"
     assert in_words(rated(claims, Rating(row, "a cohort", 4))) == f"{name}: 16.8472 Wh per 1,000, 4 stars"
     unrated = rated(claims, Rating(row, "a cohort", None, unrated_because="not rateable"))

@@ -16,14 +16,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from energy_score.contract.errors import UsageError
-from energy_score.reports.submission.archive import archive_of
+from energy_score.reports.submission.archive import build_archive
 from energy_score.reports.submission.signature import read_private_key, read_public_key, sign
 from energy_score.reports.submission.verify import MANIFEST, SIGNATURE, verify_bytes
 from tests.reports.submission.tampering import opened, resealed, with_json
 
 
 def no_passphrase() -> str:
-    raise AssertionError("nobody is asked for a key that is not encrypted")
+    raise AssertionError("a key that is not encrypted needs no passphrase")
 
 
 def key_file(folder: Path, key: Ed25519PrivateKey, form: str, passphrase: bytes | None = None) -> Path:
@@ -56,7 +56,7 @@ Signed = Callable[[Ed25519PrivateKey], bytes]
 def signed(small_bundle: bytes) -> Signed:
     def by(key: Ed25519PrivateKey) -> bytes:
         members = opened(small_bundle)
-        return archive_of({**members, SIGNATURE: sign(members[MANIFEST], key).as_text().encode()})
+        return build_archive({**members, SIGNATURE: sign(members[MANIFEST], key).as_text().encode()})
 
     return by
 
@@ -93,7 +93,7 @@ def test_unsigned_invalid_and_another_key_are_told_apart(
 
     members = opened(signed(key))
     forged = opened(resealed(opened(small_bundle), tool_version="0"))
-    invalid = verify_bytes(archive_of({**forged, SIGNATURE: members[SIGNATURE]}), signer=signer)
+    invalid = verify_bytes(build_archive({**forged, SIGNATURE: members[SIGNATURE]}), signer=signer)
     assert (invalid.signature, [one.field for one in invalid.findings]) == ("invalid", ["signature"])
 
 
@@ -106,7 +106,7 @@ def test_a_signature_that_is_none_is_invalid_and_no_fault_of_the_program(
     key: Ed25519PrivateKey, signed: Signed, field: str, value: object
 ) -> None:
     members = opened(signed(key))
-    broken = archive_of({**members, SIGNATURE: with_json(members[SIGNATURE], field, value)})
+    broken = build_archive({**members, SIGNATURE: with_json(members[SIGNATURE], field, value)})
     verification = verify_bytes(broken)
     assert (verification.signature, verification.is_verified) == ("invalid", False)
 
@@ -120,7 +120,7 @@ def test_a_signature_says_nothing_beside_its_key_and_is_written_in_one_way(
         signature.model_copy(update={"public_key": f"{signature.public_key} trusted@example.org"}).as_text(),
         signature.as_text() + "\n",
     ):
-        verification = verify_bytes(archive_of({**members, SIGNATURE: text.encode()}))
+        verification = verify_bytes(build_archive({**members, SIGNATURE: text.encode()}))
         assert (verification.signature, verification.is_verified) == ("invalid", False)
         assert str(verification.findings[0]).startswith(
             ("signature.json: signature: ", "signature.json: not written by")

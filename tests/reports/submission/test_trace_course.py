@@ -1,4 +1,4 @@
-"""Facts about the course of one GPU: where a window's energy may lie in it, and what was seen of it."""
+"""Facts about the power trace of one GPU: the place of a window's energy in it, and its conditions."""
 
 import math
 from typing import Any
@@ -27,11 +27,11 @@ def course(*powers_w: float, period_s: float = 1.0, **seen: Any) -> Course:
 
 def test_a_window_lies_where_its_energy_does_and_the_earliest_place_is_taken() -> None:
     of_two_levels = course(100, 100, 100, 300, 300, 300, 100)
-    assert of_two_levels.place_of(2.0, 200.0, begin_s=0.0, end_s=6.0) == pytest.approx(0.0, abs=0.002)
-    assert of_two_levels.place_of(2.0, 600.0, begin_s=0.0, end_s=6.0) == pytest.approx(3.0, abs=0.01)
+    assert of_two_levels.find_place(2.0, 200.0, begin_s=0.0, end_s=6.0) == pytest.approx(0.0, abs=0.002)
+    assert of_two_levels.find_place(2.0, 600.0, begin_s=0.0, end_s=6.0) == pytest.approx(3.0, abs=0.01)
     # 1 s of each power: so it is around both steps.
-    assert of_two_levels.place_of(2.0, 400.0, begin_s=0.0, end_s=8.0) == pytest.approx(2.0, abs=0.01)
-    assert of_two_levels.place_of(2.0, 400.0, begin_s=3.0, end_s=8.0) == pytest.approx(5.0, abs=0.01)
+    assert of_two_levels.find_place(2.0, 400.0, begin_s=0.0, end_s=8.0) == pytest.approx(2.0, abs=0.01)
+    assert of_two_levels.find_place(2.0, 400.0, begin_s=3.0, end_s=8.0) == pytest.approx(5.0, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_a_window_lies_where_its_energy_does_and_the_earliest_place_is_taken() -
 )
 def test_a_window_that_no_course_of_power_gives_has_no_place(energy_j: float, begin_s: float, end_s: float) -> None:
     of_two_levels = course(100, 100, 100, 300, 300, 300, 100)
-    assert of_two_levels.place_of(2.0, energy_j, begin_s=begin_s, end_s=end_s) is None
+    assert of_two_levels.find_place(2.0, energy_j, begin_s=begin_s, end_s=end_s) is None
 
 
 def test_a_power_stands_until_the_next_that_is_known() -> None:
     with_a_gap = course(300, NONE, NONE, 300)
-    assert with_a_gap.place_of(3.0, 900.0, begin_s=0.0, end_s=3.0) == pytest.approx(0.0, abs=0.002)
+    assert with_a_gap.find_place(3.0, 900.0, begin_s=0.0, end_s=3.0) == pytest.approx(0.0, abs=0.002)
     assert with_a_gap.longest_gap_s == 3.0
     assert course(300, 300, 300).longest_gap_s == 1.0
 
@@ -58,7 +58,7 @@ def test_a_power_stands_until_the_next_that_is_known() -> None:
 def test_without_a_first_power_nothing_is_known_and_without_samples_nothing_lies_anywhere() -> None:
     assert math.isinf(course(NONE, 300).longest_gap_s)
     assert math.isinf(course().longest_gap_s)
-    assert (course().end_s, course().place_of(1.0, 0.0, begin_s=0.0, end_s=1.0)) == (0.0, None)
+    assert (course().end_s, course().find_place(1.0, 0.0, begin_s=0.0, end_s=1.0)) == (0.0, None)
 
 
 def test_the_last_power_stands_for_five_periods_and_those_are_a_tenth_of_a_second_at_least() -> None:

@@ -10,7 +10,7 @@ import pytest
 from energy_score.contract.errors import BundleRefusedError
 from energy_score.reports.ratings.cohort_snapshot import Cohort, CohortMember, CohortSnapshot
 from energy_score.reports.submission import power_trace, query_table, records
-from energy_score.reports.submission.archive import archive_of
+from energy_score.reports.submission.archive import build_archive
 from energy_score.reports.submission.bundle_manifest import BundledFile, LeftOutFile
 from energy_score.reports.submission.verify import MANIFEST, SIGNATURE, SNAPSHOT, verify_bytes
 from tests.reports.submission.tampering import (
@@ -51,11 +51,12 @@ def test_a_changed_a_missing_and_an_added_file_are_named(bundle: bytes) -> None:
     members = opened(bundle)
     energy = f"{RUN}/GPU_ENERGY_WH.txt"
     assert (
-        found(archive_of({**members, energy: b"1.00\n"}))[0] == f"{energy}: changed: 5 bytes, but manifest.json says 6"
+        found(build_archive({**members, energy: b"1.00\n"}))[0]
+        == f"{energy}: changed: 5 bytes, but manifest.json says 6"
     )
     without = {name: content for name, content in members.items() if name != energy}
-    assert f"{energy}: missing: manifest.json lists it" in found(archive_of(without))
-    assert found(archive_of({**members, f"{RUN}/more.txt": b""})) == [
+    assert f"{energy}: missing: manifest.json lists it" in found(build_archive(without))
+    assert found(build_archive({**members, f"{RUN}/more.txt": b""})) == [
         f"{RUN}/more.txt: added: manifest.json does not list it"
     ]
     stray = resealed({**members, "elsewhere.txt": b""})
@@ -216,9 +217,9 @@ def test_a_claim_of_the_manifest_follows_from_the_files_or_is_caught(bundle: byt
 def test_a_manifest_that_was_edited_and_not_sealed_is_caught(bundle: bytes) -> None:
     members = opened(bundle)
     edited = with_json(members[MANIFEST], "tool_version", "0.0.9")
-    assert found(archive_of({**members, MANIFEST: edited})) == ["manifest.json: sha256: changed after it was sealed"]
+    assert found(build_archive({**members, MANIFEST: edited})) == ["manifest.json: sha256: changed after it was sealed"]
     respaced = json.dumps(json.loads(members[MANIFEST])).encode()
-    assert found(archive_of({**members, MANIFEST: respaced})) == [
+    assert found(build_archive({**members, MANIFEST: respaced})) == [
         "manifest.json: not written by 'bundle': the bytes differ"
     ]
 
@@ -257,7 +258,7 @@ def test_what_has_no_manifest_that_can_be_read_is_refused(bundle: bytes, content
     members = opened(bundle)
     del members[MANIFEST]
     with pytest.raises(BundleRefusedError, match=rule):
-        verify_bytes(archive_of(members if content is None else {**members, MANIFEST: content}))
+        verify_bytes(build_archive(members if content is None else {**members, MANIFEST: content}))
 
 
 def test_a_manifest_that_was_damaged_is_a_finding(bundle: bytes) -> None:
@@ -300,7 +301,7 @@ def test_a_manifest_that_two_readers_understand_in_two_ways_is_refused(bundle: b
     members = opened(bundle)
     twice = members[MANIFEST].replace(b'"stars": 5', b'"stars": 1, "stars": 5')
     with pytest.raises(BundleRefusedError, match="stars occurs twice"):
-        verify_bytes(archive_of({**members, MANIFEST: twice}))
+        verify_bytes(build_archive({**members, MANIFEST: twice}))
 
 
 def test_what_would_take_too_much_memory_is_not_parsed(bundle: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,7 +321,7 @@ def test_a_claim_that_no_run_can_have_is_named_as_well(bundle: bytes, value: obj
     members = opened(bundle)
     field = "query_count" if isinstance(value, int) else "wh_per_1000_queries"
     claimed = with_json(members[MANIFEST], f"runs.0.{field}", value)
-    assert found(archive_of({**members, MANIFEST: claimed})) == [
+    assert found(build_archive({**members, MANIFEST: claimed})) == [
         f"manifest.json: runs[0].{field}: not a number that a run can have"
     ]
 
@@ -335,9 +336,7 @@ def test_what_a_bundle_says_is_one_safe_line_in_a_message(bundle: bytes) -> None
 def lab_snapshot(*, official: bool) -> CohortSnapshot:
     members = tuple(CohortMember(model=f"a/{n}", wh_per_1000_queries=10.0 * n, stars=None) for n in (1, 2, 3))
     cohort = Cohort(task="text_gen", model_class="B", members=members)
-    return CohortSnapshot(
-        name="lab", issued="2026-11-24", official=official, source="tests", cohorts=(cohort,)
-    ).sealed()
+    return CohortSnapshot(name="lab", issued="2026-11-24", official=official, source="tests", cohorts=(cohort,)).seal()
 
 
 def against(bundle: bytes, snapshot: CohortSnapshot, **stated: Any) -> bytes:

@@ -20,7 +20,7 @@ def codes(facts: Facts) -> dict[str, str]:
     return {reason.code: reason.severity for reason in reasons if reason is not None and reason.code in HARDWARE_CODES}
 
 
-def facts_of(make_facts: MakeFacts, name: str, memory_mib: int = 81_559, **seen: object) -> Facts:
+def read_model_facts(make_facts: MakeFacts, name: str, memory_mib: int = 81_559, **seen: object) -> Facts:
     gpu = Gpu(uuid="GPU-a", name=name, memory_mib=memory_mib)
     conditions = (GpuConditions.model_validate({"uuid": "GPU-a"} | seen),) if seen else ()
     return make_facts(
@@ -48,7 +48,7 @@ def facts_of(make_facts: MakeFacts, name: str, memory_mib: int = 81_559, **seen:
 def test_each_kind_of_gpu_has_its_own_reason(
     make_facts: MakeFacts, name: str, memory_mib: int, expected: dict[str, str]
 ) -> None:
-    assert codes(facts_of(make_facts, name, memory_mib)) == expected
+    assert codes(read_model_facts(make_facts, name, memory_mib)) == expected
 
 
 def test_a_counter_that_covers_the_module_is_told_whatever_the_name(make_facts: MakeFacts) -> None:
@@ -73,7 +73,7 @@ def test_a_counter_that_covers_the_module_is_told_whatever_the_name(make_facts: 
 def test_a_power_limit_below_the_gpus_own_is_not_comparable(
     make_facts: MakeFacts, name: str, limit_w: float, default_w: float | None, *, reduced: bool
 ) -> None:
-    facts = facts_of(make_facts, name, power_limits_w=(limit_w,), default_power_limit_w=default_w)
+    facts = read_model_facts(make_facts, name, power_limits_w=(limit_w,), default_power_limit_w=default_w)
     reason = hardware.power_limit_is_reduced(facts)
     assert (reason is not None) is reduced
     if reason is not None:

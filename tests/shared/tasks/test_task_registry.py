@@ -1,9 +1,9 @@
 import pytest
 
 from energy_score.contract.errors import RowRefusedError
-from energy_score.shared.tasks.registry import TASKS, task_of
+from energy_score.shared.tasks.registry import TASKS, find_task
 
-# The task table of the method: sheet name, data set, columns, phases.
+# The task table of the method: sheet name, dataset, columns, phases.
 TABLE = [
     ("text_gen", "text_generation", ("text",), ("prefill", "decode")),
     ("summarization", "summarization", ("text",), ("prefill", "decode")),
@@ -26,7 +26,7 @@ def test_the_ten_tasks_of_the_method_are_registered_in_its_order() -> None:
 def test_a_task_is_as_the_method_says(
     name: str, dataset: str, columns: tuple[str, ...], phases: tuple[str, ...]
 ) -> None:
-    task = task_of(name)
+    task = find_task(name)
     assert (task.name, task.phases, task.dataset.columns) == (name, phases, columns)
     assert (task.dataset.name, task.dataset.split) == (f"AIEnergyScore/{dataset}", "train")
 
@@ -44,7 +44,7 @@ def test_a_task_is_as_the_method_says(
     ],
 )
 def test_a_task_says_what_its_queries_are_counted_in(name: str, input_unit: str, output_unit: str | None) -> None:
-    assert (task_of(name).input_unit, task_of(name).output_unit) == (input_unit, output_unit)
+    assert (find_task(name).input_unit, find_task(name).output_unit) == (input_unit, output_unit)
 
 
 def test_exactly_the_tasks_that_write_tokens_have_token_limits() -> None:
@@ -72,7 +72,7 @@ def test_only_text_generation_has_classes_and_half_precision() -> None:
     ],
 )
 def test_a_task_is_found_by_its_other_names(alias: str, name: str) -> None:
-    assert task_of(alias).name == name
+    assert find_task(alias).name == name
 
 
 def test_no_name_belongs_to_two_tasks() -> None:
@@ -86,4 +86,4 @@ def test_an_unknown_task_is_refused_naming_the_known_ones() -> None:
         match=r"unknown task 'text2text' .expected one of: text_gen, "
         r".*image_captioning",
     ):
-        task_of("text2text")
+        find_task("text2text")

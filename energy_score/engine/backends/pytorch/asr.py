@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
 from transformers.models.auto.modeling_auto import MODEL_FOR_CTC_MAPPING, MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING
+from typing_extensions import override
 
 from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.engine.backends.pytorch.generation import Generator
@@ -35,18 +36,18 @@ def load(source: ModelSource) -> TaskModel:
     )
 
 
-class _Listener:
+class _Listener(TaskModel):
     """The common part of both types: sound to features."""
 
     def __init__(self, source: ModelSource) -> None:
         self._truncation = source.spec.truncation
         self._extractor = source.processor(AutoFeatureExtractor)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says."""
         audio: Audio = row["audio"]
         rate_hz = self._extractor.sampling_rate
-        samples = resampled(audio, rate_hz)
+        samples = resample(audio, rate_hz)
         most = getattr(self._extractor, "n_samples", None)  # Whisper's maximum input length
         truncated = most is not None and len(samples) > most
         if truncated and not self._truncation:
@@ -63,27 +64,28 @@ class SpeechWriter(_Listener):
     """An encoder-decoder that writes the transcript."""
 
     work_phase: WorkPhase = "full"
+    context_length: int | None = None
 
     def __init__(self, source: ModelSource) -> None:
         super().__init__(source)
         self._tokenizer = source.tokenizer()
         self._model = source.model(AutoModelForSpeechSeq2Seq)
-        self.context_length: int | None = getattr(source.config, "max_target_positions", None)
+        self.context_length = getattr(source.config, "max_target_positions", None)
         room = None if self.context_length is None else self.context_length - _START_TOKENS
         self._generator = Generator(self._model, source, room=room)
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         inputs = on_device(query.inputs, self._model)
         return self._generator.generate(inputs, limits, clock, prompt_tokens=None)
 
-    def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
-        """As the protocol says."""
+    @override
+    def decode(self, value: Any) -> str:
         return str(self._tokenizer.decode(value, skip_special_tokens=True))
 
 
@@ -99,12 +101,12 @@ class SpeechLabeller(_Listener):
         self._model = source.model(AutoModelForCTC)
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         del limits, clock  # nothing is generated
         return Output(value=self._model(**on_device(query.inputs, self._model)).logits)
 
@@ -118,7 +120,7 @@ class SpeechLabeller(_Listener):
         return str(tokenizer.decode(ids))
 
 
-def resampled(audio: Audio, rate_hz: int) -> Any:  # noqa: ANN401 - a numpy array
+def resample(audio: Audio, rate_hz: int) -> Any:  # noqa: ANN401 - a numpy array
     """Return the samples of ``audio`` at ``rate_hz``, resampled with scipy's polyphase filter if needed."""
     if audio.sampling_rate_hz == rate_hz:
         return audio.samples

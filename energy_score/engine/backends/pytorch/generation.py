@@ -88,7 +88,7 @@ class Generator:
 def _finish_reason(
     new_ids: torch.Tensor, count: int, *, most: int, asked: int, config: GenerationConfig
 ) -> FinishReason:
-    # Fewer tokens than possible mean that it stopped by itself, whether or not the output shows the end token.
+    # Fewer tokens than possible mean that the model stopped, whether or not the output shows the end token.
     if count < most or (len(new_ids) and int(new_ids[-1]) in _end_tokens(config)):
         return "stop"
     return "context" if most < asked else "length"

@@ -5,17 +5,18 @@ from typing import Any
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, VisionEncoderDecoderConfig
 from transformers import VisionEncoderDecoderModel as EncoderDecoder
+from typing_extensions import override
 
 from energy_score.contract.errors import ModelLoadError
 from energy_score.engine.backends.pytorch.generation import Generator
 from energy_score.engine.backends.pytorch.image_forward import prepare_image
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
-from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
-class ImageCaptioner:
+class ImageCaptioner(TaskModel):
     """Describe an image, using only the image."""
 
     work_phase: WorkPhase = "full"
@@ -34,19 +35,19 @@ class ImageCaptioner:
         self._generator = Generator(self._model, source)
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says."""
         return prepare_image(row["image"], self._processor)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         inputs = on_device(query.inputs, self._model)
         return self._generator.generate(inputs, limits, clock, prompt_tokens=None)
 
-    def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
-        """As the protocol says."""
+    @override
+    def decode(self, value: Any) -> str:
         return str(self._tokenizer.decode(value, skip_special_tokens=True))

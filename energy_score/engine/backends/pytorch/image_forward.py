@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageClassification, AutoModelForObjectDetection
+from typing_extensions import override
 
 from energy_score.engine.backends.pytorch.loading import ModelSource, on_device
-from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
@@ -14,7 +15,7 @@ from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 _DETECTION_THRESHOLD = 0.5
 
 
-class ImageForward:
+class ImageForward(TaskModel):
     """The common part of both tasks: an image to pixels, and one forward pass."""
 
     work_phase: WorkPhase = "forward"
@@ -26,21 +27,21 @@ class ImageForward:
         self._model = source.model(self.auto_class)
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says."""
         return prepare_image(row["image"], self._processor)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         del limits, clock  # nothing is generated
         return Output(value=self._model(**on_device(query.inputs, self._model)))
 
-    def decode(self, value: Any) -> str:  # noqa: ANN401 - each task's own
-        """As the protocol says."""
+    @override
+    def decode(self, value: Any) -> str:
         raise NotImplementedError
 
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 import torch
+from typing_extensions import override
 
 from energy_score.contract.errors import ModelLoadError, QueryError
 from energy_score.engine.backends.pytorch.loading import ModelSource
-from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
@@ -15,10 +16,11 @@ _STEPS = 30
 _IMAGES = 1
 
 
-class ImageGenerator:
+class ImageGenerator(TaskModel):
     """Generate one image from each prompt, always from the same noise."""
 
     work_phase: WorkPhase = "call"
+    modules: tuple[torch.nn.Module, ...] = ()
     context_length: int | None = None
 
     def __init__(self, source: ModelSource) -> None:
@@ -41,7 +43,7 @@ class ImageGenerator:
         self._tokenizers = [part for name, part in parts.items() if name.startswith("tokenizer") and part is not None]
         modules = {name: part for name, part in parts.items() if isinstance(part, torch.nn.Module)}
         main = next((name for name in ("unet", "transformer") if name in modules), next(iter(modules)))
-        self.modules: tuple[torch.nn.Module, ...] = (modules.pop(main).eval(), *modules.values())
+        self.modules = (modules.pop(main).eval(), *modules.values())
 
     def prepare(self, row: Row) -> PreparedQuery:
         """Return the query. The pipeline takes the text; tokens that it would cut off are counted here."""
@@ -53,8 +55,8 @@ class ImageGenerator:
             raise QueryError(f"the prompt has {count} tokens, but the pipeline reads {most}")
         return PreparedQuery(prompt, prompt, truncated=truncated)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         del limits, clock  # an image is not a token
         noise = torch.Generator(self._device).manual_seed(self._seed)
         drawn = self._pipeline(query.inputs, num_inference_steps=_STEPS, num_images_per_prompt=_IMAGES, generator=noise)

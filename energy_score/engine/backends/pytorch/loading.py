@@ -1,4 +1,4 @@
-"""From a spec to a model on its devices: one commit, the ordered precision, quantization as the model's config says."""
+"""Load a model onto its devices: from one commit, in the spec's data type, quantized according to its config."""
 
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,7 +18,7 @@ _NO_LIMIT = 10**9
 
 @dataclass
 class ModelSource:
-    """Where the model, its tokenizer and its processor come from; ``notes`` are what a reader of the result must know.
+    """The source of the model, its tokenizer and its processor; ``notes`` are for readers of the result.
 
     Everything of the model is loaded from one ``commit``, though the branch may move in between; None for a folder.
     """
@@ -29,9 +29,9 @@ class ModelSource:
 
     @classmethod
     def of(cls, spec: RunSpec, *, index_file: str = "config.json") -> "ModelSource":
-        """The source that ``spec`` names; of a Hub model the commit that its revision is now.
+        """Return the source in ``spec``; for a Hub model, with the current commit of its revision.
 
-        ``index_file`` is the file that every such model has; it lies in the cache afterwards.
+        ``index_file`` is the file that every such model has; it is in the cache afterwards.
         """
         if spec.model_path is not None:
             return cls(spec, None)
@@ -40,34 +40,34 @@ class ModelSource:
 
     @property
     def device(self) -> torch.device:
-        """Where a model lies that is not spread: the first visible GPU, else the CPU."""
+        """Return the device of a model that is not spread: the first visible GPU, else the CPU."""
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     @property
     def dtype(self) -> torch.dtype:
-        """The ordered precision of the weights."""
+        """Return the requested data type of the weights."""
         dtype: torch.dtype = getattr(torch, self.spec.generation.dtype)
         return dtype
 
     @property
     def location(self) -> str:
-        """The model's folder or Hub id."""
+        """Return the model's folder or Hub id."""
         return self.spec.model_path or self.spec.model_id
 
     @property
     def origin(self) -> dict[str, Any]:
-        """The keywords with which everything of the model is loaded."""
+        """Return the keyword arguments for loading every part of the model."""
         revision = {} if self.commit is None else {"revision": self.commit}
         return {"trust_remote_code": self.spec.trust_remote_code, **revision}
 
     @cached_property
     def config(self) -> PreTrainedConfig:
-        """The model's configuration."""
+        """Return the model's configuration."""
         config: PreTrainedConfig = AutoConfig.from_pretrained(self.location, **self.origin)
         return config
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
-        """The tokenizer: the model's own, or that of the spec's ``processor``."""
+        """Return the tokenizer: the model's own, or from the spec's ``processor``."""
         tokenizer: PreTrainedTokenizerBase = self.processor(AutoTokenizer)
         return tokenizer
 
@@ -79,7 +79,7 @@ class ModelSource:
         return auto_class.from_pretrained(self.spec.processor, trust_remote_code=trust, **options)
 
     def model(self, auto_class: Any) -> Any:  # noqa: ANN401 - as above
-        """The model by ``auto_class``, in inference mode on its devices."""
+        """Load the model with ``auto_class``, in inference mode on its devices."""
         if self.spec.no_weights:
             return self._random(auto_class)
         placement: dict[str, Any] = {}
@@ -94,7 +94,7 @@ class ModelSource:
         return (model if placement else model.to(self.device)).eval()
 
     def refuse_spreading(self, what: str) -> None:
-        """Raise ModelLoadError if the spec asks to spread the model, which ``what`` cannot be."""
+        """Raise ModelLoadError if the spec asks to spread the model, which ``what`` does not support."""
         if self.spec.gpu_requirement.device_map is not None:
             raise ModelLoadError(f"{self.spec.model_id}: {what} is not spread over GPUs; leave out the device map")
 
@@ -119,7 +119,7 @@ class ModelSource:
             self.notes.append(f"{len(names)} weights are not in the checkpoint and were made at random: {shown}")
 
 
-def context_length_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
+def get_context_length(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
     """How many tokens the model reads: the least of what its config and its tokenizer say; None where neither does.
 
     The tokenizer knows better where a config counts positions that no token may take (RoBERTa).
@@ -135,7 +135,7 @@ def context_length_of(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBa
 
 
 def on_device(inputs: Any, module: torch.nn.Module) -> dict[str, Any]:  # noqa: ANN401 - what a processor gave
-    """The tensors of ``inputs`` on the module's device, floating ones in its precision."""
+    """Return the tensors of ``inputs`` on the module's device, floating ones in its data type."""
     parameter = next(module.parameters())
     return {
         name: value.to(parameter.device, parameter.dtype if value.is_floating_point() else None)

@@ -32,7 +32,7 @@ def out_of_memory(error: BaseException) -> str | None:
 
 
 @contextlib.contextmanager
-def failing_query() -> Iterator[None]:
+def raise_query_error() -> Iterator[None]:
     """Turn exceptions of torch and the libraries during a query into a ``QueryError``; the model stays usable."""
     try:
         yield
@@ -46,7 +46,7 @@ def failing_query() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def failing_load(model_id: str) -> Iterator[None]:
+def raise_load_error(model_id: str) -> Iterator[None]:
     """Turn exceptions of the libraries during loading into a ``ModelLoadError``."""
     try:
         yield

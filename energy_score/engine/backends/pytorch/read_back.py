@@ -18,20 +18,20 @@ def read_back(source: ModelSource, loaded: TaskModel) -> LoadedModel:
     on_gpu = any(device.startswith("cuda") for device in devices) or bool(placement - {"cpu", "disk"})
     return LoadedModel(
         commit=source.commit,
-        dtype=str(dtype_of(main)).removeprefix("torch."),
+        dtype=str(get_dtype(main)).removeprefix("torch."),
         devices=tuple(sorted(devices)),
         parameter_count=sum(parameter.numel() for parameter in parameters),
-        attention=_attention_of(main),
+        attention=_get_attention(main),
         random_weights=source.spec.no_weights,
         # A model that is entirely on the CPU was not offloaded.
         offloaded="disk" in placement or (on_gpu and "cpu" in placement),
         context_length=loaded.context_length,
-        quantization=quantization_of(main),
+        quantization=get_quantization(main),
         notes=tuple(source.notes),
     )
 
 
-def dtype_of(module: torch.nn.Module) -> torch.dtype:
+def get_dtype(module: torch.nn.Module) -> torch.dtype:
     """Return the data type of the module's floating weights: as stated, or else that of most of them."""
     own = getattr(module, "dtype", None)
     if isinstance(own, torch.dtype):
@@ -43,7 +43,7 @@ def dtype_of(module: torch.nn.Module) -> torch.dtype:
     return max(sizes, key=lambda dtype: sizes[dtype])
 
 
-def quantization_of(module: torch.nn.Module) -> str | None:
+def get_quantization(module: torch.nn.Module) -> str | None:
     """Return the quantization method of the loaded module; None if not quantized, or unpacked while loading."""
     quantizer = getattr(module, "hf_quantizer", None)
     config = getattr(quantizer, "quantization_config", None)
@@ -53,7 +53,7 @@ def quantization_of(module: torch.nn.Module) -> str | None:
     return str(getattr(method, "value", method))
 
 
-def _attention_of(module: torch.nn.Module) -> str | None:
+def _get_attention(module: torch.nn.Module) -> str | None:
     config = getattr(module, "config", None)
     implementation = getattr(config, "_attn_implementation", None)
     if isinstance(implementation, str):

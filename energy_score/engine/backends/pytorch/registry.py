@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from energy_score.contract.errors import ModelLoadError
 from energy_score.engine.backends.pytorch.task_model import LoadTaskModel
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 
 _PACKAGE = "energy_score.engine.backends.pytorch"
 
@@ -23,13 +23,13 @@ TASK_MODELS = {
 }
 
 
-def way_of(task: str) -> str:
+def get_base_task(task: str) -> str:
     """Return the built-in task that ``task`` runs as: itself, or the one that it names.
 
     Raises:
         ModelLoadError: This backend cannot run it.
     """
-    way = task if task in TASK_MODELS else task_of(task).runs_as
+    way = task if task in TASK_MODELS else find_task(task).runs_as
     if way not in TASK_MODELS:
         raise ModelLoadError(
             f"task {task}: not supported by the pytorch backend. A custom task must set runs_as to one of: "

@@ -8,9 +8,10 @@ import torch
 from huggingface_hub import hf_hub_download
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 from transformers import AutoModel
+from typing_extensions import override
 
 from energy_score.contract.errors import ModelLoadError
-from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
+from energy_score.engine.backends.pytorch.loading import ModelSource, get_context_length, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.text_forward import encode
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
@@ -31,24 +32,25 @@ def load(source: ModelSource) -> TaskModel:
     return MeanPooledEncoder(source)
 
 
-class MeanPooledEncoder:
+class MeanPooledEncoder(TaskModel):
     """An encoder whose last states, averaged over the tokens, are the embedding."""
 
     work_phase: WorkPhase = "forward"
+    context_length: int | None = None
 
     def __init__(self, source: ModelSource) -> None:
         self._truncation = source.spec.truncation
         self._tokenizer = source.tokenizer()
         self._model = source.model(AutoModel)
-        self.context_length = context_length_of(source.config, self._tokenizer)
+        self.context_length = get_context_length(source.config, self._tokenizer)
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says."""
         encoded = [self._encode(row[column]) for column in _COLUMNS]
         return PreparedQuery(
             "\n".join(row[column] for column in _COLUMNS),
@@ -56,8 +58,8 @@ class MeanPooledEncoder:
             truncated=any(truncated for _, truncated in encoded),
         )
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         del limits, clock  # nothing is generated
         first, second = (self._embed(inputs) for inputs in query.inputs)
         similarity = torch.nn.functional.cosine_similarity(first, second)
@@ -73,7 +75,7 @@ class MeanPooledEncoder:
 
     def _embed(self, inputs: dict[str, Any]) -> torch.Tensor:
         states: torch.Tensor = self._model(**on_device(inputs, self._model)).last_hidden_state
-        return states.mean(dim=1)  # one sentence per pass, so there is no padding to leave out
+        return states.mean(dim=1)  # one sentence per pass, so without padding
 
 
 class SentenceTransformerEncoder(MeanPooledEncoder):

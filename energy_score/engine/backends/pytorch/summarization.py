@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForSeq2SeqLM
+from typing_extensions import override
 
 from energy_score.engine.backends.pytorch.generation import Generator
-from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
+from energy_score.engine.backends.pytorch.loading import ModelSource, get_context_length, on_device
 from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.text_generation import CausalText
 from energy_score.engine.backends.pytorch.text_input import fit
@@ -19,13 +20,14 @@ def load(source: ModelSource) -> TaskModel:
     return Seq2SeqSummary(source) if source.config.is_encoder_decoder else CausalText(source)
 
 
-class Seq2SeqSummary:
+class Seq2SeqSummary(TaskModel):
     """An encoder-decoder trained to summarize: it reads only the text, without an instruction.
 
     Some (T5) need a prefix, which is in their config. The prompt plan is for causal models.
     """
 
     work_phase: WorkPhase = "full"
+    context_length: int | None = None
 
     def __init__(self, source: ModelSource) -> None:
         self._truncation = source.spec.truncation
@@ -34,17 +36,17 @@ class Seq2SeqSummary:
         positions = getattr(source.config, "max_position_embeddings", None)
         # One position of the decoder is used by the start token.
         self._generator = Generator(self._model, source, room=None if positions is None else positions - 1)
-        self.context_length = context_length_of(source.config, self._tokenizer)
+        self.context_length = get_context_length(source.config, self._tokenizer)
         parameters = getattr(source.config, "task_specific_params", None) or {}
         self._prefix: str = parameters.get("summarization", {}).get("prefix", "") or ""
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says."""
         fitted = fit(
             row["text"],
             render=self._render,
@@ -55,14 +57,14 @@ class Seq2SeqSummary:
         )
         return PreparedQuery(fitted.rendered, torch.tensor([fitted.ids]), truncated=fitted.truncated)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         ids = query.inputs
         inputs = on_device({"input_ids": ids, "attention_mask": torch.ones_like(ids)}, self._model)
         return self._generator.generate(inputs, limits, clock, prompt_tokens=ids.shape[1])
 
-    def decode(self, value: Any) -> str:  # noqa: ANN401 - token ids
-        """As the protocol says."""
+    @override
+    def decode(self, value: Any) -> str:
         return str(self._tokenizer.decode(value, skip_special_tokens=True))
 
     def _render(self, text: str) -> tuple[str, list[int]]:

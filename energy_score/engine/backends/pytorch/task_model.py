@@ -1,4 +1,4 @@
-"""What one task's loaded model offers to the backend."""
+"""The interface between the backend and the loaded model of a task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from energy_score.engine.query import FinishReason, PreparedQuery, Row, Thoughts
 
 @dataclass(frozen=True)
 class Output:
-    """What one query gave: ``value`` is for ``decode``; a count that the task does not have is None."""
+    """The output for one query: ``value`` is for ``decode``; counts that the task does not have are None."""
 
     value: Any
     prompt_tokens: int | None = None
@@ -24,28 +24,28 @@ class Output:
 
 
 class TaskModel(Protocol):
-    """A model, loaded for one task. It raises what torch raises; the backend tells what that means."""
+    """A model, loaded for one task. It raises torch's exceptions, which the backend translates."""
 
     @property
     def work_phase(self) -> WorkPhase:
-        """As ``Backend`` says."""
+        """Return the same as in ``Backend``."""
 
     @property
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """Everything that has weights, the main part first."""
+        """Return all modules with weights, the main one first."""
 
     @property
     def context_length(self) -> int | None:
-        """How many tokens of input and answer the model holds; None where it says nothing, or reads no tokens."""
+        """Return the maximum tokens of input and answer; None if unknown, or if it reads no tokens."""
 
     def prepare(self, row: Row) -> PreparedQuery:
-        """As ``Backend`` says."""
+        """Return the same as in ``Backend``."""
 
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """The answer to the query; ``clock`` is told of every token."""
+        """Return the answer to the query; ``clock`` records every token."""
 
     def decode(self, value: Any) -> str:  # noqa: ANN401 - each task's own
-        """The value of an output as text."""
+        """Return the value of an output as text."""
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
 from energy_score.contract.errors import QueryError
-from energy_score.engine.backends.pytorch.loading import ModelSource, context_length_of, on_device
+from energy_score.engine.backends.pytorch.loading import ModelSource, get_context_length, on_device
 from energy_score.engine.backends.pytorch.task_model import Output
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
@@ -25,7 +25,7 @@ class TextForward:
         self._truncation = source.spec.truncation
         self._tokenizer = source.tokenizer()
         self._model = source.model(self.auto_class)
-        self.context_length = context_length_of(source.config, self._tokenizer)
+        self.context_length = get_context_length(source.config, self._tokenizer)
 
     @property
     def modules(self) -> tuple[torch.nn.Module, ...]:

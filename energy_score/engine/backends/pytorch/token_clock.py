@@ -26,7 +26,7 @@ class TokenClock(BaseStreamer):  # type: ignore[misc, unused-ignore]
         self._prompt_seen = True
 
     def end(self) -> None:
-        """Do nothing: there is no buffer."""
+        """Do nothing, because nothing is buffered."""
 
     def elapsed_s(self) -> float:
         """Return the seconds since the clock was created."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from energy_score.contract.errors import ExitCode
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.host.cli import help_page
 from energy_score.host.cli.findings_table import show_findings
 from energy_score.host.preflight import clusters, devices, files, services, software
@@ -64,7 +64,7 @@ def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: b
     """
     found = list(checks(csv=csv, output_dir=output_dir, endpoint=endpoint, image=image))
     if as_json:
-        click.echo(printed_json([check._asdict() for check in found], indent=1))
+        click.echo(format_json([check._asdict() for check in found], indent=1))
     else:
         show_findings(found, colours={"ok": "green", "warning": "yellow", "missing": "red"})
     if not can_run(found):

@@ -9,8 +9,8 @@ from energy_score.contract.errors import NothingMatchedError
 from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import NumberRange
 from energy_score.host.cli.options import format_option, results_option
-from energy_score.reports.impact.estimate import Impact, impact_of
-from energy_score.reports.impact.factors import KNOWN_REGIONS, VERSION, Factor, factors_of, parse_changes
+from energy_score.reports.impact.estimate import Impact, estimate_impact
+from energy_score.reports.impact.factors import KNOWN_REGIONS, VERSION, Factor, get_factors, parse_changes
 from energy_score.reports.results import read_results
 from energy_score.reports.table import Format, Table, figure, write
 
@@ -56,9 +56,9 @@ def command(
 
     Exit codes: 0 estimates were made, 4 no GPU energy was measured.
     """
-    factors = factors_of(region, parse_changes(changes))
+    factors = get_factors(region, parse_changes(changes))
     wanted = [row for row in read_results(results).rows if (model_name or "").lower() in row.model_name.lower()]
-    made = [impact_of(row, queries_per_year=queries_per_year, region=region, factors=factors) for row in wanted]
+    made = [estimate_impact(row, queries_per_year=queries_per_year, region=region, factors=factors) for row in wanted]
     impacts = [impact for impact in made if impact is not None]
     if not impacts:
         raise NothingMatchedError(f"{results}: none of {len(wanted)} rows has a measured GPU energy to estimate from")

@@ -25,18 +25,18 @@ def command(results: Path, against: str, snapshot: str | None, model_name: str |
     Only models of an official snapshot get a label without a watermark.
     """
     from energy_score.reports.labels.contents import (
-        contents_of_ratings,
-        contents_of_snapshot,
+        make_rating_contents,
+        make_snapshot_contents,
     )
-    from energy_score.reports.labels.files import marks_of, write_label
+    from energy_score.reports.labels.files import make_name_marks, write_label
     from energy_score.reports.ratings.choice import rated
     from energy_score.reports.ratings.official import open_snapshot
 
     if snapshot is not None:
-        found = list(contents_of_snapshot(open_snapshot(snapshot)))
+        found = list(make_snapshot_contents(open_snapshot(snapshot)))
     else:
-        found = list(contents_of_ratings(rated(read_results(results).rows, against=against)))
-    marked = zip(found, marks_of(found), strict=True)
+        found = list(make_rating_contents(rated(read_results(results).rows, against=against)))
+    marked = zip(found, make_name_marks(found), strict=True)
     wanted = [(*one, mark) for one, mark in marked if (model_name or "").lower() in one[0].model.lower()]
     if not wanted:
         raise NothingMatchedError(

@@ -24,11 +24,11 @@ def command(results: Path, against: str, site: Path) -> None:
 
     It opens from disk and from any web server, and links to its earlier versions. Prints the path of the page.
     """
-    from energy_score.reports.leaderboard.build import rated_runs
+    from energy_score.reports.leaderboard.build import rate_runs
     from energy_score.reports.leaderboard.site import write_site
     from energy_score.reports.leaderboard.versions import publish
 
-    runs = rated_runs(read_results(results), against=against)
+    runs = rate_runs(read_results(results), against=against)
 
     def write(folder: Path, priors: "Sequence[Prior]") -> None:
         write_site(folder, runs, priors=priors)

@@ -10,10 +10,10 @@ import click
 from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.model_config import ReasoningMode
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.host.cli import help_page
 from energy_score.host.preflight.models.model_modes import MODES, ModelModes, cell_for, read_modes, state_of
-from energy_score.host.sheet.cells import CellFaultError, model_of, revision_of
+from energy_score.host.sheet.cells import CellFaultError, model_of, parse_revision
 from energy_score.reports.terminal_table import print_table
 from model_config_parser import REQUIRED_COLUMNS
 
@@ -44,12 +44,12 @@ def command(context: click.Context, /, *, model: str, revision: str | None, mode
     """
     try:
         model_id, named = model_of(model)
-        asked = revision_of(revision or "") or named
+        asked = parse_revision(revision or "") or named
     except CellFaultError as error:
         raise UsageError(f"MODEL: {error}") from error
     modes = read_modes(model_id, revision=asked)
     if as_json:
-        click.echo(printed_json(_as_object(modes), indent=1))
+        click.echo(format_json(_as_object(modes), indent=1))
     else:
         _show(modes, model_class)
     if modes.template is None and modes.family is None:

@@ -10,7 +10,7 @@ import click
 from energy_score.contract.choices import DTYPES
 from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.contract.model_config import ModelConfig
-from energy_score.contract.plain_text import counted, printed_json
+from energy_score.contract.plain_text import counted, format_json
 from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, make_plan, resolve_row, resolved_runs
 from energy_score.host.cli import help_page
@@ -20,7 +20,7 @@ from energy_score.host.cli.parameters import selection_from
 from energy_score.host.families.registry import find_family
 from energy_score.host.preflight.models.facts import ModelFacts
 from energy_score.host.preflight.models.finding import Finding
-from energy_score.host.preflight.models.judgement import findings_of
+from energy_score.host.preflight.models.judgement import check_rules
 from energy_score.host.preflight.models.loading import load_results
 from energy_score.host.preflight.models.reading import hub_absence, read_models
 from energy_score.host.preflight.models.rules.rule import Question, model_asked, task_run_like
@@ -28,13 +28,13 @@ from energy_score.host.preflight.models.surroundings import surroundings_here, v
 from energy_score.host.sheet.cells import (
     CellFaultError,
     budget_of,
-    model_class_of,
     model_of,
-    reasoning_mode_of,
-    revision_of,
+    parse_model_class,
+    parse_reasoning_mode,
+    parse_revision,
 )
 from energy_score.reports.ratings.official import official_file, official_names
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 from parameter_handler import ParameterHandler, RunOptions
 
 # A sheet of sixty rows takes seconds; this is for a Hub that has become slow.
@@ -121,7 +121,7 @@ def command(
     absence = hub_absence() if any(not planned.config.is_local for planned in plan) else None
     rows = list(judged(plan, absence=absence, scored_in=_scored_in(output_dir)))
     if as_json:
-        click.echo(printed_json([row.as_object() for row in rows], indent=1))
+        click.echo(format_json([row.as_object() for row in rows], indent=1))
     else:
         _show_rows(rows, whole=show_all or len(rows) == 1, absence=absence)
     _sum_up(rows, absence)
@@ -153,7 +153,7 @@ def judged(
         model = asked[planned.name]
         around = replace(here, loaded=loaded.get((model, task_run_like(planned.spec).name)))
         question = Question(facts[model], planned.config, planned.spec, around)
-        yield Judged(planned, facts[model], findings_of(question))
+        yield Judged(planned, facts[model], check_rules(question))
 
 
 def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
@@ -178,13 +178,13 @@ def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
 
     try:
         model_id, revision = model_of(written)
-        asked = revision_of(parameters["revision"] or "")
+        asked = parse_revision(parameters["revision"] or "")
         state = parameters["reasoning_state"] or ""
         family = find_family(model_id)
         return ModelConfig(
-            model_id=model_id, priority=None, model_class=model_class_of(parameters["model_class"] or ""),
-            task=task_of(parameters["task"] or "text_gen").name, reasoning_state=state,
-            reasoning_mode=reasoning_mode_of(state), thinking_budget=budget_of(state),
+            model_id=model_id, priority=None, model_class=parse_model_class(parameters["model_class"] or ""),
+            task=find_task(parameters["task"] or "text_gen").name, reasoning_state=state,
+            reasoning_mode=parse_reasoning_mode(state), thinking_budget=budget_of(state),
             use_harmony=family is not None and family.speaks_harmony,
             revision=asked or revision, line_number=0,
         )  # fmt: skip
@@ -201,7 +201,7 @@ def _scored_in(output_dir: Path) -> "Callable[[ModelConfig], str | None]":
     table = output_dir / "master_results.csv"
     if table.exists():
         earlier.append(EarlierResults(table))
-    return lambda config: ", ".join(line for one in earlier if (line := one.line_of(config))) or None
+    return lambda config: ", ".join(line for one in earlier if (line := one.find_line(config))) or None
 
 
 def _show_rows(rows: Sequence[Judged], *, whole: bool, absence: str | None) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from energy_score.contract.errors import ExitCode, RecordError, UsageError
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import day_or_month, snapshot_name
 from energy_score.host.cli.options import against_option, format_option, results_option
@@ -65,10 +65,12 @@ def rate(context: click.Context, results: Path, against: str, form: str) -> None
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
     """Write the rateable runs and their stars to FILE. A snapshot never changes once it is written."""
-    from energy_score.reports.ratings.rating import snapshot_of
+    from energy_score.reports.ratings.rating import make_cohort_snapshot
 
     issued = issued or f"{datetime.now(UTC):%Y-%m-%d}"
-    made = snapshot_of(read_results(results).rows, name=name, issued=issued, source=f"own runs in {results.name}")
+    made = make_cohort_snapshot(
+        read_results(results).rows, name=name, issued=issued, source=f"own runs in {results.name}"
+    )
     try:
         made.write_once(file)
     except RecordError as error:
@@ -93,7 +95,7 @@ def drift(before: str, after: str, form: str) -> None:
 
     found = difference(open_snapshot(before), open_snapshot(after))
     if form == "json":
-        click.echo(printed_json(_drift_object(found)))
+        click.echo(format_json(_drift_object(found)))
         return
     rows = [
         (change.cohort, f"{change.member.model} {change.member.reasoning_state}".strip(),

@@ -12,7 +12,7 @@ import click
 from debug_logger import configure_console
 from energy_score import version_line
 from energy_score.contract.errors import ExitCode
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.contract.run_directory import run_name
 from energy_score.host.batch.attempt import end_on_sigterm
 from energy_score.host.batch.progress import open_progress
@@ -28,7 +28,7 @@ from energy_score.host.cli.options import (
 from energy_score.host.cli.parameters import executor_options_from
 from energy_score.host.cli.printed_results import print_rows
 from energy_score.host.single_run.composition import compose
-from energy_score.host.single_run.order import order_of, samples_of
+from energy_score.host.single_run.order import resolve_single_order, samples_of
 from energy_score.host.single_run.run import SingleRun, run
 from energy_score.reports.results_table.result_row import ResultRow
 from parameter_handler import ParameterHandler, RunOptions
@@ -135,7 +135,7 @@ def run_one(parameters: Mapping[str, Any], keys: Sequence[str], *, defaults: Def
     asked = _single_run(parameters, keys, defaults)
     if parameters["dry_run"]:
         spec = asked.resolve().spec
-        click.echo(printed_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
+        click.echo(format_json(spec.model_dump(mode="json"), indent=None if parameters["as_json"] else 1))
         return ExitCode.OK
 
     return run(
@@ -162,7 +162,7 @@ def _single_run(parameters: Mapping[str, Any], keys: Sequence[str], defaults: De
         click.echo(f"note: --config-name {composition.config_name} is deprecated: {composition.deprecated}", err=True)
     count = samples_of(composition, asked=parameters["query_count"], default=defaults.query_count)
     further = {name: parameters[name] for name in RunOptions.model_fields.keys() & parameters.keys() - {"query_count"}}
-    order = order_of(composition, further, query_count=count, directory=Path.cwd())
+    order = resolve_single_order(composition, further, query_count=count, directory=Path.cwd())
     if order.note is not None:
         click.echo(f"note: {order.note}", err=True)
     handler = ParameterHandler(order.options, sheet_directory=Path.cwd(), sheet_name=composition.config_name)

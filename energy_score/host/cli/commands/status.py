@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from energy_score.contract.errors import ExitCode, NothingMatchedError, RecordError
-from energy_score.contract.plain_text import printed_json
+from energy_score.contract.plain_text import format_json
 from energy_score.host.batch.overview import Overview, lines_of
 from energy_score.host.cli import help_page
 from energy_score.host.cli.output_directory import output_dir_argument
@@ -29,7 +29,7 @@ def status(output_dir: Path, *, as_json: bool) -> None:
     """
     overview = _overview(output_dir)
     if as_json:
-        click.echo(printed_json(overview.as_object()))
+        click.echo(format_json(overview.as_object()))
     else:
         for line in lines_of(overview):
             click.echo(line)

@@ -7,7 +7,7 @@ import click
 
 from energy_score.contract.errors import ExitCode
 from energy_score.contract.log_line import safe_line
-from energy_score.contract.plain_text import counted, printed_json
+from energy_score.contract.plain_text import counted, format_json
 from energy_score.host.cli import help_page
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def command(context: click.Context, *, signer: Path | None, as_json: bool, file:
         key = read_public_key(signer)
     verification = verify_file(file, signer=key)
     if as_json:
-        click.echo(printed_json(_as_object(verification)))
+        click.echo(format_json(_as_object(verification)))
     else:
         _tell(file, verification)
     context.exit(ExitCode.OK if verification.is_verified else ExitCode.SOME_RUNS_FAILED)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from energy_score.contract.foreign_json import parsed
-from energy_score.host.model_files.quantization import Quantization, quantization_of
+from energy_score.contract.foreign_json import parse_json
+from energy_score.host.model_files.quantization import Quantization, get_quantization
 from energy_score.host.model_files.safetensors_header import Tensor
-from energy_score.host.model_files.weight_files import WeightFiles, shards_in, weight_files_of
+from energy_score.host.model_files.weight_files import WeightFiles, find_weight_files, shards_in
 from energy_score.shared.chat_template.template_source import JINJA_FILES, TemplateSource, find_template
 
 Where = Literal["hub", "cache", "folder"]
-# Why nothing more is known: the model or revision does not exist, the Hub disabled it, or there was no answer.
+# Why nothing more is known: the model or revision does not exist, the Hub disabled it, or did not answer.
 Absence = Literal["missing", "revision", "disabled", "unknown"]
 
 CARD = "README.md"
@@ -79,7 +79,7 @@ class ModelFacts:
     @property
     def quantization(self) -> Quantization | None:
         """Return the quantization according to the config."""
-        return quantization_of(self.index or {})
+        return get_quantization(self.index or {})
 
     @property
     def has_chat_template(self) -> bool | None:
@@ -97,7 +97,7 @@ class ModelFacts:
         return inner if isinstance(inner, dict) else self.index or {}
 
 
-def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
+def read_file_facts(files: Mapping[str, int | None], read: Read, *, index_file: str) -> dict[str, Any]:
     """Return the fields of ``ModelFacts`` that follow from a list of files; ``read`` reads each text."""
     refused, was_read = False, False
 
@@ -123,7 +123,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     index_fault: str | None = None if index_file in files else f"there is no {index_file}"
     if index_file in files:
         try:
-            index = _json_of(bounded(index_file))
+            index = _parse_object(bounded(index_file))
         except UnreadableError as error:
             refused, index_fault = error.is_refused, None if error.is_refused else f"unknown: {error}"
         except ValueError as error:
@@ -136,16 +136,16 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     card = text_of(CARD) if CARD in files else ""
     return {
         "files": files,
-        "weights": weight_files_of(
-            _of_its_parts(files, index, index_file),
+        "weights": find_weight_files(
+            _select_part_files(files, index, index_file),
             index_file=index_file,
             named=named if isinstance(named := (index or {}).get("transformers_weights"), str) else None,
             shards_of=shards_of,
         ),
         "index": index,
         "index_fault": index_fault,
-        "tokenizer_config": _tolerant_json_of(None if refused else text_of(TOKENIZER_CONFIG)),
-        "adapter_base": _base_of(_tolerant_json_of(None if refused else text_of(ADAPTER))),
+        "tokenizer_config": _parse_object_or_none(None if refused else text_of(TOKENIZER_CONFIG)),
+        "adapter_base": _get_base_model(_parse_object_or_none(None if refused else text_of(ADAPTER))),
         "card": card,
         "template": None if refused else find_template(text_of),
         # The listing and the card are given of gated models too.
@@ -153,7 +153,7 @@ def facts_of_files(files: Mapping[str, int | None], read: Read, *, index_file: s
     }
 
 
-def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index_file: str) -> Collection[str]:
+def _select_part_files(files: Collection[str], index: Mapping[str, Any] | None, index_file: str) -> Collection[str]:
     """Return a pipeline's files without folders that its index does not list; for other models, all files.
 
     Each part is a pair of library and class, as in ``"unet": ["diffusers", "UNet2DConditionModel"]``.
@@ -164,23 +164,23 @@ def _of_its_parts(files: Collection[str], index: Mapping[str, Any] | None, index
     return [name for name in files if "/" not in name or name.partition("/")[0] in parts]
 
 
-def _json_of(text: str) -> Mapping[str, Any]:
-    content = parsed(text)
+def _parse_object(text: str) -> Mapping[str, Any]:
+    content = parse_json(text)
     if not isinstance(content, dict):
         raise ValueError("not an object")  # noqa: TRY004 - an error in the file, not of the caller
     return content
 
 
-def _tolerant_json_of(text: str | None) -> Mapping[str, Any] | None:
+def _parse_object_or_none(text: str | None) -> Mapping[str, Any] | None:
     """Return the object in ``text``, or None if it is not valid; loading the tokenizer will report that."""
     if text is None:
         return None
     try:
-        return _json_of(text)
+        return _parse_object(text)
     except ValueError:
         return None
 
 
-def _base_of(adapter: Mapping[str, Any] | None) -> str | None:
+def _get_base_model(adapter: Mapping[str, Any] | None) -> str | None:
     base = (adapter or {}).get("base_model_name_or_path")
     return base if isinstance(base, str) else None

@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 _TELLING = ("exists", "access", "weights")
 
 
-def refusal_of(findings: Iterable[Finding]) -> str | None:
+def get_refusal(findings: Iterable[Finding]) -> str | None:
     """Return why the run cannot succeed (the most telling finding and the names of the others), or None if it can."""
     barring = [finding for finding in findings if finding.bars_run]
     if not barring:
@@ -40,6 +40,6 @@ def refusal_of(findings: Iterable[Finding]) -> str | None:
     return f"{first.name}: {first.found}; {first.remedy}{f'; also: {others}' if others else ''}"
 
 
-def names_of_failing(findings: Iterable[Finding]) -> list[str]:
+def get_failing_rules(findings: Iterable[Finding]) -> list[str]:
     """Return the rules that a submission would fail."""
     return [finding.name for finding in findings if finding.status == "fail"]

@@ -4,9 +4,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from energy_score.host.model_files.hub_cache import cached_snapshot
+from energy_score.host.model_files.hub_cache import find_cached_snapshot
 from energy_score.host.model_files.safetensors_header import Tensor, read_tensors
-from energy_score.host.preflight.models.facts import CARD, Model, ModelFacts, UnreadableError, Where, facts_of_files
+from energy_score.host.preflight.models.facts import CARD, Model, ModelFacts, UnreadableError, Where, read_file_facts
 
 # A folder of results or checkpoints next to the weights can contain any number of files.
 _DEPTH = ("*", "*/*")
@@ -26,14 +26,14 @@ def read_folder(folder: Path, *, index_file: str, where: Where = "folder") -> Mo
         except OSError as error:
             raise UnreadableError(f"{name}: {error.strerror}") from error
 
-    known = facts_of_files(files, read, index_file=index_file)
-    tensors, fault = _tensors_of([folder / name for name in known["weights"].names], known["weights"].kind)
+    known = read_file_facts(files, read, index_file=index_file)
+    tensors, fault = _read_all_tensors([folder / name for name in known["weights"].names], known["weights"].kind)
     return ModelFacts(where=where, tensors=tensors, tensors_fault=fault, cached=True, download_bytes=0, **known)
 
 
 def read_cache(model: Model, *, reason: str) -> ModelFacts:
     """Return the facts about the cached copy of ``model``; ``reason`` is why the Hub was not asked."""
-    snapshot = cached_snapshot(model.model_id, model.revision)
+    snapshot = find_cached_snapshot(model.model_id, model.revision)
     if snapshot is None:
         return ModelFacts(where="hub", absence="unknown", detail=reason)
     facts = read_folder(snapshot, index_file=model.index_file, where="cache")
@@ -45,7 +45,7 @@ def read_cache(model: Model, *, reason: str) -> ModelFacts:
     return replace(facts, commit=snapshot.name, detail=reason, cached=is_whole, download_bytes=download_bytes)
 
 
-def _tensors_of(files: list[Path], kind: str) -> tuple[tuple[Tensor, ...] | None, str | None]:
+def _read_all_tensors(files: list[Path], kind: str) -> tuple[tuple[Tensor, ...] | None, str | None]:
     if kind != "safetensors":
         return None, None
     try:

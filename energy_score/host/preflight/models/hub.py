@@ -6,10 +6,10 @@ No weights are downloaded, and nothing is written.
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from energy_score.host.model_files.hub_cache import cached_blobs, cached_snapshot
-from energy_score.host.model_files.quantization import quantization_of
+from energy_score.host.model_files.hub_cache import find_cached_snapshot, get_blob_folder
+from energy_score.host.model_files.quantization import get_quantization
 from energy_score.host.model_files.safetensors_header import Tensor
-from energy_score.host.preflight.models.facts import Model, ModelFacts, UnreadableError, facts_of_files
+from energy_score.host.preflight.models.facts import Model, ModelFacts, UnreadableError, read_file_facts
 from energy_score.host.preflight.models.folder import read_cache
 from energy_score.host.preflight.models.hub_requests import UNREADABLE, AbsentError, HubRequests, said
 
@@ -51,7 +51,7 @@ class HubReader:
             return ModelFacts(where="hub", absence=error.absence, detail=str(error), cached=cached)
 
     def _read(self, model: Model, info: "ModelInfo") -> ModelFacts:
-        files = _files_of(info)
+        files = _get_files(info)
         commit = info.sha or model.revision or "main"
 
         def read(name: str) -> str:
@@ -60,14 +60,14 @@ class HubReader:
             except AbsentError as error:
                 raise UnreadableError(str(error), is_refused=error.is_gated) from error
 
-        known = facts_of_files(files, read, index_file=model.index_file)
+        known = read_file_facts(files, read, index_file=model.index_file)
         names = known["weights"].names
         tensors, fault = None, None
         if known["weights"].kind == "safetensors":
-            tensors = _counted(info, known["index"]) if names == _standard(names) else None
+            tensors = _get_hub_counts(info, known["index"]) if names == _standard(names) else None
             if tensors is None and known["has_access"] is not False:
                 tensors, fault = self._hub.tensors(info.id, names, commit)
-        snapshot = cached_snapshot(model.model_id, commit)
+        snapshot = find_cached_snapshot(model.model_id, commit)
         there = {name for name in files if snapshot is not None and (snapshot / name).exists()}
         cached = bool(names) and {model.index_file, *names} <= there
         there |= _cached_blobs(model.model_id, info)
@@ -78,7 +78,7 @@ class HubReader:
         )  # fmt: skip
 
 
-def _files_of(info: "ModelInfo") -> dict[str, int | None]:
+def _get_files(info: "ModelInfo") -> dict[str, int | None]:
     """Return the files in the answer with their sizes; raise ValueError for an answer that is not from a Hub.
 
     huggingface_hub does not validate answers: a name can be anything.
@@ -98,13 +98,13 @@ def _standard(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if "/" not in name)
 
 
-def _counted(info: "ModelInfo", index: Mapping[str, Any] | None) -> tuple[Tensor, ...] | None:
+def _get_hub_counts(info: "ModelInfo", index: Mapping[str, Any] | None) -> tuple[Tensor, ...] | None:
     """Return the parameters by type as counted by the Hub, or None if it has not counted them.
 
     For quantized weights the counts are not enough: packed and helper tensors differ only by name.
     """
     counts = info.safetensors.parameters if info.safetensors else {}
-    if not counts or (index is not None and quantization_of(index) is not None):
+    if not counts or (index is not None and get_quantization(index) is not None):
         return None
     if index is None and set(counts) - {"F64", "F32", "F16", "BF16"}:
         return None
@@ -122,6 +122,6 @@ def _download_bytes(files: Mapping[str, int | None], weights: tuple[str, ...], t
 
 def _cached_blobs(model_id: str, info: "ModelInfo") -> set[str]:
     """Return the files whose content is cached from another commit: a new card moves main and changes nothing else."""
-    blobs = cached_blobs(model_id)
+    blobs = get_blob_folder(model_id)
     siblings = info.siblings or ()
     return {file.rfilename for file in siblings if file.lfs is not None and (blobs / str(file.lfs.sha256)).exists()}

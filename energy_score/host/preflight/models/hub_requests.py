@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
-from energy_score.contract.foreign_json import parsed
-from energy_score.host.model_files.safetensors_header import Tensor, tensors_of
+from energy_score.contract.foreign_json import parse_json
+from energy_score.host.model_files.safetensors_header import Tensor, parse_tensors
 from energy_score.host.preflight.models.facts import TEXT_MAX_BYTES, Absence
-from energy_score.host.preflight.models.side_by_side import started
+from energy_score.host.preflight.models.side_by_side import start_threads
 
 if TYPE_CHECKING:
     from huggingface_hub import ModelInfo
@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 class AbsentError(Exception):
-    """There is no answer; ``absence`` is what that means for the model."""
+    """The Hub did not answer; ``absence`` is what that means for the model."""
 
     def __init__(self, absence: Absence, said: str, *, is_gated: bool = False) -> None:
         super().__init__(said)
@@ -78,7 +78,7 @@ class HubRequests:
                 faults.append(error)
                 return ()
 
-        answers = started(names, read, at_a_time=_HEADERS_AT_A_TIME)
+        answers = start_threads(names, read, at_a_time=_HEADERS_AT_A_TIME)
         end_s = time.monotonic() + self._heads_limit_s
         try:
             found = [answer.result(timeout=max(0.0, end_s - time.monotonic())) for answer in answers.values()]
@@ -104,7 +104,7 @@ class HubRequests:
             raise ValueError(f"{name}: no safetensors header")
         if end > len(beginning):
             beginning = head_of(end)
-        return tensors_of(parsed(beginning[8:end]))
+        return parse_tensors(parse_json(beginning[8:end]))
 
     def _beginning(self, model_id: str, name: str, commit: str, count: int, *, headers: Mapping[str, str]) -> bytes:
         """Return the first ``count`` bytes of a file, or all; no more is read, even if a server ignores ranges."""

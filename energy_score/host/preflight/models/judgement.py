@@ -33,7 +33,7 @@ _WITHOUT_THE_MODEL = ("exists", "scored")
 _OF_THE_MACHINE = ("exists", "access", "memory", "disk")
 
 
-def findings_of(question: Question) -> Sequence[Finding]:
+def check_rules(question: Question) -> Sequence[Finding]:
     """Return what each rule finds for the row, in the list's order; for an unreadable model, only some rules.
 
     If runs happen on other machines, rules about this one do not refuse them; no rule does if only part of the

@@ -21,7 +21,7 @@ _LIMIT_S = 90.0
 
 
 class LoadResult(NamedTuple):
-    """``fault`` is the exception and the part that raised it; without one, ``unknown`` says why there is no answer."""
+    """``fault`` is the exception and the part that raised it; without one, ``unknown`` is why the answer is missing."""
 
     fault: str | None = None
     unknown: str | None = None

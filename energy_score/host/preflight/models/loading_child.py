@@ -31,12 +31,12 @@ def fault_of(order: dict[str, Any]) -> dict[str, str]:
                 order["location"], revision=order["revision"] or "main", trust_remote_code=False
             )
         except Exception as error:  # noqa: BLE001 - whatever a library raises at a foreign file is the answer
-            kind = "unknown" if _is_of_the_network(error) else "fault"
+            kind = "unknown" if _is_network_error(error) else "fault"
             return {kind: f"{part}: {' '.join(str(error).split())[:400] or type(error).__name__}"}
     return {}
 
 
-def _is_of_the_network(error: BaseException | None) -> bool:
+def _is_network_error(error: BaseException | None) -> bool:
     """Return whether ``error`` was caused by an unavailable Hub, and not by the model."""
     names = {"TransportError", "OfflineModeIsEnabled", "LocalEntryNotFoundError"}
     while error is not None:

@@ -12,7 +12,7 @@ from energy_score.host.preflight.check import gather
 from energy_score.host.preflight.models.facts import Model, ModelFacts
 from energy_score.host.preflight.models.folder import read_cache, read_folder
 from energy_score.host.preflight.models.hub import HubReader
-from energy_score.host.preflight.models.side_by_side import started
+from energy_score.host.preflight.models.side_by_side import start_threads
 
 _AT_A_TIME = 8
 # The Hub's library and its HTTP library, whose errors are told apart.
@@ -47,7 +47,7 @@ def read_models(models: Iterable[Model], *, hub: str | None, limit_s: float) -> 
             return read_folder(Path(model.path), index_file=model.index_file)
         return read_cache(model, reason=hub or "") if reader is None else reader.read(model)
 
-    answers = started(wanted, read, at_a_time=_AT_A_TIME)
+    answers = start_threads(wanted, read, at_a_time=_AT_A_TIME)
     end_s = time.monotonic() + limit_s
     facts = {}
     for model, answer in answers.items():

@@ -11,7 +11,7 @@ Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 
 
-def started(wanted: Iterable[Key], ask: Callable[[Key], Answer], *, at_a_time: int) -> dict[Key, Future[Answer]]:
+def start_threads(wanted: Iterable[Key], ask: Callable[[Key], Answer], *, at_a_time: int) -> dict[Key, Future[Answer]]:
     """Return the future answers for each of ``wanted``, in order.
 
     concurrent.futures is not used, because the program would wait for its threads, and a server may never answer.

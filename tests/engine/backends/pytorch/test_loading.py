@@ -8,8 +8,8 @@ import torch
 
 from energy_score.contract.errors import ModelLoadError
 from energy_score.contract.run_spec import GenerationSettings, GpuRequirement
-from energy_score.engine.backends.pytorch.loading import context_length_of
-from energy_score.engine.backends.pytorch.read_back import quantization_of, read_back
+from energy_score.engine.backends.pytorch.loading import get_context_length
+from energy_score.engine.backends.pytorch.read_back import get_quantization, read_back
 from energy_score.engine.query import TokenLimits
 from tests.engine.backends.pytorch.conftest import Load
 
@@ -71,11 +71,11 @@ def test_the_tokenizer_may_come_from_elsewhere(load_task: Load, all_tasks: Path,
 
 def test_the_method_of_quantization_is_told_unless_it_was_undone_while_loading() -> None:
     module: Any = torch.nn.Linear(1, 1)
-    assert quantization_of(module) is None
+    assert get_quantization(module) is None
     module.hf_quantizer = SimpleNamespace(quantization_config=SimpleNamespace(quant_method="fp8"))
-    assert quantization_of(module) == "fp8"
+    assert get_quantization(module) == "fp8"
     module.hf_quantizer.quantization_config.dequantize = True
-    assert quantization_of(module) is None
+    assert get_quantization(module) is None
 
 
 def test_a_static_cache_is_declined_and_told(load_task: Load, all_tasks: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_the_context_is_the_least_of_what_config_and_tokenizer_say(
     text = SimpleNamespace() if positions is None else SimpleNamespace(max_position_embeddings=positions)
     config: Any = SimpleNamespace(get_text_config=lambda: text)
     tokenizer: Any = SimpleNamespace(model_max_length=tokenizer_length)
-    assert context_length_of(config, tokenizer) == expected
+    assert get_context_length(config, tokenizer) == expected
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from energy_score.contract.errors import ModelLoadError, QueryError
-from energy_score.engine.backends.pytorch.asr import resampled
+from energy_score.engine.backends.pytorch.asr import resample
 from energy_score.engine.media import Audio
 from energy_score.engine.query import TokenLimits
 from tests.engine.backends.pytorch.conftest import Load
@@ -107,8 +107,8 @@ def test_a_model_that_hears_nothing_is_refused_for_speech(load_task: Load) -> No
 
 def test_sound_of_another_rate_is_resampled() -> None:
     slow = sound(1.0, 8_000)
-    assert resampled(slow, 8_000) is slow.samples
-    fast = resampled(slow, 16_000)
+    assert resample(slow, 8_000) is slow.samples
+    fast = resample(slow, 16_000)
     assert (len(fast), fast.dtype) == (16_000, np.float32)
     assert np.abs(fast[100:-100] - sound(1.0).samples[100:-100]).max() < 0.01
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from energy_score.contract.errors import ModelLoadError, QueryError
-from energy_score.engine.backends.pytorch.memory import failing_load, failing_query, out_of_memory
+from energy_score.engine.backends.pytorch.memory import out_of_memory, raise_load_error, raise_query_error
 
 
 def too_much() -> torch.Tensor:
@@ -12,9 +12,9 @@ def too_much() -> torch.Tensor:
 def test_memory_of_the_cpu_that_ran_out_is_told_with_figures() -> None:
     """The real allocator is asked for more than any machine has."""
     figures = r"out of CPU memory: \d+ MiB requested, \d+ of \d+ MiB free, peak of this run \d+ MiB"
-    with pytest.raises(QueryError, match=figures), failing_query():
+    with pytest.raises(QueryError, match=figures), raise_query_error():
         too_much()
-    with pytest.raises(ModelLoadError, match=r"org/m: out of CPU memory: .* while loading"), failing_load("org/m"):
+    with pytest.raises(ModelLoadError, match=r"org/m: out of CPU memory: .* while loading"), raise_load_error("org/m"):
         too_much()
 
 
@@ -27,10 +27,10 @@ def test_memory_of_the_gpu_that_ran_out_is_told_with_figures(monkeypatch: pytest
 
 def test_what_has_nothing_to_do_with_memory_keeps_its_words() -> None:
     assert out_of_memory(RuntimeError("shapes differ")) is None
-    with pytest.raises(QueryError, match=r"^shapes differ$"), failing_query():
+    with pytest.raises(QueryError, match=r"^shapes differ$"), raise_query_error():
         raise RuntimeError("shapes\ndiffer")
 
 
 def test_a_fault_of_this_program_is_no_failed_query() -> None:
-    with pytest.raises(TypeError), failing_query():
+    with pytest.raises(TypeError), raise_query_error():
         raise TypeError("a fault")

@@ -112,7 +112,7 @@ def test_sentences_are_embedded_by_the_mean_of_their_states(load_task: Load) -> 
 
 
 def test_a_sentence_transformers_layout_says_how_states_become_an_embedding(load_task: Load) -> None:
-    """The tiny one pools the first token, which nobody would guess."""
+    """The tiny model pools the first token, which is not the default."""
     loaded = load_task("sentence_similarity", "sentence-transformer-tiny")
     query, completion = loaded.ask(sentence1="it is hot.", sentence2="so it is.")
     assert completion.prompt_tokens == 19

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 import batch_runner
 from energy_score.host.cli.commands import verify
-from energy_score.reports.submission.archive import archive_of
+from energy_score.reports.submission.archive import build_archive
 from tests.reports.submission.tampering import REPORT, changed, opened, with_json
 from tests.support.finished_runs import MODEL, NAME, write_finished_run
 from tests.support.record_factory import make_failure, make_run
@@ -66,7 +66,7 @@ def test_one_byte_one_file_and_one_number_end_verify_with_1_and_are_named(
     number = changed(whole, REPORT, lambda content: with_json(content, "statistics.2.mean_energy_j", 1.0))
     for forged, named in (
         (bytes(byte), f"differs: {REPORT}: its content does not match"),
-        (archive_of(without), f"differs: runs/{NAME}/GPU_ENERGY_WH.txt: missing"),
+        (build_archive(without), f"differs: runs/{NAME}/GPU_ENERGY_WH.txt: missing"),
         (number, f"differs: {REPORT}: statistics[2].mean_energy_j: found 1.0, expected 60650.0"),
     ):
         capsys.readouterr()

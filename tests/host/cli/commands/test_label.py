@@ -53,7 +53,7 @@ def test_one_model_rated_in_two_classes_gets_a_label_for_each(tmp_path: Path) ->
     ],
 )
 def test_a_file_cannot_make_its_models_official(change: dict[str, object], fault: str, tmp_path: Path) -> None:
-    mine = open_snapshot("2025-02").model_copy(update={"source": "me"}).sealed().model_copy(update=change)
+    mine = open_snapshot("2025-02").model_copy(update={"source": "me"}).seal().model_copy(update=change)
     mine.write(tmp_path / "mine.json")
     with pytest.raises(UsageError, match=fault):
         CliRunner().invoke(

@@ -1,4 +1,4 @@
-"""Facts about the command, on a model that lies in a folder."""
+"""Facts about the command, with a model in a folder."""
 
 import json
 import os

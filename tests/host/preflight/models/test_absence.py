@@ -106,7 +106,7 @@ def test_a_head_that_does_not_come_holds_up_nobody(tmp_path: Path, monkeypatch: 
         before = set(threading.enumerate())
         ask(monkeypatch, hub.address, tmp_path)
         [facts] = read_models([model("good")], hub=None, limit_s=PATIENCE_S).values()
-        # The end of the program waits for threads that are no daemons, and for all of concurrent.futures.
+        # The program waits at its end for threads that are not daemons, and for all of concurrent.futures.
         left = [thread for thread in threading.enumerate() if thread not in before]
         go_on.set()
     assert (facts.index or {})["model_type"] == "llama"  # what else is known is told

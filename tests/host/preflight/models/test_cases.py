@@ -20,7 +20,7 @@ TOGETHER = {name: case for name, case in CASES.items() if name != "slow"}
 
 @pytest.fixture(scope="module")
 def rows(asked_hub: ModelHub, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What the command found, by case: those of somebody logged in, and the others."""
+    """Return the command's findings by case, with a login if the case needs one."""
     folder = tmp_path_factory.mktemp("sheets")
     found: dict[str, dict[str, Any]] = {}
     for variables in ({}, {"HF_TOKEN": TOKEN}):

@@ -10,7 +10,7 @@ from energy_score.host.preflight.models.facts import (
     TEXT_MAX_BYTES,
     ModelFacts,
     UnreadableError,
-    facts_of_files,
+    read_file_facts,
 )
 
 FILES = {
@@ -25,7 +25,7 @@ def facts(
     files: dict[str, str], *, read: Callable[[str], str] | None = None, index_file: str = "config.json", **more: Any
 ) -> ModelFacts:
     sizes: dict[str, int | None] = {name: len(text) for name, text in files.items()}
-    told = facts_of_files(sizes, read or files.__getitem__, index_file=index_file)
+    told = read_file_facts(sizes, read or files.__getitem__, index_file=index_file)
     return ModelFacts(**({"where": "hub"} | told | more))
 
 
@@ -80,7 +80,7 @@ def test_a_text_that_is_far_too_long_is_not_read() -> None:
         return FILES[name]
 
     sizes = {name: len(text) for name, text in FILES.items()} | {"config.json": TEXT_MAX_BYTES + 1}
-    told = facts_of_files(sizes, noting, index_file="config.json")
+    told = read_file_facts(sizes, noting, index_file="config.json")
     assert told["index_fault"] == f"unknown: config.json has {TEXT_MAX_BYTES + 1} bytes"
     assert "config.json" not in read
 

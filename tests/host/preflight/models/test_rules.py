@@ -9,10 +9,10 @@ from energy_score.contract.prompt_plan import PromptPlan
 from energy_score.contract.run_report import Gpu
 from energy_score.contract.run_spec import GenerationSettings, GpuRequirement
 from energy_score.host.model_files.safetensors_header import Tensor
-from energy_score.host.model_files.weight_files import WeightFiles, weight_files_of
+from energy_score.host.model_files.weight_files import WeightFiles, find_weight_files
 from energy_score.host.preflight.models.facts import ModelFacts
-from energy_score.host.preflight.models.finding import Finding, refusal_of
-from energy_score.host.preflight.models.judgement import RULES, findings_of
+from energy_score.host.preflight.models.finding import Finding, get_refusal
+from energy_score.host.preflight.models.judgement import RULES, check_rules
 from energy_score.host.preflight.models.rules.rule import Question, gigabytes
 from energy_score.host.preflight.models.surroundings import ELSEWHERE, Surroundings, known_model_types
 from tests.support.record_factory import H100, make_config, make_spec
@@ -149,7 +149,7 @@ def test_the_class_is_the_one_that_the_size_implies(billions: float, stated: str
 
 def test_tasks_without_classes_templates_and_tokens_are_not_asked_for_them() -> None:
     asked = question(task="image_classification", model_class=None)
-    names = {finding.name for finding in findings_of(asked)}
+    names = {finding.name for finding in check_rules(asked)}
     assert names.isdisjoint({"class", "chat_template"})
     assert found("tokenizer", asked).status == "warn"
 
@@ -167,10 +167,10 @@ def test_one_16_bit_type_is_not_the_other(config: str | None, stored: str, statu
 def test_where_runs_happen_elsewhere_nothing_about_this_machine_bars_them() -> None:
     gone = question(facts={"absence": "missing"}, here=ELSEWHERE)
     gated = question(facts={"has_access": False, "is_gated": True}, here=ELSEWHERE)
-    assert refusal_of(findings_of(gone)) is None
-    assert refusal_of(findings_of(gated)) is None
+    assert get_refusal(check_rules(gone)) is None
+    assert get_refusal(check_rules(gated)) is None
     adapter = question(facts={"weights": WeightFiles("adapter"), "adapter_base": "lab/base"}, here=ELSEWHERE)
-    assert "an adapter for lab/base" in (refusal_of(findings_of(adapter)) or "")
+    assert "an adapter for lab/base" in (get_refusal(check_rules(adapter)) or "")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_random_weights_need_none_of_the_models_own() -> None:
 def test_what_the_cache_holds_can_be_run_though_the_hub_has_it_no_more() -> None:
     gone = question(facts={"absence": "missing", "cached": True})
     assert found("exists", gone).status == "fail"
-    assert refusal_of(findings_of(gone)) is None
+    assert get_refusal(check_rules(gone)) is None
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_what_the_cache_holds_can_be_run_though_the_hub_has_it_no_more() -> None
 def test_the_weights_are_those_that_the_library_of_the_task_loads(
     files: list[str], index_file: str, kind: str, names: int
 ) -> None:
-    found_files = weight_files_of(files, index_file=index_file)
+    found_files = find_weight_files(files, index_file=index_file)
     assert (found_files.kind, len(found_files.names), found_files.missing) == (kind, names, ())
 
 
@@ -262,10 +262,10 @@ def test_the_weights_are_those_that_the_library_of_the_task_loads(
     ],
 )  # fmt: skip
 def test_shards_are_numbered_in_whatever_way(names: list[str], missing: list[str]) -> None:
-    found_files = weight_files_of([*names, "model.safetensors.index.json"], index_file="config.json")
+    found_files = find_weight_files([*names, "model.safetensors.index.json"], index_file="config.json")
     if not missing:
         assert found_files == WeightFiles("safetensors", tuple(sorted(names)))
-    without_index = weight_files_of(names, index_file="config.json")
+    without_index = find_weight_files(names, index_file="config.json")
     assert (without_index.kind, without_index.missing) == ("safetensors", tuple(missing))
 
 
@@ -273,7 +273,7 @@ def test_a_config_may_name_its_weights_itself() -> None:
     files = ["model.safetensors", "own.safetensors", "own.safetensors.index.json"]
 
     def named(name: str, *shards: str) -> WeightFiles:
-        return weight_files_of(files, index_file="config.json", named=name, shards_of=lambda _: shards or None)
+        return find_weight_files(files, index_file="config.json", named=name, shards_of=lambda _: shards or None)
 
     assert named("own.safetensors") == WeightFiles("safetensors", ("own.safetensors",))
     assert named("own.safetensors.index.json", *files[:2]).names == ("model.safetensors", "own.safetensors")
@@ -291,7 +291,7 @@ def test_where_names_tell_no_one_series_the_index_says_what_is_loaded() -> None:
     series = [f"model-{at:05}-of-{count:05}.safetensors" for count in (2, 3) for at in range(1, count + 1)]
 
     def indexed(*names: str) -> WeightFiles:
-        return weight_files_of([*files, *series], index_file="config.json", shards_of=lambda _: names or None)
+        return find_weight_files([*files, *series], index_file="config.json", shards_of=lambda _: names or None)
 
     assert indexed("a.safetensors", "b.safetensors").names == ("a.safetensors", "b.safetensors")
     assert indexed(*series[:2]) == WeightFiles("safetensors", tuple(series[:2]))
@@ -315,4 +315,4 @@ def test_the_telling_finding_stands_first_in_a_refusal() -> None:
         Finding("config", "fail", "none", "add it", bars_run=True), Finding("card", "fail", "short", "write"),
         Finding("weights", "fail", "an adapter", "merge it", bars_run=True),
     ]  # fmt: skip
-    assert refusal_of(findings) == "weights: an adapter; merge it; also: config"
+    assert get_refusal(findings) == "weights: an adapter; merge it; also: config"

@@ -3,8 +3,8 @@
 import math
 
 from energy_score.contract.model_config import ModelClass
-from energy_score.host.model_files.answer_cache import cache_bytes_of
-from energy_score.host.model_files.loaded_size import BYTES_OF_DTYPE, OVERHEAD, loaded_bytes_of
+from energy_score.host.model_files.answer_cache import estimate_cache_bytes
+from energy_score.host.model_files.loaded_size import BYTES_OF_DTYPE, OVERHEAD, compute_loaded_bytes
 from energy_score.host.preflight.models.finding import Finding, Status
 from energy_score.host.preflight.models.rules.rule import Question, gigabytes
 from energy_score.host.preflight.models.rules.weights import CLASS_GPU_BYTES
@@ -17,7 +17,7 @@ def memory(question: Question) -> Finding:
     tensors, spec, gpus = question.facts.tensors, question.spec, question.here.gpus
     if tensors is None:
         return Finding("memory", "warn", "unknown, because the size of the weights is")
-    weights_bytes = loaded_bytes_of(tensors, spec.generation.dtype)
+    weights_bytes = compute_loaded_bytes(tensors, spec.generation.dtype)
     cache_bytes = _cache_bytes(question)
     need = OVERHEAD * weights_bytes + (cache_bytes or 0)
     cache = "a cache of unknown size" if cache_bytes is None else f"{gigabytes(cache_bytes)} of cache"
@@ -74,6 +74,6 @@ def _cache_bytes(question: Question) -> int | None:
     generation = question.spec.generation
     if generation.max_new_tokens is None:
         return 0
-    return cache_bytes_of(
+    return estimate_cache_bytes(
         question.facts.text_config, tokens=generation.max_new_tokens, bytes_each=BYTES_OF_DTYPE[generation.dtype]
     )

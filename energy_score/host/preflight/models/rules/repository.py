@@ -85,7 +85,7 @@ def card(question: Question) -> Finding:
     text = question.facts.card
     if text is None:
         return Finding("card", "warn", "unknown: it could not be read", "check the model's page")
-    length = len(_body_of(text))
+    length = len(_get_body(text))
     if length < _CARD_MIN_CHARACTERS:
         found = f"{length} characters" if text else "there is no README.md"
         remedy = f"describe the model in its README.md, in {_CARD_MIN_CHARACTERS} characters or more"
@@ -98,8 +98,8 @@ def licence(question: Question) -> Finding:
     text = question.facts.card
     if text is None:
         return Finding("licence", "warn", "unknown: the model card could not be read", "check the model's page")
-    data = _data_of(text)
-    stated, own, link = (_words_of(data.get(key)) for key in ("license", "license_name", "license_link"))
+    data = _parse_metadata(text)
+    stated, own, link = (_get_words(data.get(key)) for key in ("license", "license_name", "license_link"))
     if stated and stated.lower() not in ("other", "unknown"):
         return Finding("licence", "pass", stated)
     if own and link:
@@ -119,19 +119,19 @@ def scored(question: Question) -> Finding | None:
     return Finding("scored", "warn", f"already scored: {known}", "another run may be unnecessary")
 
 
-def _body_of(text: str) -> str:
+def _get_body(text: str) -> str:
     match = _FRONT_MATTER.match(text.lstrip("\ufeff"))
     return (match[2] if match else text).strip()
 
 
-def _words_of(value: object) -> str:
+def _get_words(value: object) -> str:
     """Return a name, or several; empty for anything else, which YAML aliases could make arbitrarily long."""
     if isinstance(value, list):
         return ", ".join(name for name in value if isinstance(name, str))
     return value.strip() if isinstance(value, str) else ""
 
 
-def _data_of(text: str) -> dict[str, Any]:
+def _parse_metadata(text: str) -> dict[str, Any]:
     """Return the card's metadata; empty if there is none that can be read."""
     import yaml  # noqa: PLC0415 - not on the way to a command's --help
 

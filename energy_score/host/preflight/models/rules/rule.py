@@ -8,7 +8,7 @@ from energy_score.contract.run_spec import RunSpec
 from energy_score.host.preflight.models.facts import Model, ModelFacts
 from energy_score.host.preflight.models.finding import Finding
 from energy_score.host.preflight.models.surroundings import Surroundings
-from energy_score.shared.tasks.registry import task_of
+from energy_score.shared.tasks.registry import find_task
 from energy_score.shared.tasks.task import Task
 
 
@@ -57,5 +57,5 @@ def gigabytes(count: float) -> str:
 
 def task_run_like(spec: RunSpec) -> Task:
     """Return the built-in task that the task of ``spec`` runs as: a task from another package says which."""
-    task = task_of(spec.task)
-    return task if task.runs_as is None else task_of(task.runs_as)
+    task = find_task(spec.task)
+    return task if task.runs_as is None else find_task(task.runs_as)

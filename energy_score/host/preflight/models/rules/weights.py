@@ -2,8 +2,8 @@
 
 from energy_score.contract.model_config import ModelClass
 from energy_score.contract.plain_text import counted
-from energy_score.host.model_files.loaded_size import OVERHEAD, loaded_bytes_of
-from energy_score.host.model_files.parameter_count import parameter_count_of
+from energy_score.host.model_files.loaded_size import OVERHEAD, compute_loaded_bytes
+from energy_score.host.model_files.parameter_count import count_parameters
 from energy_score.host.model_files.weight_files import INDEX_ENDING
 from energy_score.host.preflight.models.facts import ModelFacts
 from energy_score.host.preflight.models.finding import Finding
@@ -155,13 +155,13 @@ def _class_by_memory(question: Question) -> ModelClass | None:
     facts = question.facts
     if facts.quantization is None or facts.tensors is None:
         return None
-    need = OVERHEAD * loaded_bytes_of(facts.tensors, question.spec.generation.dtype)
+    need = OVERHEAD * compute_loaded_bytes(facts.tensors, question.spec.generation.dtype)
     return next((name for name in ("A", "B") if need <= CLASS_GPU_BYTES[name]), "C")
 
 
 def _count(question: Question) -> int | None:
     tensors = question.facts.tensors
-    return None if tensors is None else parameter_count_of(tensors, question.facts.quantization)
+    return None if tensors is None else count_parameters(tensors, question.facts.quantization)
 
 
 def _precision(question: Question) -> str:
