@@ -13,7 +13,7 @@ from energy_score.contract.prompt_plan import PromptUse
 from energy_score.contract.run_spec import RunSpec
 from energy_score.engine.backends.pytorch.chat_prompts import ChatPrompts
 from energy_score.engine.backends.pytorch.loading import ModelSource
-from energy_score.host.sheet.chat_template_cell import chat_template_of
+from energy_score.host.sheet.chat_template_cell import parse_chat_template_cell
 from examples.tiny_models import tiny_tokenizer
 from parameter_handler import ParameterHandler, RunOptions
 from tests.support.real_templates import needs_real_templates, real_template
@@ -36,7 +36,7 @@ def model_with(folder: Path, name: str, template: str, *, file: str = "chat_temp
 
 def spec_of(path: Path, state: str, cell: str = "", **options: Any) -> RunSpec:
     handler = ParameterHandler(RunOptions(meter="none", **options), sheet_directory=path.parent)
-    read = chat_template_of(cell)
+    read = parse_chat_template_cell(cell)
     row = ModelConfig(
         model_id=str(path), priority=1, model_class="A", task="text_gen", reasoning_state=state,
         reasoning_mode=SHEET_STATES[state], reasoning_params=dict(read.parameters), line_number=2,
