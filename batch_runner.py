@@ -17,6 +17,7 @@ import click
 from energy_score import __version__
 from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.contract.installation import install_command
+from energy_score.contract.log_line import safe_line
 from energy_score.host.cli.help_page import LAST_SECTION, PROGRAM, HelpPage, SectionOption
 from energy_score.host.cli.options import (
     batch_executor_options,
@@ -225,6 +226,7 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except click.ClickException as error:
+        error.message = "\n".join(map(safe_line, error.message.split("\n")))  # it repeats what was typed
         with suppress(OSError):
             error.show()
         code = ExitCode.USAGE

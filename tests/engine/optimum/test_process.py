@@ -85,7 +85,7 @@ def test_a_tokenizer_that_it_swallowed_is_told_as_that(
     ):
         follow(process)
     assert "the tokenizer could not be loaded (optimum-benchmark hides the reason)" in str(failure.value)
-    assert "its last words: " in str(failure.value)
+    assert "Last output: " in str(failure.value)
     assert "'NoneType' object has no attribute 'eos_token'" in str(failure.value)
 
 
@@ -104,7 +104,7 @@ def test_a_process_that_is_killed_is_told_by_its_signal(
     with started(optimum_environment, tmp_path, spec, processor=processor) as process:
         follow(process, until="prefill")
         os.kill(process._process.pid, signal.SIGKILL)
-        with pytest.raises(BenchmarkProcessError, match="ended with signal SIGKILL; its last words: "):
+        with pytest.raises(BenchmarkProcessError, match="ended with signal SIGKILL. Last output: "):
             process.next_mark()
 
 
