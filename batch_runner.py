@@ -4,6 +4,7 @@ import energy_score.host.cli.this_python  # noqa: F401 - first: it ends the prog
 
 # isort: split
 import importlib
+import io
 import shlex
 import sys
 from collections.abc import Iterable, Sequence
@@ -203,6 +204,15 @@ def cli(context: click.Context, /, **parameters: Any) -> None:
     context.default_map = {context.invoked_subcommand: given}
 
 
+def _show_usage_error(error: click.ClickException) -> None:
+    """Print the error as click does; the message, which repeats what was typed, is made safe for a terminal."""
+    printed = io.StringIO()
+    error.show(printed)
+    before, label, message = printed.getvalue().rpartition("\nError: ")
+    with suppress(OSError):
+        sys.stderr.write(f"{before}{label}{safe_line(message)}\n" if label else message)
+
+
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:
     """Run the command line; every expected fault ends in one message and its documented exit code.
 
@@ -226,9 +236,7 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except click.ClickException as error:
-        error.message = "\n".join(map(safe_line, error.message.split("\n")))  # it repeats what was typed
-        with suppress(OSError):
-            error.show()
+        _show_usage_error(error)
         code = ExitCode.USAGE
     except OSError as error:  # a file that nobody foresaw: it says which
         code = fault_of_the_system(error)

@@ -104,7 +104,7 @@ def test_a_process_that_is_killed_is_told_by_its_signal(
     with started(optimum_environment, tmp_path, spec, processor=processor) as process:
         follow(process, until="prefill")
         os.kill(process._process.pid, signal.SIGKILL)
-        with pytest.raises(BenchmarkProcessError, match="ended with signal SIGKILL. Last output: "):
+        with pytest.raises(BenchmarkProcessError, match=r"ended with signal SIGKILL\. Last output: "):
             process.next_mark()
 
 
