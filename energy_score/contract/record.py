@@ -30,7 +30,7 @@ SafeLine = Annotated[str, AfterValidator(safe_line)]
 class Record(BaseModel):
     """A frozen value; unknown fields are rejected."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(defer_build=True, extra="forbid", frozen=True, ser_json_inf_nan="null")
 
     def as_text(self) -> str:
         """Return the record as JSON, as stored in its file."""
