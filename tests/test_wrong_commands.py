@@ -211,7 +211,7 @@ WRONG = [
     ),
     (2, "validate a b", "Got unexpected extra argument (b)"),
     (2, "preflight nobody/nothing --revision", "Option '--revision' requires an argument."),
-    (1, "preflight ./missing", "1 row: 0 pass, 0 warn, 1 fail; 1 cannot run"),
+    (1, "preflight ./missing", "1 row: 0 pass, 0 warn, 1 fail; 0 can run, 0 can be submitted"),
     (2, "preflight --model-name gpt ./empty", "--model-name and --exact select rows of a sheet"),
     (2, "sweep", "Missing argument 'MODEL'."),
     (2, "sweep ./missing", "./missing: no such folder. Name a folder with a model, or a Hub id (org/name)."),

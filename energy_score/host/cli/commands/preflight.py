@@ -56,6 +56,11 @@ class Judged:
         return not any(finding.bars_run for finding in self.findings)
 
     @property
+    def can_be_submitted(self) -> bool:
+        """Whether no rule for a run or for a submission fails."""
+        return self.worst != "fail"
+
+    @property
     def worst(self) -> str:
         """The worst status that was found."""
         found = {finding.status for finding in self.findings}
@@ -66,8 +71,8 @@ class Judged:
         config = self.planned.config
         line = f"line {config.line_number}: " if config.line_number else ""
         model_class = f", class {config.model_class}" if config.model_class else ""
-        runs = "" if self.can_run else "; cannot run"
-        return f"{line}{self.planned.label} ({config.task}{model_class}): {self.worst}{runs}"
+        fate = "can run" if self.can_be_submitted else "can run, cannot be submitted" if self.can_run else "cannot run"
+        return f"{line}{self.planned.label} ({config.task}{model_class}): {self.worst}; {fate}"
 
     def as_object(self) -> dict[str, Any]:
         """All of it, for machines."""
@@ -76,6 +81,7 @@ class Judged:
             "line": config.line_number or None, "model": config.model_id, "revision": config.revision,
             "commit": self.facts.commit if self.facts else None, "task": config.task, "class": config.model_class,
             "reasoning_state": config.reasoning_state, "status": self.worst, "can_run": self.can_run,
+            "can_be_submitted": self.can_be_submitted,
             "findings": [
                 {"rule": one.name, "status": one.status, "found": one.found, "remedy": one.remedy,
                  "bars_run": one.bars_run}
@@ -225,7 +231,7 @@ def _is_of_absence(finding: "Finding", absence: str | None) -> bool:
 
 def _sum_up(rows: Sequence[Judged], absence: str | None) -> None:
     figures = ", ".join(f"{sum(row.worst == status for row in rows)} {status}" for status in _COLOURS)
-    barred = sum(not row.can_run for row in rows)
-    click.echo(f"{counted(len(rows), 'row')}: {figures}; {barred} cannot run", err=True)
+    fates = f"{sum(row.can_run for row in rows)} can run, {sum(row.can_be_submitted for row in rows)} can be submitted"
+    click.echo(f"{counted(len(rows), 'row')}: {figures}; {fates}", err=True)
     if absence is not None:
         click.echo(f"the Hub could not be asked: {absence}", err=True)

@@ -34,10 +34,10 @@ def run(*arguments: str) -> tuple[int, str, str]:
 def test_one_model_shows_every_rule_and_ends_with_0(folder: Path) -> None:
     code, told, summary = run(str(folder), "--class", "a", "--output-dir", str(folder))
     assert code == 0
-    assert told.splitlines()[0] == f"{folder} (text_gen, class A): warn"
+    assert told.splitlines()[0] == f"{folder} (text_gen, class A): warn; can run"
     assert "  pass  licence        apache-2.0" in told
     assert "unknown: transformers is missing here" in told
-    assert summary == "1 row: 0 pass, 1 warn, 0 fail; 0 cannot run\n"
+    assert summary == "1 row: 0 pass, 1 warn, 0 fail; 1 can run, 1 can be submitted\n"
 
 
 def test_json_is_a_list_of_rows_alone_on_standard_output(folder: Path) -> None:
@@ -112,3 +112,11 @@ def test_that_the_hub_was_not_asked_is_said_once_and_not_for_every_row(folder: P
     assert told.splitlines() == ["3 rows: nothing else to say without the Hub (--all shows every rule)"]
     _, whole, _ = run("--csv", str(sheet), "--output-dir", str(folder), "--all")
     assert whole.count("  exists ") == 3
+
+
+def test_a_private_model_without_a_license_can_run_and_cannot_be_submitted(folder: Path) -> None:
+    (folder / "README.md").write_text("# mine\n", encoding="utf-8")
+    code, told, summary = run(str(folder), "--output-dir", str(folder))
+    assert code == 1
+    assert told.splitlines()[0].endswith("fail; can run, cannot be submitted")
+    assert summary.endswith("1 can run, 0 can be submitted\n")

@@ -28,4 +28,4 @@ def test_weights_that_no_visible_gpu_holds_fail(tmp_path: Path, nvml_simulator: 
     assert "  warn  memory  82 GB of weights" in near
     assert "  fail  memory  86 GB of weights" in over
     assert "1 GPU here holds 85.5 GB" in over
-    assert done.stderr == "2 rows: 0 pass, 1 warn, 1 fail; 1 cannot run\n"
+    assert done.stderr == "2 rows: 0 pass, 1 warn, 1 fail; 1 can run, 1 can be submitted\n"
