@@ -182,7 +182,7 @@ class Measurement:
         )
 
     def energy_j(self, domain: Domain) -> float | None:
-        """Energy of all windows so far in J, overhead included; None where no meter sees the domain."""
+        """Energy of all windows so far in J, overhead included; None if no meter sees the domain."""
         energies = [window.total_j for window in self.windows if window.domain == domain]
         known = [energy_j for energy_j in energies if energy_j is not None]
         return sum(known) if known else None
