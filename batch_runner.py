@@ -132,7 +132,7 @@ class _CommandGroup(HelpPage, ReadableGroup):
 
 
 def _no_such_command(words: Sequence[str]) -> str:
-    """Return the message for a first word that is no command: what to type instead."""
+    """Return the message for an unknown command, with what to type instead."""
     word = words[0]
     key, equals, value = word.partition("=")
     if equals and "." in key:
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     except click.ClickException as error:
         _show_usage_error(error)
         code = ExitCode.USAGE
-    except OSError as error:  # a file that nobody foresaw: it says which
+    except OSError as error:  # unexpected; the message names the file
         code = fault_of_the_system(error)
     settle_streams()
     sys.exit(int(code))

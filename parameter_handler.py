@@ -49,7 +49,7 @@ RUNNABLE_TASKS: dict[str, tuple[str, ...]] = {
 
 
 class RunOptions(Record):
-    """What the command line says about every run of the batch; None is "as the method or the task says"."""
+    """What the command line says about every run of the batch; None means the default of the method or the task."""
 
     backend: str = "pytorch"
     endpoint: str | None = None
@@ -102,11 +102,11 @@ class ParameterHandler:
     def __init__(self, options: RunOptions, *, sheet_directory: Path, sheet_name: str = "models.csv") -> None:
         self._runnable = _runnable_tasks(options.backend)
         if options.prompts_file is not None and options.dataset is not None:
-            raise UsageError("--prompts-file and --dataset name two sources of prompts; valid is one of them")
+            raise UsageError("--prompts-file and --dataset name two sources of prompts. Use one of them.")
         if options.ci_target is not None and options.repeats != "auto":
             raise UsageError(
-                "--ci is where --repeats auto stops, and says nothing about a fixed number of repeats; "
-                "valid is --repeats auto --ci 1%"
+                "--ci sets where --repeats auto stops, and has no effect on a fixed number of repeats. "
+                "Use --repeats auto --ci 1%."
             )
         grid_factor(options.region)
         self._endpoint = resolve_endpoint_options(
@@ -150,7 +150,7 @@ class ParameterHandler:
             raise RowRefusedError(f"{self._where(config)}: {error}") from error
 
     def resolve(self, config: ModelConfig, *, run_id: str, placement: Placement | None = None) -> RunSpec:
-        """Return the complete spec of the row's run; without ``placement`` nobody knows yet where it will happen.
+        """Return the complete spec of the row's run; without ``placement``, it is not known yet where it will run.
 
         Raises:
             RowRefusedError: the row asks for what cannot be run; the message says where, what, and what is valid.
@@ -219,12 +219,12 @@ class ParameterHandler:
     def _task_of(self, config: ModelConfig) -> Task:
         try:
             task = find_task(config.task)
-        except UsageError as error:  # nobody has it, or the package that does is broken
+        except UsageError as error:  # unknown, or the package that provides it is broken
             raise RowRefusedError(f"{self._where(config)}: Task: {error}") from error
         if self._runnable is not None and (task.runs_as or task.name) not in self._runnable:
             raise RowRefusedError(
                 f"{self._where(config)}: Task: {task.name} cannot be run by this version's {self._options.backend} "
-                f"backend; valid is {', '.join(self._runnable)}"
+                f"backend (expected one of: {', '.join(self._runnable)})"
             )
         return task
 
@@ -235,7 +235,7 @@ class ParameterHandler:
         if config.reasoning_mode is not ReasoningMode.NOT_APPLICABLE:
             raise RowRefusedError(
                 f"{self._where(config)}: Reasoning State: {config.reasoning_state!r} is refused for {task.name}: its "
-                "models have no reasoning mode; valid is nothing, N/A, Off (N/A)"
+                "models have no reasoning mode (expected nothing, N/A, or Off (N/A))"
             )
         if not task.instruction:
             is_empty = not (config.reasoning_params or config.prompt_prefix or config.prompt_suffix)
@@ -304,18 +304,18 @@ class ParameterHandler:
             is_folder = folder.is_dir()
         except (OSError, RuntimeError, UnicodeEncodeError) as error:
             raise RowRefusedError(
-                f"{self._where(config)}: Models to Add: {config.model_id!r} is no path: {error}; valid is a Hub id "
-                "(org/name), or a folder relative to the spreadsheet"
+                f"{self._where(config)}: Models to Add: {config.model_id!r} is not a path: {error}. Use a Hub id "
+                "(org/name), or a folder relative to the spreadsheet."
             ) from error
         if not is_folder:
             raise RowRefusedError(
-                f"{self._where(config)}: Models to Add: {config.model_id!r} is no folder: {folder}; valid is a Hub id "
-                "(org/name), or a folder relative to the spreadsheet"
+                f"{self._where(config)}: Models to Add: {config.model_id!r} is not a folder: {folder}. Use a Hub id "
+                "(org/name), or a folder relative to the spreadsheet."
             )
         return folder
 
     def _folder_note(self, config: ModelConfig) -> tuple[str, ...]:
-        """How to name the folder that is called as the row's Hub id is; what is typed by hand says so by itself."""
+        """Return how to write the folder with the same name as the row's Hub id; nothing for a model that was typed."""
         name = config.model_id
         with suppress(OSError):
             if config.line_number and not config.is_local and (self._sheet_directory / name).is_dir():
@@ -328,8 +328,8 @@ class ParameterHandler:
                 self._digests[folder] = folder_digest(folder)
             except OSError as error:
                 raise RowRefusedError(
-                    f"{self._where(config)}: Models to Add: {error.filename}: {error.strerror}; "
-                    "valid is a folder that can be read"
+                    f"{self._where(config)}: Models to Add: {error.filename}: {error.strerror}. "
+                    "Use a folder that can be read."
                 ) from error
         return self._digests[folder]
 
@@ -344,14 +344,14 @@ def _meter_of(choice: str) -> str:
     try:
         return f"{name}:{Path(file).expanduser().resolve()}" if colon else name
     except (OSError, RuntimeError, ValueError) as error:
-        raise UsageError(f"--meter {choice!r}: {why_unreadable(error)}; valid is replay:FILE") from error
+        raise UsageError(f"--meter {choice!r}: {why_unreadable(error)} (expected replay:FILE)") from error
 
 
 def _runnable_tasks(backend: str) -> tuple[str, ...] | None:
     """The tasks that ``backend`` can run; None for one of another package, which only its engine knows.
 
     Raises:
-        UsageError: there is no such backend.
+        UsageError: The backend does not exist.
     """
     if backend in RUNNABLE_TASKS:
         return RUNNABLE_TASKS[backend]

@@ -72,7 +72,7 @@ def test_list_says_how_the_rows_would_be_measured() -> None:
 
 def test_nothing_matched_exits_4() -> None:
     for command in (["--dry-run"], ["list"], []):
-        done = program(*command, "--model-name", "nobody")
+        done = program(*command, "--model-name", "absent")
         assert done.returncode == 4
         assert done.stdout == ""
         assert "none of the 60 rows" in done.stderr
@@ -212,7 +212,7 @@ def test_the_console_script_is_the_same_program() -> None:
 def test_an_interval_without_adaptive_repeats_is_a_usage_error() -> None:
     done = program("--ci", "1%", "--dry-run")
     assert done.returncode == 2
-    assert "valid is --repeats auto --ci 1%" in done.stderr
+    assert "Use --repeats auto --ci 1%" in done.stderr
 
 
 OLD = "import sys; sys.version_info = (3, 10, 4)"

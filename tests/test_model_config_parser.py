@@ -124,16 +124,16 @@ def test_five_different_faults_are_all_named(tmp_path: Path) -> None:
         "org/good,1,A,text_gen,On,",
         "datasets/org/five,1,A,text_gen,On,",
     )
-    assert [fault.split("; valid is ")[0].split(" (expected")[0] for fault in found] == [
-        "models.csv:2: Priority (1=hi): 'first' is no priority",
-        "models.csv:3: Class: 'D' is no class",
+    assert [fault.split(" (expected")[0] for fault in found] == [
+        "models.csv:2: Priority (1=hi): 'first' is not a priority",
+        "models.csv:3: Class: 'D' is not a class",
         "models.csv:4: Task: unknown task 'text2text'",
-        "models.csv:5: Reasoning State: 'Sometimes' is no reasoning state",
-        "models.csv:7: Models to Add: 'datasets/org/five' is no model id",
+        "models.csv:5: Reasoning State: 'Sometimes' is not a reasoning state",
+        "models.csv:7: Models to Add: 'datasets/org/five' is not a model id",
     ]
-    assert found[1].endswith("; valid is A, B, C, or nothing")
+    assert found[1].endswith(" (expected A, B, C, or nothing)")
     assert found[3].endswith(
-        "; valid is On, On (Low), On (Medium), On (High), Off, Off (N/A), N/A, On (budget N), or nothing"
+        " (expected On, On (Low), On (Medium), On (High), Off, Off (N/A), N/A, On (budget N), or nothing)"
     )
 
 
@@ -223,7 +223,7 @@ def test_a_model_is_an_id_an_address_or_a_folder(
 def test_a_malformed_model_id_is_a_fault(tmp_path: Path, cell: str) -> None:
     (fault,) = row_faults(tmp_path, f'"{cell}",1,A,text_gen,Off,')
     assert fault.startswith("models.csv:2: Models to Add: ")
-    assert "valid is" in fault
+    assert "(expected " in fault
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_bytes_that_are_no_text_are_named_with_their_line(tmp_path: Path) -> Non
     data = f"{HEADER}\norg/one,1,A,text_gen,On,caf".encode() + b"\xe9\norg/two,9x,A,text_gen,On,\n"
     assert faults(tmp_path, data) == (
         "models.csv:2: file: byte 0xE9 is not UTF-8. Save the file as UTF-8.",
-        "models.csv:3: Priority (1=hi): '9x' is no priority; valid is a whole number from 1, or nothing",
+        "models.csv:3: Priority (1=hi): '9x' is not a priority (expected a whole number from 1, or nothing)",
     )
 
 

@@ -141,7 +141,7 @@ def test_every_row_marked_on_has_room_to_think_and_every_other_row_exactly_ten_t
             assert limits == ((1, 8192) if row.reasoning_state.startswith("On") else (10, 10)), row.model_id
 
 
-# A mode that the model cannot express runs as its default, and says why: the cause, and how many rows have it.
+# A mode that the model cannot express runs as its default. The note has the cause, and how many rows have it.
 CAUSES = {
     "Off cannot be expressed: the model always thinks. Its first tokens are measured, thoughts or not": 5,
     "On cannot be expressed: no reasoning mode exists; run as default": 5,
@@ -222,7 +222,7 @@ def test_an_official_run_with_other_repeats_says_so() -> None:
 
 @pytest.mark.parametrize("repeats", [None, 10])
 def test_an_interval_without_adaptive_repeats_is_refused(repeats: int | None) -> None:
-    with pytest.raises(UsageError, match="valid is --repeats auto --ci 1%"):
+    with pytest.raises(UsageError, match="Use --repeats auto --ci 1%"):
         handler(repeats=repeats, ci_target=0.01)
 
 
@@ -389,7 +389,7 @@ def test_a_path_that_no_record_can_hold_is_refused_before_anything_runs(tmp_path
     (folder / "prompts.txt").write_text("hello\n")
     with pytest.raises(UsageError, match="can't encode character"):
         handler(prompts_file=folder / "prompts.txt")
-    with pytest.raises(RowRefusedError, match=r"'\./model' is no path: .*can't encode character"):
+    with pytest.raises(RowRefusedError, match=r"'\./model' is not a path: .*can't encode character"):
         handler(folder).resolve(local("./model"), run_id="run")
 
 
@@ -426,9 +426,9 @@ def test_a_folder_below_the_home_directory_is_found(tmp_path: Path, monkeypatch:
     assert handler().resolve(local("~/base"), run_id="run").model_path == str(tmp_path.resolve() / "base")
 
 
-@pytest.mark.parametrize("folder", ["./absent", "~nobody-has-this-name/x", "./" + "x" * 5000])
+@pytest.mark.parametrize("folder", ["./absent", "~no-such-user/x", "./" + "x" * 5000])
 def test_a_local_model_that_is_not_there_is_refused(tmp_path: Path, folder: str) -> None:
-    with pytest.raises(RowRefusedError, match=r"models\.csv:\d+: Models to Add: .*; valid is a Hub id"):
+    with pytest.raises(RowRefusedError, match=r"models\.csv:\d+: Models to Add: .*\. Use a Hub id"):
         handler(tmp_path).resolve(local(folder), run_id="run")
 
 

@@ -24,8 +24,8 @@ class ForeignSighting(Record):
 class HostWitness(Record):
     """The host's own readings around one run, from before the engine's process starts until after it ends.
 
-    ``energy_j`` is what each leased GPU used in all that time, by UUID; empty with ``source`` None where the host could
-    read no counter. ``foreign_process_ids`` are compute processes on those GPUs that were none of the run's: a
+    ``energy_j`` is what each leased GPU used in all that time, by UUID; empty with ``source`` None if the host could
+    not read a counter. ``foreign_process_ids`` are compute processes on those GPUs that were none of the run's: a
     container sees only its own. ``processes_watched`` is false where the host could not tell them either, being in a
     container itself. ``foreign_sightings`` say when they were seen. ``faults`` says of a GPU why the host has no figure
     for it, and ``repairs`` are the readings that succeeded only when they were repeated.

@@ -53,7 +53,7 @@ class ModelConfig(Record):
     ``reasoning_mode`` is the state parsed; ``reasoning_params``, ``prompt_prefix``, ``prompt_suffix`` and
     ``system_text`` are what the ``Chat Template`` cell says. ``thinking_budget`` is the number of thinking tokens
     that the state names (``On (budget 4096)``). ``use_harmony`` is true for the family that speaks the Harmony
-    format. ``line_number`` counts the sheet's lines from 1; 0 where the config stands in no sheet.
+    format. ``line_number`` counts the sheet's lines from 1; 0 if the config is not from a sheet.
     """
 
     model_id: str

@@ -9,9 +9,9 @@ from energy_score.contract.model_config import ParameterValue, ReasoningMode
 from energy_score.contract.record import Record, SafeLine
 
 # What is known of a model's choice. switch: two modes to choose from. always, never: it thinks, or does not, whatever
-# it is told. unknown: nobody knows; it may have been trained to think, or to obey a text.
+# it is told. unknown: not known; it may have been trained to think, or to obey a text.
 ThinkingKind = Literal["switch", "always", "never", "unknown"]
-# Who said how the mode is sent: the sheet's cell, the model's own chat template, the family's entry, or nobody.
+# Who said how the mode is sent: the sheet's cell, the model's own chat template, the family's entry, or none of them.
 PlanSource = Literal["cell", "template", "family", "none"]
 
 
@@ -78,7 +78,7 @@ class Family(Record):
 
     ``pattern`` is a regular expression for the beginning of the name, in lower case. ``plans`` has what is sent for
     each mode that the family can express; a mode that is missing is sent as the default. ``switches`` are the template
-    variables that carry the mode. ``source`` says where all this is written, ``checked`` when somebody last looked,
+    variables that carry the mode. ``source`` says where all this is written, ``checked`` when it was last checked,
     and ``verified`` whether the model's own template or card was seen.
     ``cell_may_be_inverted``: a circulating sheet has this family's switch the wrong way round.
     """
@@ -106,11 +106,11 @@ class PromptUse(Record):
     """How the queries of a run were really asked.
 
     ``sent`` is the plan as it was carried out, ``source`` who said so. ``expressed`` says whether the row's mode
-    reached the prompt: None where that cannot be seen. ``template_sha256`` is of the chat template in
+    reached the prompt: None if that cannot be seen. ``template_sha256`` is of the chat template in
     ``template_file``. ``probe_sha256`` is of the prompt that one fixed question makes (``probe_ending`` are its last
-    characters), None where a server keeps it to itself. ``opens_thoughts``: prompts end inside a block of thoughts.
+    characters), None if the server does not show it. ``opens_thoughts``: prompts end inside a block of thoughts.
     ``day`` is the date that templates print as today's; ``prints_date`` whether this one prints one. ``raw_reason``
-    says why an instruct model got no template.
+    is the reason why an instruct model got no template.
     """
 
     sent: PromptPlan

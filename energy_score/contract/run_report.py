@@ -115,7 +115,7 @@ class PhaseStatistics(Record):
 
     ``unresolved``: the phase's energy is a difference smaller than three standard deviations of itself, so that no
     figure can be given (METHOD: decode under 3 sigma). ``effective_repeats`` is how many independent repeats would tell
-    as much, None where nobody can say; ``drifts`` says that the repeats follow a course. ``idle_subtracted_j`` is the
+    as much, None if it is not known; ``drifts`` says that the repeats follow a course. ``idle_subtracted_j`` is the
     mean less idle power times duration, beside the gross figure and never instead of it.
     """
 
@@ -167,7 +167,7 @@ class QueryStatistics(Record):
     """Results of the queries; times are means or percentiles over the counted work passes, in s.
 
     ``truncated`` of the successful ones ran with an input that was cut to fit the model's context. ``thinking`` of the
-    ``judged`` ones have thoughts in their answer; None where nobody looked.
+    ``judged`` ones have thoughts in their answer; None if none was checked.
     """
 
     asked: int
@@ -186,9 +186,9 @@ class QueryStatistics(Record):
 
 
 class TokenCounts(Record):
-    """Tokens of the successful queries in one data-set pass; None where the task has none, or nobody counted them.
+    """Tokens of the successful queries in one data-set pass; None if the task has none or they were not counted.
 
-    ``thinking`` and ``answer`` are the two parts of ``completion``; None where they cannot be told apart.
+    ``thinking`` and ``answer`` are the two parts of ``completion``; None if they cannot be told apart.
     """
 
     prompt: int | None
@@ -274,8 +274,8 @@ class RunReport(Record):
 
     ``server`` is what answered the queries, where that was another process than the engine. ``optimum`` is what
     optimum-benchmark says of the same run, where it carried that out. ``prompt`` is how its queries were asked; None
-    if they are no prompts. ``repairs`` are the transient faults that cost a
-    reading or a window. ``gpu_unmeasured`` says why no meter reads a GPU.
+    if they are not prompts. ``repairs`` are the transient faults that cost a
+    reading or a window. ``gpu_unmeasured`` is the reason why no meter reads a GPU.
     """
 
     schema_version: Literal[1] = 1

@@ -116,10 +116,10 @@ class RunSpec(Record):
     ``prompt_plan`` is how the host would ask, by the template with ``template_sha256`` if it has that. With a ``cell``
     (what the row says) the engine decides it again by the model's own chat template, from ``reasoning``, the cell and
     ``family`` (what is known of models of that name, if anything); without one it carries the plan out as it is.
-    ``prompt_date`` is what templates print as today's date; None is the day of the run. With ``strict_modes`` a mode
+    ``prompt_date`` is what templates print as today's date; None means the day of the run. With ``strict_modes`` a mode
     that cannot be expressed fails the run.
 
-    ``processor`` is where the tokenizer or processor comes from, a Hub id or an absolute folder; None is the model
+    ``processor`` is where the tokenizer or processor comes from, a Hub id or an absolute folder; None means the model
     itself. ``truncation`` cuts an input that is longer than the model's context, which otherwise fails its query.
 
     The vllm backend sends its queries to ``endpoint``, or starts a server with ``server_command``; exactly one of the
@@ -180,7 +180,7 @@ class RunSpec(Record):
 
     def identity(self) -> str:
         """SHA-256 (hex) of everything that decides what is measured; equal identities order the same run."""
-        # State and cell order how the mode is sent: a template that is learned later repeats nothing by itself.
+        # State and cell decide how the mode is sent: a template that is learned later does not cause a new run.
         return self._digest_without(_NOT_IDENTITY if self.cell is None else _NOT_IDENTITY | {"prompt_plan"})
 
     def orders(self, spec_identity: str) -> bool:

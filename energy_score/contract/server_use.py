@@ -19,7 +19,7 @@ class ServerUse(Record):
     server's chat template, or completions with the raw prompt; ``interface_guessed`` means that the server refused
     a chat without a reason. ``exact_length``: it accepts a minimum number of tokens. ``counted`` is the increase of the
     server's own counters, ``received`` the sum over its answers. ``processes_known``: its processes were found, so
-    others on its GPUs can be told from them. ``gpu_unseen`` says why no GPU was found for the meter.
+    others on its GPUs can be told from them. ``gpu_unseen`` is the reason why no GPU was found for the meter.
     """
 
     address: str

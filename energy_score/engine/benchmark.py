@@ -88,14 +88,14 @@ class Benchmark:
                 calibrates and number > 0 and time.monotonic() - begin_s < _CALIBRATION_S
             ):
                 try:
-                    with self._stop.query():  # a small data set is gone through again
+                    with self._stop.query():  # a small dataset is passed again
                         self._answer(runnable[number % len(runnable)], self._limits(at_most=_WARMUP_NEW_TOKENS))
                 except QueryError as error:
                     errors.append(error)
                 number += 1
         if errors and len(errors) == number:
             raise QueryError(f"not one of {len(errors)} warm-up queries was answered: {errors[0]}")
-        # What is loaded and prepared is no garbage: the collector need not walk over it inside a window.
+        # What is loaded and prepared stays in use, so the collector does not have to scan it inside a window.
         gc.collect()
         gc.freeze()
 
@@ -225,7 +225,7 @@ class Benchmark:
     ) -> Iterator[tuple[Completion | QueryError, float | None]]:
         """What became of each query, in order; as many are under way at a time as the spec says.
 
-        With it how long it took, in s; None where several shared the time.
+        With it how long it took, in s; None if several shared the time.
         """
 
         def attempt(query: PreparedQuery) -> Completion | QueryError:
@@ -287,7 +287,7 @@ class Benchmark:
             return self._backend.answer(query, limits)
 
     def _limits(self, *, at_most: int | None = None) -> TokenLimits | None:
-        """The spec's token limits, or fewer; None where the work gives no tokens."""
+        """Return the spec's token limits, or lower ones; None if the work gives no tokens."""
         if not self._generates:
             return None
         generation = self._spec.generation

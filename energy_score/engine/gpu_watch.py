@@ -50,11 +50,11 @@ class GpuWatch:
 
     @property
     def integral(self) -> PowerIntegral | None:
-        """The second opinion on a counter; None where power itself is the meter, or nothing is sampled."""
+        """The second opinion on a counter; None if power itself is the meter, or nothing is sampled."""
         return self._sampler if self._counter is not None else None
 
     def power_w(self) -> float | None:
-        """What all GPUs drew together at the last sample, in W; None where nothing is sampled."""
+        """What all GPUs drew together at the last sample, in W; None if nothing is sampled."""
         return None if self._sampler is None else self._sampler.last_power_w()
 
     @contextmanager

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 _TRIES = 3
 # Our choice: ten chunks in a window of 10 s see ten phases of the sensor, and pauses are 5 % of the time.
 _CHUNK_S = 1.0
-# Overhead that cannot be repeated (a model is loaded once), or is no measurement.
+# Overhead that cannot be repeated (a model is loaded once), or is not a measurement.
 _REPEATABLE_OVERHEAD = "idle"
 
 
@@ -76,7 +76,7 @@ class Measurement:
 
     A window opens at a tick of the GPUs' counters and closes at the first tick after its work. What a GPU used between
     the ticks and the work is taken off: at its idle power, or at the window's mean power as long as no idle window has
-    shown that. How much the energy could be wrong by for it stands beside it.
+    shown that. The possible error of the energy is recorded with it.
 
     Work that starts in step with a sensor is seen at one of its phases only. So it begins a random 0 to ``dither_s``
     after the tick, and ``pause_between_queries`` waits as long about once a second; ``seed`` decides how long.
@@ -106,7 +106,7 @@ class Measurement:
         self._surroundings = surroundings
         self._stalls = stalls
         self._dither_s = dither_s
-        self._random = random.Random(seed)  # noqa: S311 - a pause is no secret
+        self._random = random.Random(seed)  # noqa: S311 - not used for security
         self._open: _Open | None = None
         self._lasting_defects: set[tuple[str, str]] = set()
         self.windows: list[PhaseEnergy] = []
@@ -182,7 +182,7 @@ class Measurement:
         )
 
     def energy_j(self, domain: Domain) -> float | None:
-        """Energy of all windows so far in J, overhead included; None where no meter sees the domain."""
+        """Energy of all windows so far in J, overhead included; None if no meter sees the domain."""
         energies = [window.total_j for window in self.windows if window.domain == domain]
         known = [energy_j for energy_j in energies if energy_j is not None]
         return sum(known) if known else None

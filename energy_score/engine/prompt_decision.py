@@ -45,7 +45,7 @@ class PromptDecision:
 
     @property
     def dated_template(self) -> str | None:
-        """The template with the protocol's date in it; None where there is no template."""
+        """Return the template with the protocol's date in it; None without a template."""
         if self._template is None:
             return None
         day, findings = self._spec.prompt_date, self._findings
@@ -65,8 +65,8 @@ class PromptDecision:
     ) -> PromptUse:
         """Return what the report says of the prompts, once they can be rendered.
 
-        ``probe`` is the prompt that the fixed question makes, None where a server does not show it. ``is_effective``
-        says whether the plan's switches change it: None where nobody can tell.
+        ``probe`` is the prompt that the fixed question makes, None if a server does not show it. ``is_effective``
+        says whether the plan's switches change it: None if that is not known.
 
         Raises:
             PromptRenderError: The mode does not reach the model, and the run has strict modes.
@@ -111,7 +111,7 @@ class PromptDecision:
         return "the model is asked in turns, and no chat template was found" if is_instruct else None
 
     def render_probe(self) -> str | None:
-        """Return the prompt that the template makes of the fixed question; None where it is not known, or refuses."""
+        """Return the prompt that the template makes of the fixed question; None if it is not known or refuses."""
         if self._template is None or self._findings is None or self._findings.fault is not None:
             return None
         plan = self.plan
@@ -132,7 +132,7 @@ class PromptDecision:
 
     @property
     def shown(self) -> TemplateFindings | None:
-        """What the template shows; None where it shows nothing."""
+        """Return what the template shows; None if it shows nothing."""
         return conclude(self._findings, self._spec.model_id)
 
 

@@ -20,7 +20,7 @@ class PromptRenderer:
 
     ``template`` is rendered in place of the tokenizer's own (the same with a fixed date), ``defaults`` are the
     variables that the model's makers set. ``notes`` say what of the plan could not be carried out, and
-    ``is_effective`` whether its switches change the prompt: None where it has none.
+    ``is_effective`` whether its switches change the prompt: None if it has none.
     """
 
     def __init__(
@@ -154,7 +154,7 @@ class PromptRenderer:
 
 
 def find_chat_template(tokenizer: "PreTrainedTokenizerBase") -> str | None:
-    """Return the tokenizer's own chat template; None where it has none."""
+    """Return the tokenizer's own chat template; None if it has none."""
     try:
         return str(tokenizer.get_chat_template()) if tokenizer.chat_template else None
     except (NotImplementedError, AttributeError, ValueError):

@@ -25,7 +25,7 @@ class PreparedQuery:
     """One query, ready for the model: as text, and as the backend's own input.
 
     ``rendered`` is the prompt as it is sent; of images and audio it is their size. ``truncated`` says that the input
-    was cut to fit the model's context. ``images`` and ``audio_s`` are what the input holds of them; None where the task
+    was cut to fit the model's context. ``images`` and ``audio_s`` are what the input holds of them; None if the task
     has none.
     """
 
@@ -38,7 +38,7 @@ class PreparedQuery:
 
 @dataclass(frozen=True)
 class Thoughts:
-    """What of one answer was thought: whether there are thoughts, and the tokens of both parts; None where not told."""
+    """The thoughts of one answer: whether it has any, and the tokens of both parts; None if not known."""
 
     thinks: bool | None
     thinking_tokens: int | None

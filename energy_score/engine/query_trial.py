@@ -8,7 +8,7 @@ from energy_score.engine.stalls import STALL_S
 
 # Our choice: a query stood still if it took so many times what it took at its fastest, and a stall more.
 _TIMES_ITS_FASTEST = 3.0
-# In the first pass there is no such time; then by the tokens of its answer, and the pass's median for one of them.
+# The first pass has no earlier time to compare with: it uses the tokens of the answer and the pass's median per token.
 _TIMES_THE_MEDIAN = 20.0
 _LEAST_FIRST_STALL_S = 5.0
 

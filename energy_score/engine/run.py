@@ -48,7 +48,7 @@ class _Opened:
 
 @dataclass(frozen=True)
 class _ServedBackend:
-    """A backend whose model is in a server; ``model`` is None where the server is ours and has not loaded it yet."""
+    """A backend whose model is in a server; ``model`` is None if the server is managed and has not loaded it yet."""
 
     backend: Backend
     server: Server
@@ -99,9 +99,9 @@ class Run:
             return self._measure(opened, served)
 
     def _connect(self, open_parts: contextlib.ExitStack) -> "_ServedBackend | None":
-        """Return the backend of a run whose model is in a server, connected; None where the run loads it itself.
+        """Return the backend of a run whose model is in a server, connected; None if the run loads it itself.
 
-        A running server has loaded its model before, which is no window of this run's, and is known to hold its GPUs
+        A running server has loaded its model before, outside the windows of this run, and is known to hold its GPUs
         once it has answered.
         """
         if self.spec.endpoint is None and self.spec.server_command is None:

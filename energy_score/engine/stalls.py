@@ -15,7 +15,7 @@ STALL_S = 1.0
 class ClockReading:
     """How far the clocks that go on while the machine sleeps are ahead of the monotonic one, in s.
 
-    ``boot_s`` is for CLOCK_BOOTTIME, which counts suspended time; None where the system has none. ``wall_s`` is for the
+    ``boot_s`` is for CLOCK_BOOTTIME, which counts suspended time; None if the system has none. ``wall_s`` is for the
     wall clock, which is set right after a virtual machine was paused.
     """
 

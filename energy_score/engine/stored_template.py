@@ -15,7 +15,7 @@ from energy_score.shared.chat_template.template_source import (
 
 
 def find_stored_template(location: str, revision: str | None) -> TemplateSource | None:
-    """Return the template of the model at ``location``; None where it has none, or its files cannot be had."""
+    """Return the template of the model at ``location``; None if it has none, or its files cannot be read."""
     if Path(location).is_dir():
         return read_template_folder(Path(location))
     if importlib.util.find_spec("huggingface_hub") is None:

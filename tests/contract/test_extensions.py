@@ -156,7 +156,7 @@ def test_a_part_that_two_packages_have_is_refused(toy: Path) -> None:
 
 
 def test_nobodys_part_is_none() -> None:
-    assert load_extension(BACKENDS, "nobody") is None
+    assert load_extension(BACKENDS, "absent") is None
 
 
 def test_the_pytorch_backend_refuses_a_task_that_says_no_way_to_run_it(

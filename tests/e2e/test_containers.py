@@ -58,7 +58,7 @@ def stranger(engine: docker.DockerClient, image: str) -> Iterator[Container]:
     """A container that is none of ours, though its labels look a little like it."""
     container = engine.containers.run(
         image, ["-c", "import time; time.sleep(3600)"], entrypoint="python", detach=True, network_mode="none",
-        labels={RUN_LABEL: "somebody's own"},
+        labels={RUN_LABEL: "another batch's"},
     )  # fmt: skip
     yield container
     container.remove(force=True)
@@ -302,7 +302,7 @@ def test_without_an_engine_both_ways_out_are_named(containers: Workplace, tmp_pa
 
 
 def test_without_the_image_both_ways_out_are_named(containers: Workplace, tmp_path: Path) -> None:
-    done = containers.run(containers.sheet("image.csv", [BASE]), tmp_path / "out", "--image", "nobody/made:this")
+    done = containers.run(containers.sheet("image.csv", [BASE]), tmp_path / "out", "--image", "absent/image:this")
     assert done.returncode == 3
     assert "./build.sh" in done.stderr
     assert "--executor local" in done.stderr

@@ -136,7 +136,7 @@ def test_a_data_set_by_name_is_loaded_through_datasets(tmp_path: Path, monkeypat
 
 def test_a_data_set_that_cannot_be_had_names_the_way_out() -> None:
     with pytest.raises(DatasetError, match=r"--prompts-file, or scenario\.dataset_name"):
-        load_queries(DatasetRef(name="nobody/nothing", columns=("text",)), query_count=None)
+        load_queries(DatasetRef(name="absent/nothing", columns=("text",)), query_count=None)
 
 
 def test_media_of_a_file_are_decoded_relative_to_it(all_tasks: Path) -> None:

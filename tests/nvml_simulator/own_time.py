@@ -57,7 +57,7 @@ class OwnTime:
             self._sleeps += 1
             wakes_s = self._now_s.value + duration_s + self._late_s()
             if self._going_on == 1 and (not self._sleepers or wakes_s < self._sleepers[0][0]):
-                self._now_s.value = wakes_s  # nobody else has a turn meanwhile
+                self._now_s.value = wakes_s  # no other thread has a turn meanwhile
                 return
             asleep.acquire()
             heapq.heappush(self._sleepers, (wakes_s, self._sleeps, asleep))

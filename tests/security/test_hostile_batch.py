@@ -115,5 +115,5 @@ def test_the_live_view_on_a_terminal_shows_text_alone(hostile_batch: HostileBatc
 def _read(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65536)
-    except OSError:  # Linux raises this if there is no writer left
+    except OSError:  # Linux raises this if no writer is left
         return b""

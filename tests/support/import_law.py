@@ -69,7 +69,7 @@ _CALLED = {"import_module", "__import__"}
 _HIDING_MODULES = {"builtins", "imp", "importlib._bootstrap", "importlib.machinery", "pkgutil", "runpy", "zipimport"}
 _HIDING_BUILTINS = {"compile", "eval", "exec"}
 _HIDING_NAMES = {"exec_module", "load_module", "module_from_spec", "spec_from_file_location", "SourceFileLoader"}
-# Modules that import by a name which they read from a registry. Every text that names a module is an arrow by itself.
+# Modules that import by a name which they read from a registry. Every text that names a module counts as an import.
 REGISTRIES = (
     "batch_runner",
     "energy_score.engine.backends.pytorch.registry",
@@ -121,7 +121,7 @@ def place(module: str) -> str | None:
 
 
 def room(module: str) -> str | None:
-    """Return the room that the law knows the module by; None where no line of the law covers it."""
+    """Return the room that the law knows the module by; None if no line of the law covers it."""
     where = place(module)
     if not where:
         return where  # "" is the package itself: its version, which every room may read
@@ -284,7 +284,7 @@ def _is_import_call(node: ast.AST) -> bool:
 
 
 def _imported_by_call(node: ast.AST) -> ast.expr | None:
-    """Return what ``import_module`` or ``__import__`` is told to import; None where ``node`` calls neither."""
+    """Return what ``import_module`` or ``__import__`` imports; None if ``node`` calls neither."""
     return node.args[0] if isinstance(node, ast.Call) and _is_import_call(node) and node.args else None
 
 

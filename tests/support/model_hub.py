@@ -98,7 +98,7 @@ def _of_api(name: str, model: HubModel, what: str | None, target: str) -> Answer
 
 
 def _blob_of(file: str, data: bytes, model: HubModel) -> dict[str, Any]:
-    """What the Hub says of a file's content; of weights, which lie in its large storage, their hash too."""
+    """What the Hub says of a file's content; of weights, which are in its large storage, their hash too."""
     size = model.sizes.get(file, len(data))
     if not file.endswith((".safetensors", ".bin")):
         return {"size": size}

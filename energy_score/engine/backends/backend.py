@@ -53,7 +53,7 @@ class AsksPrompts(Protocol):
 
     @property
     def prompt_use(self) -> PromptUse | None:
-        """How the queries are asked; read after ``load``. None where the loaded model takes no prompts."""
+        """How the queries are asked; read after ``load``. None if the loaded model takes no prompts."""
 
     def find_thoughts(self, completion: Completion) -> Thoughts:
         """Return what of the answer was thought; never called inside a measured window."""

@@ -127,11 +127,11 @@ class OpenAIEndpointBackend:
         )
 
     def decode(self, completion: Completion) -> str:
-        """As the protocol says: the text as it came, thoughts before the answer."""
+        """Return the text as it was received, with thoughts before the answer."""
         return str(completion.output.text)
 
     def find_thoughts(self, completion: Completion) -> Thoughts:
-        """As the protocol says: by the server's own field for thoughts, or by the marks in its text."""
+        """Return the thoughts, found by the server's own field for them or by the marks in its text."""
         answer: StreamedAnswer = completion.output
         opened = self.prompt_use is not None and bool(self.prompt_use.opens_thoughts)
         return count_thoughts(answer, opened=opened, is_certain=self._shown_prompt is not None)

@@ -20,7 +20,7 @@ LONGEST_DETAIL = 300
 
 
 class StreamError(Exception):
-    """The stream is not a whole answer; the message says why."""
+    """The stream is not a whole answer; the message has the reason."""
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _note(seen: _Gathered, event: dict[str, object], time_s: float) -> None:
         if reason is not None:
             if not isinstance(reason, str) or reason not in _FINISHED:
                 told = shorten(repr(reason), LONGEST_DETAIL)
-                raise StreamError(f"the answer ended with {told}; valid is {' or '.join(_FINISHED)}")
+                raise StreamError(f"the answer ended with {told} (expected {' or '.join(_FINISHED)})")
             seen.finish_reason = _FINISHED[reason]
 
 

@@ -1,4 +1,4 @@
-"""HTTP to one server: every failure in words, none of them waited for without end."""
+"""HTTP to one server: every failure has a message, and every wait has a limit."""
 
 import contextlib
 import logging
@@ -18,7 +18,7 @@ from energy_score.engine.endpoint.answer_stream import LONGEST_DETAIL
 # The variable under which vLLM's own server reads the key that it asks for.
 _KEY_VARIABLE = "VLLM_API_KEY"
 _CONNECT_TIMEOUT_S = 10.0
-# Waits before another try, where the server has not begun to work: nobody listened, or it said to come again.
+# Waits before another try, where the server has not begun to work: nothing was listening, or it asked to retry later.
 _RETRY_WAITS_S = (0.2, 0.5)
 _LONGEST_RETRY_AFTER_S = 30.0
 _BUSY = (429, 503)
@@ -29,7 +29,7 @@ logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 class HttpError(Exception):
-    """A request that failed; ``status`` is the HTTP status, None where there was no answer."""
+    """A request that failed; ``status`` is the HTTP status, None without an answer."""
 
     def __init__(self, message: str, *, status: int | None = None) -> None:
         self.status = status
@@ -121,7 +121,7 @@ class HttpClient:
 
 
 def _retry_after_s(response: httpx2.Response) -> float | None:
-    """How long a busy server asks to wait; None where it does not, or for longer than is waited for."""
+    """Return how long a busy server asks to wait, in s; None if it does not ask, or asks for longer than the limit."""
     if response.status_code not in _BUSY:
         return None
     try:
@@ -158,7 +158,7 @@ def _refusal(response: httpx2.Response) -> str:
 def _cause(error: Exception) -> str:
     """What went wrong, in the words of the lowest layer that has some."""
     if isinstance(error, httpx2.ConnectError):
-        return f"nobody listens there ({error})"
+        return f"nothing is listening there ({error})"
     if isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError):
         return f"the connection was cut ({str(error) or type(error).__name__})"
     return str(error) or type(error).__name__

@@ -44,7 +44,7 @@ class ManagedServer:
 
     @property
     def address(self) -> str:
-        """As the protocol says."""
+        """Return the URL of the server's interface, ending in /v1."""
         return f"http://127.0.0.1:{self._port}/v1"
 
     def __enter__(self) -> Self:
@@ -54,7 +54,11 @@ class ManagedServer:
         self._stop()
 
     def start(self) -> None:
-        """As the protocol says."""
+        """Start the server and wait until it answers.
+
+        Raises:
+            ModelLoadError: It ended or did not answer in time; the message has the last lines of its log.
+        """
         command = fill_in_server_command(
             self._spec, port=self._port, visible_gpus=os.environ.get("CUDA_VISIBLE_DEVICES")
         )
@@ -69,15 +73,15 @@ class ManagedServer:
             )
         except OSError as error:
             raise ModelLoadError(
-                f"the server cannot be started: {command[0]}: {error.strerror}; valid is a --server-command whose "
-                "program is on the PATH (for a run in a container: on the one in the image)"
+                f"the server cannot be started: {command[0]}: {error.strerror}. Use a --server-command "
+                "whose program is on the PATH (for a run in a container: the PATH of the image)."
             ) from error
         self._reader = threading.Thread(target=self._read_log, name="server-log", daemon=True)
         self._reader.start()
         self._wait_until_ready()
 
     def why_gone(self) -> str | None:
-        """As the protocol says."""
+        """Return how the server ended; None while it runs."""
         if self._process is None or self._process.poll() is None:
             return None
         if self._reader is not None:
@@ -86,7 +90,7 @@ class ManagedServer:
         return f"the server ended with exit code {self._process.returncode}; its last words: {words}"
 
     def gpus(self) -> tuple[str, ...] | None:
-        """As the protocol says: those that the server was shown too, unless others are named."""
+        """Return the GPUs that were named; None for those that this process and the server can see."""
         return self._spec.meter_gpus or None
 
     def process_ids(self) -> frozenset[int]:
@@ -138,6 +142,6 @@ def _fixed_date(spec: RunSpec) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    """A port of the loopback address on which nobody listens now."""
+    """Return a free port of the loopback address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

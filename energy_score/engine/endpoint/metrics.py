@@ -15,7 +15,7 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 @dataclass(frozen=True)
 class ServerMetrics:
-    """What one look at the metrics gave; None where they do not say."""
+    """The values of one reading of the metrics; None for those that it does not have."""
 
     tokens: ServerTokens | None = None
     prefix_caching: bool | None = None

@@ -28,7 +28,7 @@ class QueryRequest:
 
 
 def chat_request(plan: PromptPlan, text: str, *, prefill: str = "") -> QueryRequest:
-    """Messages for the server's own chat template; the plan's switches stand beside them, never in the user's text.
+    """Return messages for the server's own chat template; the plan's switches are separate, never in the user's text.
 
     ``prefill`` begins the answer, where the template does not do so itself. Thoughts that a system prompt shows are
     content parts of their own: as text they would not be the model's control tokens.

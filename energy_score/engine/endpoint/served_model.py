@@ -17,7 +17,7 @@ from energy_score.engine.prompts import PROBE_TEXT, another_value
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A model as ``/v1/models`` lists it; ``context_length`` is None where the server does not tell."""
+    """A model as ``/v1/models`` lists it; ``context_length`` is None if the server does not report it."""
 
     name: str
     context_length: int | None
@@ -66,7 +66,7 @@ class TemplateProbe:
         self._root = server_root(client.address)
 
     def find_ineffective_switches(self, plan: PromptPlan) -> tuple[str, ...] | None:
-        """Return the switches that change nothing in the prompt; None where the server does not show prompts.
+        """Return the switches that change nothing in the prompt; None if the server does not show prompts.
 
         Templates accept unknown variables in silence, so each is compared with another value of itself.
         """
@@ -86,7 +86,7 @@ class TemplateProbe:
         return tuple(name for name in switches if changes_nothing(name))
 
     def prompt_of(self, plan: PromptPlan) -> str | None:
-        """Return the prompt that the server makes of the fixed question; None where it does not show that."""
+        """Return the prompt that the server makes of the fixed question; None if it does not show prompts."""
         tokens = self._tokens(plan)
         shown = None if tokens is None else self._asked(f"{self._root}/detokenize", {"tokens": tokens})
         prompt = shown.get("prompt") if shown is not None else None
@@ -104,7 +104,7 @@ class TemplateProbe:
         if prompt is None:
             raise PromptRenderError(
                 f"the answer must begin with {plan.assistant_prefill.strip()!r}, and this server does not show whether "
-                "its chat template writes that itself; valid is a server with return_token_ids and /detokenize (vLLM)"
+                "its chat template writes that itself. Use a server with return_token_ids and /detokenize (vLLM)."
             )
         return "" if prompt.rstrip().endswith(plan.assistant_prefill.strip()) else plan.assistant_prefill
 

@@ -83,7 +83,11 @@ class RunningServer:
         return None
 
     def gpus(self) -> tuple[str, ...]:
-        """As the protocol says."""
+        """Return the UUIDs of the server's GPUs, and log a warning if they are not known.
+
+        Raises:
+            MeterError: A GPU that was named does not exist.
+        """
         self.found = find_endpoint_gpus(self.address, named=self._named_gpus)
         if self.found.unseen is not None:
             log.warning("the GPU side is not measured: %s", self.found.unseen)
@@ -93,9 +97,9 @@ class RunningServer:
 
     @property
     def cpu_meters(self) -> tuple[str, ...]:
-        """As the protocol says."""
+        """Return the CPU counter if the server is on this machine; otherwise nothing."""
         return ("rapl",) if is_loopback(self.address) else ()
 
     def process_ids(self) -> frozenset[int]:
-        """As the protocol says."""
+        """Return the process ids of the server and its descendants."""
         return frozenset() if self.found is None else with_descendants(self.found.server_process_ids)

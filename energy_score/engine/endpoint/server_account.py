@@ -16,7 +16,7 @@ _POLL_S = 0.1
 
 
 class ServerAccount:
-    """Name and version of the server behind ``client``, and both sides' token counts; None is what it does not tell."""
+    """Name and version of the server behind ``client``, and both sides' token counts; None if not reported."""
 
     def __init__(self, client: HttpClient) -> None:
         self._client = client

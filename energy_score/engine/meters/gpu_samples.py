@@ -18,7 +18,7 @@ _NO_CLOCK, _NO_TEMPERATURE, _NO_MEMORY, _NO_MASK = 0xFFFF, -0x8000, 0xFFFFFFFF, 
 
 @dataclass(frozen=True)
 class GpuSample:
-    """What one GPU said at one time; None where it said nothing. ``clock_events`` is NVML's bit mask."""
+    """What one GPU reported at one time; None for values that are missing. ``clock_events`` is NVML's bit mask."""
 
     power_w: float | None = None
     sm_clock_mhz: int | None = None
@@ -65,7 +65,7 @@ class GpuSamples:
     def integral_j(self, start_s: float, end_s: float) -> float | None:
         """Energy in J from ``start_s`` to ``end_s``: each power stands until the next sample, across the edges too.
 
-        None where a power would have to stand for longer than the longest hold, or none was known.
+        None if a power would have to hold for longer than the longest hold, or none was known.
         """
         if math.isnan(self._known_at_s) or end_s - self._known_at_s > self._longest_hold_s:
             return None
@@ -79,7 +79,7 @@ class GpuSamples:
         return range(bisect_left(self._times_s, start_s), bisect_right(self._times_s, end_s))
 
     def last_power_w(self) -> float | None:
-        """The power of the last sample in W; None where it had none."""
+        """The power of the last sample in W; None if it had none."""
         return None if not self._power_w or math.isnan(self._power_w[-1]) else self._power_w[-1]
 
     def conditions(self, uuid: str, start_s: float, end_s: float) -> GpuConditions:

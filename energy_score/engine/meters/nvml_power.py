@@ -15,7 +15,7 @@ class NvmlPowerMeter:
 
     What the sensor does not see is missing (A100 and H100 look for 25 of 100 ms, arXiv 2312.02741), and an
     ``average`` reading smears a window's edges over a second. ``sampler.integral_j`` is this very figure, so it
-    cannot stand beside it as a second opinion. A reading's fault ``power_lost`` says that no power was known for more
+    is not an independent check. A reading's fault ``power_lost`` says that no power was known for more
     than 5 periods since the reading before it; the next windows are good again.
     """
 

@@ -94,7 +94,7 @@ def open_rapl_meter(root: Path = POWERCAP_ROOT) -> RaplMeter:
     """A meter on every package and DRAM zone under ``root``.
 
     Raises:
-        MeterError: there is no such zone, or it may not be read; the message says what to do.
+        MeterError: The zone does not exist or may not be read; the message says what to do.
     """
     zones = find_zones(root)
     if not zones:

@@ -84,7 +84,7 @@ def _open_added(name: str, *, gpus: Sequence[str] | None) -> Meter:
         raise MeterError(f"meter {name}: a meter of another package cannot be told the GPUs of a server")
     meter = opener() if callable(opener) else opener
     if not isinstance(meter, Meter):
-        raise UsageError(f"entry point {name!r} of {extensions.METERS}: {meter!r} is no meter")
+        raise UsageError(f"entry point {name!r} of {extensions.METERS}: {meter!r} is not a meter")
     return meter
 
 

@@ -49,7 +49,7 @@ def open_replay_meter(file: Path) -> ReplayMeter:
     """A meter that gives the readings in ``file``, JSON of the fields of ``Recording``.
 
     Raises:
-        MeterError: the file cannot be read, or is no recording.
+        MeterError: the file cannot be read, or is not a recording.
     """
     try:
         recording = Recording.read(file)

@@ -39,7 +39,7 @@ class GpuSampler:
     def __init__(self, devices: NvmlDevices, *, period_s: float = 0.1, seed: int) -> None:
         self.period_s = period_s
         self._devices = devices
-        self._random = random.Random(seed)  # noqa: S311 - jitter is no secret
+        self._random = random.Random(seed)  # noqa: S311 - not used for security
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._sample_until_stopped, name="gpu-sampler", daemon=True)
@@ -111,7 +111,7 @@ class GpuSampler:
         return {uuid: fmean(values) for uuid, values in known.items() if values}
 
     def last_power_w(self) -> float | None:
-        """What all GPUs drew together at the last sample, in W; None where one of them did not say."""
+        """What all GPUs drew together at the last sample, in W; None if the power of one of them is not known."""
         with self._lock:
             powers_w = [samples.last_power_w() for samples in self._samples.values()]
         known_w = [power_w for power_w in powers_w if power_w is not None]
@@ -163,7 +163,7 @@ class GpuSampler:
         process_ids = {uuid: _or_none(self._devices.compute_process_ids, uuid) for uuid in self._devices.uuids}
         with self._lock:
             for uuid, ids in process_ids.items():
-                if ids is not None:  # else nobody is known to have gone, to count as another one when seen again
+                if ids is not None:  # else a process would seem to have ended, and count as a new one when seen again
                     self._note_processes(uuid, ids, time_s)
 
     def _note_processes(self, uuid: str, process_ids: Collection[int], time_s: float) -> None:
@@ -229,5 +229,5 @@ def _limits_between(changes: list[tuple[float, float]], start_s: float, end_s: f
 def _or_none(question: Callable[[str], Answer | None], uuid: str) -> Answer | None:
     try:
         return question(uuid)
-    except MeterError:  # the sample says that it is unknown; the counter's reading says why
+    except MeterError:  # the sample has it as unknown; the counter's reading has the reason
         return None

@@ -20,7 +20,7 @@ _LEAST_CHANGES = 3  # two intervals: with fewer a median says nothing
 
 @dataclass(frozen=True)
 class UpdatePeriods:
-    """Median time in s between two changes of a reading; None where it changed fewer than three times."""
+    """Median time in s between two changes of a reading; None if it changed fewer than three times."""
 
     counter_s: float | None
     power_s: float | None

@@ -100,7 +100,7 @@ class OptimumBenchmark:
 
     @property
     def prompt_use(self) -> PromptUse | None:
-        """How the queries were asked; None where they are no prompts."""
+        """Return how the queries were asked; None if they are not prompts."""
         return self._prepared.prompt_use
 
     def first_prompt(self) -> str:

@@ -146,7 +146,7 @@ class Attempt:
                 self._record_end(directory, planned, execution, run_log)
 
     def _record_end(self, directory: RunDirectory, planned: ResolvedRun, execution: Execution, run_log: RunLog) -> None:
-        """Record why there is no result; use the engine's own failure record unless it was stopped from outside."""
+        """Record why the run has no result; use the engine's own failure record unless it was stopped from outside."""
         recorded = directory.failure() if directory.state() is RunState.FAILED else None
         cause = find_cause(execution, recorded)
         if execution.interrupted:

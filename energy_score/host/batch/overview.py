@@ -35,7 +35,7 @@ class Overview:
         """Return the current overview of the batch in ``output_directory``.
 
         Raises:
-            RecordError: There is no readable status file.
+            RecordError: The status file is missing or cannot be read.
         """
         status = BatchStatus.read(output_directory / FILE_NAME)
         states: Counter[str] = Counter()

@@ -103,7 +103,7 @@ class PartName(click.ParamType[str]):
         return f"[{'|'.join(self.names(own_alone=OWN_PARTS_ALONE in ctx.meta))}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name; click.BadParameter where there is no such part."""
+        """Return the name; raise click.BadParameter if the part does not exist."""
         if self._is_final and value not in self.names():
             self.fail(f"{value!r} is not one of {', '.join(self.names())}", param, ctx)
         return str(value)

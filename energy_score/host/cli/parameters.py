@@ -83,7 +83,7 @@ def batch_options_from(
 
 
 def _cluster_options_from(parameters: Mapping[str, Any]) -> ClusterOptions | None:
-    """Return the cluster that carries out the runs; None where this machine does."""
+    """Return the cluster that carries out the runs; None if this machine does."""
     executor = parameters["executor"]
     of_clusters = {
         "slurm_arguments": ("--slurm-arg", ("slurm",)),

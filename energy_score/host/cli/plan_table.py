@@ -24,7 +24,7 @@ def show_plan(selection: Selection, options: RunOptions, *, form: Format) -> Non
     plan = make_plan(selection, options)
     header = ("line", "model", "class", "task", "state", "new tokens", "switch", "note")
     cells = tuple(_as_cells(planned) for planned in plan)
-    if form == "csv":  # as the table: a whole specification is no cell
+    if form == "csv":  # the columns of the table: a whole specification does not fit in a cell
         objects = tuple(dict(zip(header, row, strict=True)) for row in cells)
     else:
         objects = tuple(_as_object(planned) for planned in plan) if form == "json" else ()

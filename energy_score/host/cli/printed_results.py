@@ -17,5 +17,5 @@ def print_rows(results: Sequence[ResultRow]) -> None:
         tokens = "" if row.total_completion_tokens is None else f"{row.total_completion_tokens}"
         outcome = row.error_message or "" if failed else energy_text(row)
         rows.append((row.model_name, row.reasoning_state, "failed" if failed else "done", tokens, outcome))
-    with reader_may_leave():  # the results lie in files, and the exit code is that of the runs
+    with reader_may_leave():  # the results are in files, and the exit code is that of the runs
         print_table(("model", "state", "outcome", "new tokens", "energy or error"), rows, stream=sys.stdout)

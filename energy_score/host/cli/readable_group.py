@@ -1,4 +1,4 @@
-"""A group of commands whose reader may leave: ``| head`` has what he wanted, and that is no failure."""
+"""A group of commands whose output may be cut short: a closed pipe, as with ``| head``, is not a failure."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from energy_score.host.cli.standard_streams import settle_streams
 
 
 class ReadableGroup(click.Group):
-    """As click's own, which ends with 1 where nobody reads any more; 1 is "some runs failed"."""
+    """A group that does not end with exit code 1 on a closed pipe, as click's does: 1 means "some runs failed"."""
 
     def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
         """As click does; the reader of a help text may leave."""

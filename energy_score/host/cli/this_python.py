@@ -1,4 +1,4 @@
-"""Imported first: a Python that cannot run the program is told so in one line, with exit code 3, and no traceback.
+"""Imported first: a Python that cannot run the program gets a one-line error and exit code 3, without a traceback.
 
 Nothing here needs a package, or a Python that is new enough.
 """
@@ -13,7 +13,7 @@ _ENVIRONMENT_NOT_READY = 3
 
 
 def _fault() -> str:
-    """What is wrong with this Python, in words; nothing where it will do."""
+    """Return what is wrong with this Python; an empty text if it can run the program."""
     version = tuple(sys.version_info[:2])
     if version < _LEAST:
         return f"this is {version[0]}.{version[1]}"
@@ -23,7 +23,7 @@ def _fault() -> str:
 
 if _FAULT := _fault():
     sys.stderr.write(
-        f"error: {sys.executable}: no Python 3.11 or later with this program's packages ({_FAULT}); valid is the one "
-        "that make demo installs: source .venv/bin/activate\n"
+        f"error: {sys.executable}: no Python 3.11 or later with this program's packages ({_FAULT}). Use the "
+        "one that make demo installs: source .venv/bin/activate\n"
     )
     raise SystemExit(_ENVIRONMENT_NOT_READY)

@@ -67,8 +67,8 @@ def container_settings(
     """Return the settings for the container of one run.
 
     Every host path has the same path in the container, so that a spec means the same inside: the run directory is
-    writable, models and prompts are read-only. If neither the Hub nor an endpoint is needed, there is no network and no
-    token.
+    writable, models and prompts are read-only. If neither the Hub nor an endpoint is needed, the container
+    gets no network and no token.
 
     Raises:
         EnvironmentNotReadyError: Containers cannot reach the run's endpoint.

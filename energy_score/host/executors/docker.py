@@ -85,7 +85,7 @@ class DockerExecutor:
         """Run the spec in a container; on Ctrl-C, the engine can finish its query before KeyboardInterrupt is raised.
 
         Raises:
-            EnvironmentNotReadyError: The container cannot be started; the message says why and what to do.
+            EnvironmentNotReadyError: The container cannot be started; the message has the reason and what to do.
         """
         api = self._connected().api
         name = container_name(spec.run_id)

@@ -17,7 +17,7 @@ def named(expression: str) -> str:
     registry joins the patterns into one, so ``expression`` has no capturing group.
 
     Raises:
-        ValueError: It has a capturing group, or is no regular expression.
+        ValueError: It has a capturing group, or is not a regular expression.
     """
     pattern = f"(?:{expression})"
     try:

@@ -41,7 +41,7 @@ _ANY = re.compile("|".join(f"({family.pattern})" for family in FAMILIES))
 
 @lru_cache(maxsize=1 << 16)
 def find_family(model_id: str) -> Family | None:
-    """Return the family of a Hub id or local folder, by its last part; None where none is known.
+    """Return the family of a Hub id or local folder, by its last part; None if none is known.
 
     Families of other packages come first, by name: whoever installs one wants it for its models.
 
@@ -63,7 +63,7 @@ def added_families() -> tuple[Family, ...]:
     """Return the families that installed packages add.
 
     Raises:
-        UsageError: One of them cannot be loaded, or is no family.
+        UsageError: One of them cannot be loaded, or is not a family.
     """
     families = []
     for name in extension_names(extensions.FAMILIES):

@@ -9,7 +9,7 @@ from energy_score.shared.chat_template.template_source import TemplateSource, re
 def read_local_template(
     *, folder: Path | None, model_id: str, revision: str | None, processor: str | None = None
 ) -> TemplateSource | None:
-    """Return the template that a run of the model would find; None where this machine does not have it.
+    """Return the template that a run of the model would find; None if this machine does not have it.
 
     ``folder`` is that of a local model. ``processor`` has another tokenizer, and with it another template.
     """

@@ -16,7 +16,7 @@ from energy_score.shared.chat_template.template_source import TemplateSource
 class RowPlan:
     """How the row's queries are sent, and what a reader of its result must know.
 
-    ``expressed`` is None where nobody knows whether what is sent has an effect.
+    ``expressed`` is None if it is not known whether what is sent has an effect.
     """
 
     prompt_plan: PromptPlan

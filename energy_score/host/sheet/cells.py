@@ -33,16 +33,17 @@ def model_of(cell: str) -> tuple[str, str | None]:
     """
     text = cell.strip()
     if not text:
-        raise CellFaultError("the cell is empty; valid is a Hub id (org/name), its address, or a folder (./name)")
+        raise CellFaultError("the cell is empty (expected a Hub id such as org/name, its address, or a folder)")
     if is_local_model(text):
         if not text.isprintable():
-            raise CellFaultError(f"{text!r} has unprintable characters; valid is one folder (./name)")
+            raise CellFaultError(f"{text!r} has unprintable characters (expected a folder such as ./name)")
         return text, None
     address = _HUB_ADDRESS.fullmatch(text)
     name, revision = _parts_of(address[1]) if address else (text, None)
     if not _HUB_ID.fullmatch(name) or "--" in name or ".." in name or name.endswith(".git"):
         raise CellFaultError(
-            f"{text!r} is no model id; valid is a Hub id (org/name), its address, or a folder that starts with ./ or /"
+            f"{text!r} is not a model id (expected a Hub id such as org/name, its address, or a folder that starts "
+            "with ./ or /)"
         )
     return name, revision
 
@@ -62,7 +63,7 @@ def parse_revision(cell: str) -> str | None:
     if not text:
         return None
     if not _REVISION.fullmatch(text) or ".." in text:
-        raise CellFaultError(f"{text!r} is no revision; valid is a commit, a branch, a tag, or nothing")
+        raise CellFaultError(f"{text!r} is not a revision (expected a commit, a branch, a tag, or nothing)")
     return text
 
 
@@ -72,7 +73,7 @@ def parse_priority(cell: str) -> int | None:
     text = cell.strip()
     match = _PRIORITY.fullmatch(text)
     if match is None and text:
-        raise CellFaultError(f"{text!r} is no priority; valid is a whole number from 1, or nothing")
+        raise CellFaultError(f"{text!r} is not a priority (expected a whole number from 1, or nothing)")
     return int(match[1]) if match else None
 
 
@@ -81,7 +82,7 @@ def parse_model_class(cell: str) -> ModelClass | None:
     """The class in upper case; None for an empty cell; CellFaultError for anything but A, B or C."""
     text = cell.strip().upper()
     if text not in ("", "A", "B", "C"):
-        raise CellFaultError(f"{cell.strip()!r} is no class; valid is A, B, C, or nothing")
+        raise CellFaultError(f"{cell.strip()!r} is not a class (expected A, B, C, or nothing)")
     return cast("ModelClass", text) if text else None
 
 
@@ -90,8 +91,10 @@ def parse_reasoning_mode(cell: str) -> ReasoningMode:
     """The mode that the state names, in any case; CellFaultError for an unknown state."""
     mode = ReasoningMode.ON if budget_of(cell) is not None else _STATES.get(state_text(cell))
     if mode is None:
-        valid = ", ".join(state for state in SHEET_STATES if state)
-        raise CellFaultError(f"{cell.strip()!r} is no reasoning state; valid is {valid}, On (budget N), or nothing")
+        states = ", ".join(state for state in SHEET_STATES if state)
+        raise CellFaultError(
+            f"{cell.strip()!r} is not a reasoning state (expected {states}, On (budget N), or nothing)"
+        )
     return mode
 
 
@@ -114,5 +117,5 @@ def parse_yes(cell: str) -> bool:
     """Whether the cell says yes; an empty one says no; CellFaultError for anything but yes and no."""
     answer = _YES.get(cell.strip().lower())
     if answer is None:
-        raise CellFaultError(f"{cell.strip()!r} is neither yes nor no; valid is yes, no, or nothing")
+        raise CellFaultError(f"{cell.strip()!r} is neither yes nor no (expected yes, no, or nothing)")
     return answer

@@ -157,8 +157,8 @@ def _require_transmitted(config: ModelConfig, *, family_name: str) -> None:
             continue
         if name not in sent or sent[name] != value:
             raise UsageError(
-                f"{_PARAMETERS}.{name}={value}: contradicts {_spelling(config.reasoning_mode)}, or is no switch of "
-                f"{config.model_id} (family {family_name}); valid is to leave it out: {_REASONING} says the mode"
+                f"{_PARAMETERS}.{name}={value}: contradicts {_spelling(config.reasoning_mode)}, or is not a switch of "
+                f"{config.model_id} (family {family_name}). Leave this key out. Use {_REASONING} to set the mode."
             )
 
 

@@ -158,7 +158,7 @@ def _set_aside(ledger: Ledger, name: str) -> None:
 
 
 def _warn_about_missing_token(order: SingleOrder) -> None:
-    """Warn if a model comes from the Hub and there is no login: gated models would be refused."""
+    """Warn if a model comes from the Hub and no login is set: gated models would be refused."""
     if order.config.is_local:
         return
     for check in token_checks():

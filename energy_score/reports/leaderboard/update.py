@@ -34,7 +34,7 @@ def update_site(site: Path, results: Path, *, against: str, now: datetime | None
     snapshot that later ones can be rated against.
 
     Raises:
-        UsageError: There are no results, the snapshot does not exist, or ``site`` was not made by this program.
+        UsageError: No results were found, the snapshot does not exist, or ``site`` was not made by this program.
     """
     now = now or datetime.now(UTC)
     runs = rate_runs(read_results(results), against=against)

@@ -26,7 +26,7 @@ class Rating:
     """The stars of one row, or why it has none.
 
     ``against`` names what the stars are relative to. ``half_width_wh`` is that of the 95 % interval of
-    ``wh_per_1000_queries``, as its repeats tell it. ``run_to_run`` is the scatter of whole runs, which is no part of
+    ``wh_per_1000_queries``, as its repeats tell it. ``run_to_run`` is the scatter of whole runs, which is not part of
     it. ``chances`` are those of each star with both, and with the sensors' gain where figures of several GPUs are
     compared (``between_gpus``); empty where the repeats' scatter is unknown.
     ``notes`` are what a reader of the stars must know.

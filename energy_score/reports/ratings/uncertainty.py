@@ -9,10 +9,10 @@ from scipy.special import stdtrit
 
 from energy_score.reports.results_table.result_row import ResultRow
 
-# Standard deviation of the means of runs of one spec, as a part of the mean, where there are no such runs to tell. Our
+# Standard deviation of the means of runs of one spec, as a part of the mean, used if too few such runs exist. Our
 # choice, and the value that the method's coverage was simulated with (docs/measurement.md).
 DEFAULT_RUN_TO_RUN = 0.005
-# Of two runs nobody can tell their scatter.
+# Two runs are too few to estimate their scatter.
 LEAST_RUNS = 3
 # Two GPUs' sensors are each off by up to 5 % (METHOD.md, "Gain error"); uniform within its bound, an error has a
 # standard deviation of the bound / sqrt(3) (JCGM 100:2008, "GUM", 4.3.7).

@@ -162,7 +162,7 @@ def _energy_reason(use: _GpuUse, witness: HostWitness) -> VerdictReason | None:
 def _no_witness(observed: str) -> VerdictReason:
     return warning(
         "no_host_witness",
-        "there is no host check to compare with the engine's measurement",
+        "the run has no host check to compare with the engine's measurement",
         observed=observed,
         threshold="the host's reading of the same counters",
     )

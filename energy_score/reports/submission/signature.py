@@ -27,7 +27,7 @@ def read_private_key(path: Path, ask_passphrase: Callable[[], str]) -> Ed25519Pr
     """Read the private key in ``path``; ``ask_passphrase`` is called if it is encrypted.
 
     Raises:
-        UsageError: There is no such key, or the passphrase is wrong.
+        UsageError: The key does not exist, or the passphrase is wrong.
     """
     content = _content(path)
     load = load_ssh_private_key if content.lstrip().startswith(_OPENSSH) else load_pem_private_key
@@ -48,7 +48,7 @@ def read_public_key(path: Path) -> str:
     """Return the public key in ``path`` in OpenSSH's format, without its comment.
 
     Raises:
-        UsageError: There is no such key.
+        UsageError: The key does not exist.
     """
     content = _content(path)
     load = load_pem_public_key if content.lstrip().startswith(b"-----BEGIN") else load_ssh_public_key

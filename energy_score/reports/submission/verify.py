@@ -31,7 +31,7 @@ _VERSIONS = (1,)
 
 @dataclass(frozen=True)
 class Verification:
-    """The result of checking a bundle; it is verified if there are no findings.
+    """The result of checking a bundle; it is verified if it has no findings.
 
     ``manifest`` is None if it cannot be read, or contains impossible values. ``signature`` says who signed,
     as far as that was checked; ``notes`` are for the reader and are not errors.

@@ -31,7 +31,7 @@ class Course:
 
 
 def course_of(values: Sequence[float]) -> Course | None:
-    """Return the course of consecutive ``values``; None where they are too few, or all equal.
+    """Return the course of consecutive ``values``; None if they are too few, or all equal.
 
     The slope is tested by its t-statistic with n - 2 degrees of freedom; the lag-1 correlation against its normal
     approximation under independence, mean -1/n and variance (n-2)^2 / (n^2 (n-1)). Source: Bartlett (1946), and

@@ -35,7 +35,7 @@ class IntegralCheck:
 
 
 def integral_check(gpu_windows: Iterable[PhaseEnergy]) -> IntegralCheck | None:
-    """Return the check of the GPU that is the furthest beyond its limit; None where nothing can be compared.
+    """Return the check of the GPU that is the furthest beyond its limit; None if nothing can be compared.
 
     Standard errors of windows are independent: variances are added.
     """

@@ -14,7 +14,7 @@ from energy_score.shared.analysis.student_t import t_cdf
 # 0.92 (20) at 0.8: docs/decisions/0016-measure.md.
 _CORRELATIONS = tuple(tenths / 10 for tenths in range(10))
 _PRIORS = (0.5, *(0.5 * share / 12 for share in (1, 1, 1, 1, 1, 1, 1, 2, 3)))
-# Of fewer repeats nobody can tell how they are correlated.
+# Fewer repeats are too few to estimate how they are correlated.
 _LEAST_REPEATS = 4
 _CONFIDENCE = 0.95
 _BISECTIONS = 50

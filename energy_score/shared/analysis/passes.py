@@ -13,7 +13,7 @@ PAUSE_UNCERTAINTY = 0.5
 
 @dataclass(frozen=True)
 class OnePass:
-    """One data-set pass in one repeat; ``energy_j`` is None where nothing measured it.
+    """One pass of the dataset in one repeat; ``energy_j`` is None if nothing measured it.
 
     ``tick_bound_j`` bounds how far the ticks of the counter may put the energy off, and ``tick_sigma_j`` is the
     standard deviation of that; both are 0 where the meter stated no uncertainty.

@@ -12,7 +12,7 @@ from energy_score.shared.analysis.student_t import t_cdf
 
 # A settled repeat is taken for an unsettled one in 5 of 100 runs, which then measure one repeat more.
 _LEVEL = 0.05
-# A difference that nobody would see in the result is none. Source: the floor of METHOD.md's intervals.
+# A difference that is too small to show in the result is ignored. Source: the floor of METHOD.md's intervals.
 _NEGLIGIBLE = 0.003
 _LEAST_OTHERS = 4
 

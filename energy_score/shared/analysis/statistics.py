@@ -34,7 +34,7 @@ def phase_statistics(windows: Sequence[PhaseEnergy]) -> tuple[PhaseStatistics, .
 
     A phase has a mean energy only if each of its repeats has one. Two kinds of phase are ``unresolved`` and have no
     mean either: a ``decode`` under three times ``standard_error_j`` or not above 0, and a ``preprocess`` or
-    ``prefill`` under its own tick uncertainty. The total is measured by itself and unaffected.
+    ``prefill`` under its own tick uncertainty. The total is measured separately and is not affected.
     ``idle_subtracted_j`` is the mean less the idle power of the same meter times the mean duration.
 
     Repeats follow each other, and a repeat may resemble the one before it: the interval is widened for that
@@ -90,7 +90,7 @@ def standard_error_j(passes: Sequence[OnePass]) -> float:
     sigma^2 = s^2 / n + sum(u_i^2) / n^2, with s the standard deviation of the n (paired) energies and u_i that of
     pass i's tick error; for decode u_i^2 = u^2(full) + u^2(prefill). Ticks add to s as well, so they are counted
     twice, on purpose: the s of a few repeats may be small by chance, and sigma is never under what the ticks allow.
-    With one repeat there is no s, and the ticks alone are left.
+    One repeat has no s, so only the ticks are left.
 
     Source: METHOD.md, "Energy, phase by phase"; JCGM 100:2008 ("GUM"), 4.2.3 and 5.1.2.
     """

@@ -31,7 +31,7 @@ _KEPT = 512
 
 
 class TemplateChildError(Exception):
-    """The child gave no answer; the message says why, for a reader of the result."""
+    """The child gave no answer; the message has the reason, for a reader of the result."""
 
 
 class TemplateChild:

@@ -81,7 +81,7 @@ class CellReader:
             # Where a mode is asked for, it is sent by the switch that the template obeys.
             return self.mode is ReasoningMode.NOT_APPLICABLE
         if self.decision.source == "family" and self.request.family is not None:
-            self._note(f"{key}={value} is no switch of {self.request.family.name}; not sent")
+            self._note(f"{key}={value} is not a switch of {self.request.family.name}; not sent")
         else:
             self._is_read(key, value)
         return False

@@ -21,9 +21,9 @@ _SAYS_THINKING = re.compile(r"think|reason")
 
 
 def decide(request: ModeRequest, findings: TemplateFindings | None) -> Decision:
-    """Return how the mode of ``request`` is sent; ``findings`` are of the model's template, None where it is not known.
+    """Return how the mode of ``request`` is sent; ``findings`` are of the model's template, None if it is not known.
 
-    A mode that cannot be expressed is sent as the model's default, and says so.
+    A mode that cannot be expressed is sent as the model's default, with a note.
     """
     shown = conclude(findings, request.model_id)
     notes: list[str] = []
@@ -51,13 +51,13 @@ def decide_for_spec(spec: RunSpec, findings: TemplateFindings | None) -> Decisio
 
 
 def find_instruction(task: str) -> str:
-    """Return what a causal model is told to do with the text of a task that is not plain text generation."""
+    """Return the instruction to a causal model for the text of a task that is not plain text generation."""
     known = find_task(task)
     return "" if known.has_reasoning else known.instruction
 
 
 def conclude(findings: TemplateFindings | None, model_id: str) -> TemplateFindings | None:
-    """Return ``findings`` with what the model's name adds to them; None where they say nothing.
+    """Return ``findings`` with what the model's name adds to them; None if they say nothing.
 
     A name decides only where the template shows nothing, and makes a template doubtful that contradicts it: makers
     write Instruct for a model that answers at once, Thinking or Reasoning for one that does not.

@@ -13,7 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 
 class TemplateRefusal(Exception):  # noqa: N818 - a refusal is an answer here
-    """The template refused the messages, or its code failed; the message says why."""
+    """The template refused the messages, or its code failed; the message has the reason."""
 
 
 class _Generation(Extension):
@@ -45,7 +45,7 @@ class ChatTemplate:
             self.tree = environment.parse(source)
             self._template = environment.from_string(source)
         except jinja2.TemplateError as error:
-            raise TemplateRefusal(f"it is no template: {error}") from error
+            raise TemplateRefusal(f"it is not a template: {error}") from error
 
     def render(self, messages: list[dict[str, Any]], *, day: date, kwargs: Mapping[str, Any]) -> str:
         """Return the prompt for ``messages``, with the answer begun, as of ``day``.

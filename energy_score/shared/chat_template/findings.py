@@ -12,8 +12,8 @@ from energy_score.contract.record import Record
 class TemplateFindings(Record):
     """What a chat template showed when it was rendered in every way that is known to switch reasoning.
 
-    ``fault`` says why it cannot be rendered at all. ``changes`` has what is sent for each mode that the template can
-    express; ``default`` is the mode that a prompt without any change is in, None where that is not shown.
+    ``fault`` is the reason why it cannot be rendered at all. ``changes`` has what is sent for each mode that the
+    template can express; ``default`` is the mode that a prompt without any change is in, None if that is not shown.
     ``endings`` and ``digests`` are the last characters and the SHA-256 of each mode's rendering of one fixed question.
     ``in_parts``: contents must be lists of parts. ``handles_thoughts``: it treats thoughts of earlier answers, or the
     prompt speaks of them. ``date_formats`` are those in which it prints today's date, in any of the renderings.

@@ -134,7 +134,7 @@ class _Inspection:
         raise refusal or TemplateRefusal("the template leaves the user's text out of the prompt")
 
     def _render(self, ask: _Ask, *, day: date = _DAYS[0]) -> str | None:
-        """Return the prompt; None where the template refuses it, or enough was rendered."""
+        """Return the prompt; None if the template refuses it, or enough was rendered."""
         if (ask, day) not in self._known:
             try:
                 text = self._render_now(ask, day) if len(self._known) < _MOST_RENDERINGS else None

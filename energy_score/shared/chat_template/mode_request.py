@@ -31,7 +31,7 @@ class ModeRequest:
 
 @dataclass
 class Decision:
-    """How the mode is sent. ``expressed`` is None where nobody knows whether what is sent has an effect.
+    """How the mode is sent. ``expressed`` is None if it is not known whether what is sent has an effect.
 
     ``notes`` are for the reader of the result; they name no model, so that equal ones can be told together.
     """

@@ -53,7 +53,7 @@ class TemplateSource:
 
 
 def read_template_folder(folder: Path) -> TemplateSource | None:
-    """Return the chat template in ``folder``; None where it has none, or cannot be read."""
+    """Return the chat template in ``folder``; None if it has none, or cannot be read."""
 
     def read(name: str) -> str | None:
         path = folder / name

@@ -24,7 +24,7 @@ class TemplateWords:
 
 
 def read_words(tree: nodes.Template) -> TemplateWords:
-    """Return the words of the template: names it loads that are no loop's own, and constants compared with them."""
+    """Return the words of the template: names it loads that are not a loop's own, and constants compared with them."""
     own = {name.name for loop in tree.find_all(nodes.For) for name in _names(loop.target)}
     own |= {name.name for macro in tree.find_all(nodes.Macro) for name in macro.args}
     own |= {macro.name for macro in tree.find_all(nodes.Macro)}

@@ -14,7 +14,7 @@ _REMEDY = "name them with --meter-gpu if they are in this machine"
 
 @dataclass(frozen=True)
 class EndpointGpus:
-    """``uuids`` are the GPUs to be measured; where there are none, ``unseen`` says why.
+    """``uuids`` are the GPUs to be measured; if empty, ``unseen`` is the reason.
 
     ``server_process_ids`` are the server's, and their descendants are its own too. Where ``processes_known`` is false
     they are whatever was on the named GPUs at the time.

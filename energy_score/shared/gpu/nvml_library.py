@@ -28,7 +28,7 @@ def init_nvml() -> ModuleType:
 
 
 def nvidia_driver_version() -> str | None:
-    """The version of the NVIDIA driver, or None where there is none."""
+    """The version of the NVIDIA driver, or None without a driver."""
     try:
         nvml = init_nvml()
     except MeterError:

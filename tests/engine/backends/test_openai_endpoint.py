@@ -245,7 +245,7 @@ def test_prefix_caching_is_what_the_server_says(serve: Serve, connect: Connect, 
 
 
 def test_an_endpoint_that_nobody_serves_is_no_model(connect: Connect) -> None:
-    with pytest.raises(ModelLoadError, match=r"does not list its models: .*nobody listens there"):
+    with pytest.raises(ModelLoadError, match=r"does not list its models: .*nothing is listening there"):
         connect(f"http://127.0.0.1:{unused_port()}/v1")
 
 

@@ -163,7 +163,7 @@ def test_a_server_that_says_when_to_come_again_is_asked_again(connected: Connect
 def test_a_server_that_has_gone_fails_each_query_at_once(connected: Connect) -> None:
     with endpoint_server() as server:
         backend = connected(server.address)
-    with pytest.raises(QueryError, match="nobody listens there"):
+    with pytest.raises(QueryError, match="nothing is listening there"):
         ask(backend)
 
 

@@ -94,5 +94,5 @@ def test_a_server_that_never_answers_is_a_load_failure_in_time(
 
 def test_a_program_that_is_not_there_is_a_load_failure(make_spec: MakeSpec) -> None:
     server = ManagedServer(make_spec(backend="vllm", server_command="no-such-server --port {port}"))
-    with server, pytest.raises(ModelLoadError, match="no-such-server: No such file or directory; valid is a"):
+    with server, pytest.raises(ModelLoadError, match=r"no-such-server: No such file or directory\. Use a"):
         server.start()

@@ -41,7 +41,7 @@ def test_a_template_that_writes_the_first_token_gets_it_once(tiny_models: Path) 
 def test_a_prompt_that_no_text_gives_is_refused_with_what_is_valid(tiny_models: Path) -> None:
     tokenizer = beginning_with("<|endoftext|>", tiny_models / "Qwen3-tiny")
     rendered, ids = PromptRenderer(tokenizer=tokenizer, plan=PromptPlan()).render("What is energy?")
-    with pytest.raises(PromptRenderError, match=r"no text gives this model's prompt\. Use --backend pytorch"):
+    with pytest.raises(PromptRenderError, match=r"this model's prompt\. Use --backend pytorch"):
         find_equivalent_text(rendered, ids, tokenizer)
 
 

@@ -55,7 +55,7 @@ def test_a_run_under_way_is_told_with_its_gpus_stage_power_energy_and_rest(live:
     make_run(tmp_path, "c", owner=make_owner(finished_at=None))
     lines = list(lines_of(Overview.of(tmp_path)))
     assert lines[3:5] == ["  runs  b elsewhere: process 42 on node7", "  runs  c: just started"]
-    live.engine_event(run("nobody"), PROGRESS)  # a last word after a run's end
+    live.engine_event(run("ended"), PROGRESS)  # a last word after a run's end
     live.batch_finished("")
 
 

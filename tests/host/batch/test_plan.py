@@ -30,8 +30,8 @@ def test_refused_rows_stay_in_the_plan_beside_the_others() -> None:
 
 
 def test_filters_that_match_nothing_are_named() -> None:
-    selection = Selection(csv=ROOT / "models.csv", model_name="nobody", model_class="A")
-    with pytest.raises(NothingMatchedError, match=r"none of the 60 rows .* --model-name 'nobody' and --class 'A'"):
+    selection = Selection(csv=ROOT / "models.csv", model_name="absent", model_class="A")
+    with pytest.raises(NothingMatchedError, match=r"none of the 60 rows .* --model-name 'absent' and --class 'A'"):
         make_plan(selection, RunOptions())
 
 

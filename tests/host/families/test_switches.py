@@ -272,7 +272,7 @@ def test_exaone_cells_are_inverted_back_without_a_note() -> None:
 def test_a_switch_of_another_family_is_dropped_with_a_note() -> None:
     row_plan = resolve_prompt_plan(row("Qwen/Qwen3-0.6B", "On", thinking=True))
     assert row_plan.prompt_plan.chat_template_kwargs == {"enable_thinking": True}
-    assert row_plan.notes == ("Chat Template cell: thinking=True is no switch of Qwen3; not sent",)
+    assert row_plan.notes == ("Chat Template cell: thinking=True is not a switch of Qwen3; not sent",)
 
 
 def test_a_switch_that_would_start_thinking_in_a_row_without_a_mode_is_dropped() -> None:

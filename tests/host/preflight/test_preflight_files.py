@@ -70,12 +70,12 @@ def test_the_faults_of_a_spreadsheet_are_counted(monkeypatch: pytest.MonkeyPatch
         def __init__(self, path: Path) -> None: ...
 
         def parse(self) -> list[object]:
-            raise ModelsCsvError(["models.csv:2: Task: 'x' is no task", "models.csv:3: Class: 'Z'"])
+            raise ModelsCsvError(["models.csv:2: Task: 'x' is not a task", "models.csv:3: Class: 'Z'"])
 
     monkeypatch.setattr(files, "ModelConfigParser", Parser)
     (check,) = files.spreadsheet_checks(Path("models.csv"))
     assert check.status == "missing"
-    assert check.found == "models.csv:2: Task: 'x' is no task (and 1 more)"
+    assert check.found == "models.csv:2: Task: 'x' is not a task (and 1 more)"
     assert "python model_config_parser.py models.csv" in check.remedy
 
 

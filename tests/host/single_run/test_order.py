@@ -37,7 +37,7 @@ def spec(*keys: str, folder: Path = Path(), model: str = "org/name") -> RunSpec:
 
 
 def refusal(*keys: str, folder: Path = Path(), model: str = "org/name") -> str:
-    with pytest.raises(UsageError, match=r"expected|Use |valid is") as refused:
+    with pytest.raises(UsageError, match=r"expected|Use ") as refused:
         order(*keys, folder=folder, model=model)
     return str(refused.value)
 
@@ -124,9 +124,9 @@ def test_both_limits_of_new_tokens_hold_in_every_mode(
     [
         ("backend.model=null", "backend.model is missing"),
         ("backend.model=", "backend.model is empty"),
-        ("backend.model=not a model", "no model id"),
+        ("backend.model=not a model", "not a model id"),
         ("backend.model=./nowhere", "backend.model=./nowhere: no such folder"),
-        ("backend.model=--privileged", "no model id"),
+        ("backend.model=--privileged", "not a model id"),
         ("backend.processor=./nowhere", "no such folder"),
         ("backend.processor=https://huggingface.co/org/other/tree/v2", "has a revision"),
         ("backend.device=tpu", "expected cuda, cpu, or null"),
@@ -188,14 +188,14 @@ def test_keys_that_contradict_each_other_are_refused_naming_both(keys: list[str]
 @pytest.mark.parametrize(
     ("model", "key", "words"),
     [
-        ("Qwen/Qwen3-0.6B", "scenario.reasoning_params.thinking=False", "is no switch of Qwen/Qwen3-0.6B"),
+        ("Qwen/Qwen3-0.6B", "scenario.reasoning_params.thinking=False", "is not a switch of Qwen/Qwen3-0.6B"),
     ],
 )
 def test_what_a_family_cannot_do_is_refused_in_the_words_of_the_keys(model: str, key: str, words: str) -> None:
     message = refusal(key, model=model)
     assert message.startswith(key)
     assert words in message
-    assert "valid is scenario.reasoning" in message or "leave it out" in message
+    assert "Use scenario.reasoning" in message
 
 
 @pytest.mark.parametrize(

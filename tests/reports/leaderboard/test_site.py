@@ -64,11 +64,11 @@ def test_the_page_names_no_address_to_load_from(tmp_path: Path) -> None:
 
 def test_a_local_data_set_does_not_tell_where_it_lay(tmp_path: Path) -> None:
     spec = make_spec()
-    local = spec.dataset.model_copy(update={"name": None, "path": "/home/somebody/prompts.csv"})
+    local = spec.dataset.model_copy(update={"name": None, "path": "/home/user/prompts.csv"})
     make_run(tmp_path / "r", "one", report=make_report(spec=spec.model_copy(update={"dataset": local})))
     write_site(tmp_path / "site", rate_runs(read_results(tmp_path / "r"), against="own"), made_at=MADE)
     for path in (tmp_path / "site").rglob("*.*"):
-        assert b"/home/somebody" not in path.read_bytes(), path
+        assert b"/home/user" not in path.read_bytes(), path
 
 
 def test_a_run_directory_with_a_strange_name_gets_a_page_of_its_own(tmp_path: Path) -> None:

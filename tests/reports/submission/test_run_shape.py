@@ -51,7 +51,7 @@ def nothing_sampled(report: Any) -> None:
 
 
 def another_gpu(report: Any) -> None:
-    report["hardware"]["gpus"][0]["uuid"] = "GPU-of-somebody-else"
+    report["hardware"]["gpus"][0]["uuid"] = "GPU-of-another-run"
 
 
 def later(report: Any) -> None:
@@ -69,7 +69,7 @@ FORGERIES: list[tuple[Callable[[Any], None], dict[str, Callable[[bytes], bytes]]
     (a_repeat_less, {}, (), "phases: 20 windows of 2 phases, the last from repeat 11, but expected one per phase in 1"),
     (a_window_twice, {}, (), "phases: 23 windows of 2 phases, the last from repeat 11, but expected one per phase"),
     (nothing_sampled, {}, ("power_trace.csv.gz",), f'conditions: found [], expected ["{UUID}"]'),
-    (another_gpu, {}, ("host_witness.json",), f"phases[0].energy_j[0]: found {UUID}, expected GPU-of-somebody-else"),
+    (another_gpu, {}, ("host_witness.json",), f"phases[0].energy_j[0]: found {UUID}, expected GPU-of-another-run"),
     (later, {}, (), "host_witness.json: started_at: the host check lasted from 2025-"),
     (sooner, {}, (), "finished_at: 0.0 s after started_at, but its windows alone last 1312.0 s"),
 ]  # fmt: skip

@@ -115,7 +115,7 @@ def test_repeats_of_a_gpu_that_warms_up_come_before_those_that_count() -> None:
     assert leading_outliers([97.0, 98.0, 99.0, *settled], most=4) == 3
     assert leading_outliers([97.0, 98.0, 99.0, *settled], most=2) == 2
     assert leading_outliers(settled, most=4) == 0
-    # One low value among others is no warm-up, and what is under 0.3 % is none.
+    # One low value among others is not a warm-up, and neither is a difference under 0.3 %.
     assert leading_outliers([100.1, 99.9, 97.0, *settled], most=4) == 0
     assert leading_outliers([99.8, *[100.0, 100.01] * 5], most=4) == 0
 

@@ -1,4 +1,4 @@
-"""Which GPUs compare with those behind the officially published scores, and what is said of the others."""
+"""Which GPUs compare with those behind the officially published scores, and the reasons given for the others."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The rules about the reasoning mode: what was not sent, not seen, or contradicted is no result of the mode."""
+"""The rules about the reasoning mode: what was not sent, not seen, or contradicted is not a result of the mode."""
 
 import inspect
 from collections.abc import Callable

@@ -32,7 +32,7 @@ def child() -> Iterator[TemplateChild]:
         ("{{ 'a' * 99999999999 }}", "MiB"),
         ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "recursion"),
         ("{{ ''.__class__.__mro__ }}", "unsafe"),
-        ("{% if %}", "no template"),
+        ("{% if %}", "not a template"),
         ("{{ raise_exception('no user') }}", "no user"),
         ("Hello", "leaves the user's text out"),
     ],

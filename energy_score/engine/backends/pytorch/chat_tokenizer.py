@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def load_chat_tokenizer(source: ModelSource) -> tuple[PreTrainedTokenizerBase, TemplateSource | None]:
-    """Return the tokenizer, and the template that it renders with; None where there is none, or it renders by code.
+    """Return the tokenizer, and the template that it renders with; None if it has none, or renders by code.
 
     A template that is stored with the processor is given to the tokenizer. With mistral-common installed, Mistral's
     models get a tokenizer that knows no templates: where the model has one, it is loaded as any other model's.

@@ -120,7 +120,7 @@ class ModelSource:
 
 
 def get_context_length(config: PreTrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """How many tokens the model reads: the least of what its config and its tokenizer say; None where neither does.
+    """Return how many tokens the model reads, the least that its config and its tokenizer say; None if neither does.
 
     The tokenizer knows better where a config counts positions that no token may take (RoBERTa).
     """

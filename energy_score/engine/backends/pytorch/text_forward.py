@@ -4,18 +4,20 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
+from typing_extensions import override
 
 from energy_score.contract.errors import QueryError
 from energy_score.engine.backends.pytorch.loading import ModelSource, get_context_length, on_device
-from energy_score.engine.backends.pytorch.task_model import Output
+from energy_score.engine.backends.pytorch.task_model import Output, TaskModel
 from energy_score.engine.backends.pytorch.token_clock import TokenClock
 from energy_score.engine.query import PreparedQuery, Row, TokenLimits, WorkPhase
 
 
-class TextForward:
+class TextForward(TaskModel):
     """What both tasks share: texts to one sequence of tokens, one forward pass, its logits."""
 
     work_phase: WorkPhase = "forward"
+    context_length: int | None = None
     auto_class: Any
     columns: tuple[str, ...]
     # Which of several texts loses its end where the sequence is too long.
@@ -28,26 +30,26 @@ class TextForward:
         self.context_length = get_context_length(source.config, self._tokenizer)
 
     @property
+    @override
     def modules(self) -> tuple[torch.nn.Module, ...]:
-        """As the protocol says."""
         return (self._model,)
 
+    @override
     def prepare(self, row: Row) -> PreparedQuery:
-        """As the protocol says."""
         texts = [row[column] for column in self.columns]
         inputs, truncated = encode(
             self._tokenizer, texts, most=self.context_length, cut=self.cut if self._truncation else None
         )
         return PreparedQuery("\n".join(texts), inputs, truncated=truncated)
 
+    @override
     def run(self, query: PreparedQuery, limits: TokenLimits | None, clock: TokenClock) -> Output:
-        """As the protocol says."""
         del limits, clock  # nothing is generated
         output = self._model(**on_device(query.inputs, self._model))
         return Output(value=(query, output), prompt_tokens=query.inputs["input_ids"].shape[1])
 
-    def decode(self, value: Any) -> str:  # noqa: ANN401 - each task's own
-        """As the protocol says."""
+    @override
+    def decode(self, value: Any) -> str:
         raise NotImplementedError
 
 

@@ -34,7 +34,7 @@ def fit(
     With ``truncation`` the user's text loses its end, and never what the template puts behind it.
 
     Raises:
-        QueryError: there is no text, or it is too long: the message has the number of tokens and ``too_long``.
+        QueryError: The text is empty or too long; the message has the number of tokens and ``too_long``.
     """
     rendered, ids = render(text)
     if not ids:

@@ -115,7 +115,7 @@ def _selected(results: Path, *, names: tuple[str, ...], model_name: str | None) 
     """The run directories that the options choose, by name.
 
     Raises:
-        UsageError: there are no run directories, or none of a name that is given.
+        UsageError: The directory has no runs, or none with a name that is given.
         NothingMatchedError: none is of such a model.
     """
     known = _run_directories(results)
@@ -131,15 +131,15 @@ def _selected(results: Path, *, names: tuple[str, ...], model_name: str | None) 
 
 
 def _run_directories(results: Path) -> dict[str, RunDirectory]:
-    """A batch's run directories by name, or the one run that lies in ``results`` itself."""
+    """A batch's run directories by name, or the one run that is in ``results`` itself."""
     one, is_batch = RunDirectory(results), (results / "individual_runs").is_dir()
     if one.report_file.exists() or (one.spec_file.exists() and not is_batch):
         spec = one.spec()
         return {run_name(spec.model_id, spec.reasoning_state): one}
     if not is_batch:
         raise UsageError(
-            f"{results}: no runs there; valid is a batch's output directory (with individual_runs in it) or the "
-            "results directory of one run"
+            f"{results}: no runs there (expected a batch's output directory, with individual_runs in it, or the "
+            "results directory of one run)"
         )
     return {directory.path.name: directory for directory in ResultsAggregator(results).directories()}
 

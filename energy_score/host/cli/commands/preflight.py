@@ -44,7 +44,7 @@ _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 @dataclass(frozen=True)
 class Judged:
-    """A row with what every rule found of it; ``facts`` is None where its order could not be resolved."""
+    """A row with what every rule found of it; ``facts`` is None if its run spec could not be resolved."""
 
     planned: "PlannedRun"
     facts: "ModelFacts | None"
@@ -140,7 +140,7 @@ def command(
 def judged(
     plan: "Sequence[PlannedRun]", *, absence: str | None, scored_in: "Callable[[ModelConfig], str | None]"
 ) -> Iterator[Judged]:
-    """Each row with its findings; ``absence`` is why the Hub cannot be asked, None where it can."""
+    """Each row with its findings; ``absence`` is why the Hub cannot be asked, None if it can."""
     resolved = resolved_runs(plan)
     asked = {planned.name: model_asked(planned.spec) for planned in resolved}
     facts = read_models(asked.values(), hub=absence, limit_s=_LIMIT_S)
@@ -172,7 +172,7 @@ def _plan_of_sheet(parameters: dict[str, Any], options: "RunOptions") -> "Sequen
 def _plan_of_models(models: Sequence[str], parameters: dict[str, Any], options: "RunOptions") -> "Sequence[PlannedRun]":
     """The models as rows of no sheet, each of one task, class and state."""
     if parameters["model_name"] is not None or parameters["exact"]:
-        raise UsageError("--model-name and --exact select rows of a sheet; valid is MODEL, or --csv with them")
+        raise UsageError("--model-name and --exact select rows of a sheet. Use them with --csv, not with MODEL.")
     handler = ParameterHandler(options, sheet_directory=Path.cwd(), sheet_name="MODEL")
     return [
         resolve_row(handler, _config_of(written, parameters), name=f"{number}", run_id=f"preflight_{number}")
@@ -225,7 +225,7 @@ def _show_rows(rows: Sequence[Judged], *, whole: bool, absence: str | None) -> N
 
 
 def _is_of_absence(finding: "Finding", absence: str | None) -> bool:
-    """Whether the finding says only that the Hub, which nobody could ask, was not asked."""
+    """Return whether the finding says only that the Hub could not be asked."""
     return absence is not None and finding.name == "exists" and finding.status == "warn"
 
 

@@ -41,7 +41,7 @@ _HYDRA_FLAGS = (
 
 @dataclass(frozen=True)
 class Defaults:
-    """What an order that says nothing else is run with; None is all of the data set."""
+    """The values of a run that names no others; None for the whole dataset."""
 
     query_count: int | None = 10
 
@@ -106,7 +106,7 @@ def _as_keys(words: Sequence[str], model: str | None) -> list[str]:
     """Return the words as key=value; a word without ``=``, a folder, and --model name the model.
 
     Raises:
-        click.UsageError: More than one model is named, or something that is no model.
+        click.UsageError: More than one model is named, or something that is not a model.
     """
     models = [word for word in words if _is_model(word)] + ([] if model is None else [model])
     if len(models) > 1:

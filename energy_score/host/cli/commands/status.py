@@ -25,7 +25,7 @@ _REFRESH_S = 1.0
 def status(output_dir: Path, *, as_json: bool) -> None:
     """Show what a batch is doing, or did last: counts, what runs where, energy, failures.
 
-    Exit codes: 0 the batch is running or finished, 1 it died (the same command continues it), 4 there is no batch.
+    Exit codes: 0 the batch is running or finished, 1 it died (the same command continues it), 4 no batch was found.
     """
     overview = _overview(output_dir)
     if as_json:

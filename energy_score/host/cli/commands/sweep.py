@@ -37,7 +37,7 @@ def states_of(model: str) -> list[str]:
     They are found in its chat template, or in its family's entry.
 
     Raises:
-        UsageError: There is no such folder, or nothing is known of how the model is switched.
+        UsageError: The folder does not exist, or it is not known how the model is switched.
     """
     modes = read_modes(model)
     states = [state_of(mode) for mode, _ in modes.expressible()]
@@ -135,7 +135,7 @@ def write_sheet(directory: Path, model: str, model_class: str) -> Path:
         UsageError: the model has no two modes to compare.
     """
     states = states_of(model)
-    if len(states) < 2:  # noqa: PLR2004 - one mode is no sweep
+    if len(states) < 2:  # noqa: PLR2004 - a sweep needs two modes
         raise UsageError(f"{model}: has {states[0] if states else 'no reasoning mode'} and nothing beside it")
     directory.mkdir(parents=True, exist_ok=True)
     written = model

@@ -24,7 +24,7 @@ _WRITTEN = {mode: text for text, mode in SHEET_STATES.items()} | {ReasoningMode.
 
 @dataclass(frozen=True)
 class ModelModes:
-    """One model's template with what it shows, and its family; ``absence`` says why there is no template."""
+    """One model's template with what it shows, and its family; ``absence`` is the reason for a missing template."""
 
     model_id: str
     template: TemplateSource | None
@@ -34,7 +34,7 @@ class ModelModes:
 
     @property
     def shown(self) -> TemplateFindings | None:
-        """What the template shows, the model's name considered; None where it shows nothing."""
+        """Return what the template and the model's name show; None if the template shows nothing."""
         return conclude(self.findings, self.model_id)
 
     def decide(self, mode: ReasoningMode) -> Decision:
@@ -77,7 +77,7 @@ def read_modes(model_id: str, *, revision: str | None = None) -> ModelModes:
     """Return the modes of a folder or a Hub model; of the latter the template is fetched where it is not cached.
 
     Raises:
-        UsageError: There is no such folder.
+        UsageError: The folder does not exist.
     """
     folder = Path(model_id).expanduser() if is_local_model(model_id) else None
     if folder is not None and not folder.is_dir():

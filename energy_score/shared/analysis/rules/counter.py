@@ -142,7 +142,7 @@ def phase_is_unresolved(facts: Facts) -> VerdictReason | None:
     return warning(
         "phase_unresolved",
         f"the energy of {' and '.join(unresolved)} is too small to be told from the noise and has no figure; "
-        "the total is measured by itself",
+        "the total is measured separately",
         observed=", ".join(unresolved),
         threshold="decode >= 3 sigma; preprocess and prefill >= their tick uncertainty",
     )

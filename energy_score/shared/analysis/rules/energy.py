@@ -62,8 +62,8 @@ def phase_is_too_short(facts: Facts) -> VerdictReason | None:
     worst = min(short, key=lambda window: window.duration_s)
     return invalid(
         "phase_too_short",
-        f"phase {worst.phase}, repeat {worst.repeat}, the shortest, is too short for the energy counter; a data set is "
-        "looped until the protocol's minimum",
+        f"phase {worst.phase}, repeat {worst.repeat}, the shortest, is too short for the energy counter; the "
+        "official protocol loops the dataset until the minimum",
         observed=f"{worst.duration_s:.3f} s",
         threshold=f">= {MIN_PHASE_S:g} s",
     )

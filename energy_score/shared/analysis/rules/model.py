@@ -31,7 +31,7 @@ def model_is_offloaded(facts: Facts) -> VerdictReason | None:
 
 
 def model_is_not_on_the_gpu(facts: Facts) -> VerdictReason | None:
-    """Invalid: the meter counted GPUs on which no part of the model lay; silent where nobody says where it lay."""
+    """Invalid: no part of the model was on the GPUs that the meter counted; no finding if its place is unknown."""
     devices = facts.model.devices
     if not facts.gpu_windows or devices is None or any(device.startswith("cuda") for device in devices):
         return None

@@ -39,14 +39,14 @@ def queries_are_too_few(facts: Facts) -> VerdictReason | None:
         return None
     return not_comparable(
         "too_few_queries",
-        "official scores are over the whole data set",
+        "official scores are measured with the whole dataset",
         observed=f"{facts.queries.asked} queries",
         threshold=f">= {OFFICIAL_QUERIES} queries",
     )
 
 
 def dataset_is_not_official(facts: Facts) -> VerdictReason | None:
-    """Not comparable: published scores are over the task's own data set."""
+    """Not comparable: published scores are measured with the task's own dataset."""
     task, dataset = TASKS.get(facts.spec.task), facts.spec.dataset
     official = task.dataset.name if task else None
     if official is not None and dataset.text_column is None:
@@ -56,7 +56,7 @@ def dataset_is_not_official(facts: Facts) -> VerdictReason | None:
     column = f", column {dataset.text_column}" if dataset.text_column else ""
     return not_comparable(
         "not_official_dataset",
-        "official scores are over the task's own data set",
+        "official scores are measured with the task's own dataset",
         observed=f"{dataset.name or 'a local file'}{column}",
         threshold=official or "none: no official score exists for the task",
     )

@@ -9,7 +9,7 @@ MAX_FAILED_FRACTION = 0.05
 
 
 def too_many_queries_failed(facts: Facts) -> VerdictReason | None:
-    """Invalid: the successes are too few to stand for the data set."""
+    """Invalid: too few queries succeeded to represent the dataset."""
     asked, failed = facts.queries.asked, facts.queries.failed
     if failed <= MAX_FAILED_FRACTION * asked:
         return None
@@ -78,7 +78,7 @@ def token_count_is_off_target(facts: Facts) -> VerdictReason | None:
     if shortest is None or longest is None:
         return invalid(
             "token_count_off_target",
-            "nobody counted the tokens of the completions",
+            "the tokens of the completions were not counted",
             observed="unknown",
             threshold=_tokens(low, high),
         )

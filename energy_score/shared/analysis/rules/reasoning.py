@@ -14,8 +14,8 @@ MAX_THINKING_WITH_OFF = 0.05
 def mode_is_not_expressed(facts: Facts) -> VerdictReason | None:
     """Invalid: nothing that could switch the model was sent, or what was sent changes nothing.
 
-    Off of a model that always thinks is no such case: its first tokens are its Off result. A model of which nobody
-    knows how it is switched, and whose answers think, thinks by itself.
+    Off of a model that always thinks is not such a case: its first tokens are its Off result. If it is not known how a
+    model is switched, and its answers think, then it thinks without being switched.
     """
     prompt, mode = facts.prompt, facts.spec.reasoning
     if prompt is None or prompt.expressed is not False or mode is ReasoningMode.NOT_APPLICABLE:
@@ -34,7 +34,7 @@ def mode_is_not_expressed(facts: Facts) -> VerdictReason | None:
 
 
 def mode_is_contradicted(facts: Facts) -> VerdictReason | None:
-    """Invalid: the answers are not of the mode that was sent; silent where nobody looked at them."""
+    """Invalid: the answers are not of the mode that was sent; no finding if they were not checked."""
     prompt, mode, judged = facts.prompt, facts.spec.reasoning, facts.queries.judged
     if prompt is None or not judged or mode is ReasoningMode.NOT_APPLICABLE:
         return None

@@ -6,7 +6,7 @@ from energy_score.shared.analysis.rules.facts import Facts
 
 
 def gpu_of_the_server_is_unseen(facts: Facts) -> VerdictReason | None:
-    """Invalid: nobody knows which GPU worked, and that of the client is none of the server's."""
+    """Invalid: it is not known which GPU the server used, and the client's GPU is not the server's."""
     if facts.server is None or facts.server.gpu_unseen is None:
         return None
     return invalid(
@@ -23,7 +23,7 @@ def prefixes_are_cached(facts: Facts) -> VerdictReason | None:
         return None
     return invalid(
         "prefix_caching",
-        "the server keeps what it has read (prefix caching), and the data set is sent many times; "
+        "the server keeps what it has read (prefix caching), and the dataset is sent many times; "
         "start it with --no-enable-prefix-caching",
         observed="on",
         threshold="off",
@@ -51,7 +51,7 @@ def server_did_other_work(facts: Facts) -> VerdictReason | None:
         return None
     return invalid(
         "server_did_other_work",
-        "the server's token counters and this run's differ: another client used it, or it did work for nobody",
+        "the server's token counters and this run's differ: another client used it, or it did other work",
         observed=f"{server.counted.prompt} prompt and {server.counted.completion} completion tokens",
         threshold=f"{server.received.prompt} prompt and {server.received.completion} completion tokens",
     )
@@ -105,12 +105,12 @@ def interface_was_guessed(facts: Facts) -> VerdictReason | None:
         "interface_guessed",
         "the server fails on a chat and answers a raw prompt, as it would for a model without a chat template",
         observed="raw prompts",
-        threshold="an answer that says why chats are refused",
+        threshold="an answer with the reason why chats are refused",
     )
 
 
 def model_was_not_read_back(facts: Facts) -> VerdictReason | None:
-    """Warning: commit, precision, parameters and place of the weights are nobody's reading."""
+    """Warning: commit, precision, parameters and place of the weights were not read from the model."""
     if facts.server is None or facts.model.dtype is not None:
         return None
     return warning(

@@ -84,10 +84,10 @@ def test_a_model_of_two_tasks_is_loaded_for_each(folder: Path, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("a b",), "is no model id"),
+        (("a b",), "is not a model id"),
         (("lab/m", "--exact"), "select rows of a sheet"),
         (("--revision", "main"), "column Revision"),
-        (("lab/m", "--reasoning-state", "Sometimes"), "is no reasoning state"),
+        (("lab/m", "--reasoning-state", "Sometimes"), "is not a reasoning state"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(arguments: tuple[str, ...], said: str) -> None:
@@ -99,7 +99,7 @@ def test_what_cannot_be_meant_is_a_usage_error(arguments: tuple[str, ...], said:
 def test_a_row_that_no_run_can_be_made_of_fails_by_name(folder: Path) -> None:
     code, told, _ = run("./not-there", "--output-dir", str(folder))
     assert code == 1
-    assert "is no folder" in told
+    assert "is not a folder" in told
     assert "cannot run" in told
 
 
