@@ -141,9 +141,11 @@ class ParameterHandler:
         The model's chat template is read where this machine has it; nothing is fetched.
         """
         template = read_local_template(
-            folder=self._folder_of(config), model_id=config.model_id, revision=config.revision,
+            folder=self._folder_of(config),
+            model_id=config.model_id,
+            revision=config.revision,
             processor=self._processor,
-        )  # fmt: skip
+        )
         try:
             return resolve_prompt_plan(config, template=template, strict_modes=self._options.strict_modes)
         except RowRefusedError as error:
@@ -158,9 +160,11 @@ class ParameterHandler:
         options, task = self._options, self._task_of(config)
         row_plan = self._row_plan(config, task)
         policy, policy_notes = resolve_repeat_policy(
-            protocol=options.protocol, query_count=options.query_count, repeats=options.repeats,
+            protocol=options.protocol,
+            query_count=options.query_count,
+            repeats=options.repeats,
             ci_target=options.ci_target,
-        )  # fmt: skip
+        )
         generation = self._generation(config, task)
         if options.backend == "optimum":
             try:

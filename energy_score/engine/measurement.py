@@ -232,12 +232,21 @@ class Measurement:
 
         windows = [
             PhaseEnergy(
-                phase=phase, repeat=repeat, counted=counted, passes=passes, query_count=query_count,
-                duration_s=work.duration_s, pause_s=work.paused_s, start_s=work.start_s, end_s=work.end_s,
-                domain=meter.domain if meter else None, source=meter.source if meter else None, energy_j={},
+                phase=phase,
+                repeat=repeat,
+                counted=counted,
+                passes=passes,
+                query_count=query_count,
+                duration_s=work.duration_s,
+                pause_s=work.paused_s,
+                start_s=work.start_s,
+                end_s=work.end_s,
+                domain=meter.domain if meter else None,
+                source=meter.source if meter else None,
+                energy_j={},
             )
             for meter in self._meters or (None,)
-        ]  # fmt: skip
+        ]
         for index, meter in enumerate(self._meters):
             figures = self._figures(meter, before[meter], after[meter], work, is_idle=phase == "idle")
             windows[index] = windows[index].model_copy(update=figures)

@@ -15,10 +15,22 @@ from energy_score.shared.analysis.energy_files import energy_files
 def write_queries(directory: RunDirectory, records: Iterable[QueryRecord]) -> None:
     """``benchmark_results.csv``: one row per query; times in s are means over the counted passes."""
     header = (
-        "query_index", "status", "prompt_tokens", "completion_tokens", "finish_reason", "latency_seconds",
-        "time_to_first_token_seconds", "retried", "error_message", "truncated", "input_images", "input_audio_seconds",
-        "output_images", "thinking_tokens", "answer_tokens",
-    )  # fmt: skip
+        "query_index",
+        "status",
+        "prompt_tokens",
+        "completion_tokens",
+        "finish_reason",
+        "latency_seconds",
+        "time_to_first_token_seconds",
+        "retried",
+        "error_message",
+        "truncated",
+        "input_images",
+        "input_audio_seconds",
+        "output_images",
+        "thinking_tokens",
+        "answer_tokens",
+    )
     rows = (
         (
             record.index,

@@ -157,9 +157,15 @@ class Run:
         log.info("loaded: dtype=%s devices=%s attention=%s", model.dtype, model.devices, model.attention)
 
         benchmark = Benchmark(
-            spec=self.spec, backend=backend, rows=opened.queries.rows, measurement=measurement, events=self.events,
-            stop=self.stop, power_w=opened.watch.power_w, calibrate_under_load=opened.watch.calibrate_under_load,
-        )  # fmt: skip
+            spec=self.spec,
+            backend=backend,
+            rows=opened.queries.rows,
+            measurement=measurement,
+            events=self.events,
+            stop=self.stop,
+            power_w=opened.watch.power_w,
+            calibrate_under_load=opened.watch.calibrate_under_load,
+        )
         self._enter("warmup")
         benchmark.warm_up()
         self._enter("measure")
@@ -178,16 +184,25 @@ class Run:
         self._enter("start")
         measurement = self._open_measurement(opened, synchronise=lambda: None)
         benchmark = open_optimum(
-            self.spec, opened.queries.rows, directory=self.directory, measurement=measurement, events=self.events,
+            self.spec,
+            opened.queries.rows,
+            directory=self.directory,
+            measurement=measurement,
+            events=self.events,
             enter=self._enter,
-        )  # fmt: skip
+        )
         benchmark.measure()
         software = read_software(packages=()) | benchmark.versions
         optimum = benchmark.use(phase_statistics(measurement.windows))
         return self._report(
-            opened, benchmark, benchmark.model, measurement, software=software, optimum=optimum,
+            opened,
+            benchmark,
+            benchmark.model,
+            measurement,
+            software=software,
+            optimum=optimum,
             prompt=benchmark.prompt_use,
-        )  # fmt: skip
+        )
 
     def _report(
         self,

@@ -81,8 +81,12 @@ class OpenAIEndpointBackend:
         self.prompt_use = self._settle_the_prompts()
         log.info(
             "endpoint: model=%s interface=%s exact_length=%s name=%s version=%s",
-            self._model.name, self._interface, self._exact_length, self._account.name, self._account.version,
-        )  # fmt: skip
+            self._model.name,
+            self._interface,
+            self._exact_length,
+            self._account.name,
+            self._account.version,
+        )
         return LoadedModel(
             commit=None,
             dtype=None,

@@ -30,8 +30,13 @@ from energy_score.shared.analysis.statistics import should_stop
 log = logging.getLogger(__name__)
 
 # Its names for what it tracks, and ours. Loading the dataset is not work of the model, and is not measured.
-_PHASES = {"preprocess_dataset": "preprocess", "load_model": "load", "prefill": "prefill", "generate": "full",
-           "forward": "forward"}  # fmt: skip
+_PHASES = {
+    "preprocess_dataset": "preprocess",
+    "load_model": "load",
+    "prefill": "prefill",
+    "generate": "full",
+    "forward": "forward",
+}
 _WORK = ("generate", "forward")
 
 

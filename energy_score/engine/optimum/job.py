@@ -48,7 +48,11 @@ def write_job(
     generation = spec.generation
     settings: dict[str, Any] = {
         "defaults": [
-            "benchmark", {"backend": "pytorch"}, {"scenario": "energy_star"}, {"launcher": "inline"}, "_self_",
+            "benchmark",
+            {"backend": "pytorch"},
+            {"scenario": "energy_star"},
+            {"launcher": "inline"},
+            "_self_",
         ],
         "name": "energy_score",
         "hydra": {"run": {"dir": "."}, "output_subdir": None},
@@ -77,7 +81,7 @@ def write_job(
             "warmup_runs": spec.warmup_query_count,
             "generate_kwargs": {},
         },
-    }  # fmt: skip
+    }
     if generation.max_new_tokens is not None:
         settings["scenario"]["generate_kwargs"] = {
             "max_new_tokens": generation.max_new_tokens,

@@ -59,8 +59,12 @@ def probe(python: Path) -> dict[str, Any]:
     try:
         done = subprocess.run(  # noqa: S603 - the environment that the user named
             [str(python), "-c", _PROBE],
-            check=False, capture_output=True, text=True, timeout=_PROBE_S, env=make_child_environment(),
-        )  # fmt: skip
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=_PROBE_S,
+            env=make_child_environment(),
+        )
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
     except (OSError, subprocess.TimeoutExpired, ValueError, IndexError) as error:
         raise EnvironmentNotReadyError(f"optimum-benchmark's environment: {python}: {error}") from error
@@ -89,9 +93,17 @@ class OptimumProcess:
         marks, mark_end = os.pipe()
         answer_end, answers = os.pipe()
         command = [
-            str(self._python), "-u", "-P", str(_LAUNCHER), str(mark_end), str(answer_end),
-            "--config-dir", str(self._folder), "--config-name", self._configuration,
-        ]  # fmt: skip
+            str(self._python),
+            "-u",
+            "-P",
+            str(_LAUNCHER),
+            str(mark_end),
+            str(answer_end),
+            "--config-dir",
+            str(self._folder),
+            "--config-name",
+            self._configuration,
+        ]
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the environment that the user named
                 command,

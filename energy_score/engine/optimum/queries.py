@@ -36,8 +36,10 @@ class OptimumQueries:
         import pyarrow.parquet as pq  # noqa: PLC0415 - as above
 
         folder.mkdir()
-        pq.write_table(pa.table({name: pa.array(cells, pa.string()) for name, cells in self.columns.items()}),
-                       folder / "train.parquet")  # fmt: skip
+        pq.write_table(
+            pa.table({name: pa.array(cells, pa.string()) for name, cells in self.columns.items()}),
+            folder / "train.parquet",
+        )
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,11 @@ class EarlierResults:
         self._name = path.name
         columns, rows = _read_members(path) if path.suffix == ".json" else _lines_of(path)
         self._columns = {
-            "model": _first(columns, _MODEL), "task": _first(columns, _TASK), "state": _first(columns, _STATE),
+            "model": _first(columns, _MODEL),
+            "task": _first(columns, _TASK),
+            "state": _first(columns, _STATE),
             "revision": _first(columns, _REVISION),
-        }  # fmt: skip
+        }
         if self._columns["model"] is None:
             raise UsageError(
                 f"--only-new {path}: missing column {' or '.join(_MODEL)} (expected an earlier master_results.csv, a "

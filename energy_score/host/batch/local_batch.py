@@ -49,10 +49,17 @@ def _run_opened(session: BatchSession, live: LiveStatus, executor: Executor, opt
                 sheet_name=options.selection.csv.name,
             )
         batch = Batch(
-            plan=session.plan, attempt=attempt, aggregator=aggregator, live=live, choices=choices, leases=leases,
-            jobs=options.jobs, retries=options.retries, fail_fast=options.fail_fast,
+            plan=session.plan,
+            attempt=attempt,
+            aggregator=aggregator,
+            live=live,
+            choices=choices,
+            leases=leases,
+            jobs=options.jobs,
+            retries=options.retries,
+            fail_fast=options.fail_fast,
             gpu_wait_s=options.executor.gpu_wait_s,
-        )  # fmt: skip
+        )
         session.announce()
         try:
             exit_code = batch.run()

@@ -54,9 +54,14 @@ class Batch:
         publisher = TablePublisher(self.ledger, self.aggregator, self.live.note)
         with self._stop.counted():
             schedule = Schedule(
-                pending=list(self._pending_runs()), execute=self._carry_out, leases=self.leases, jobs=self.jobs,
-                gpu_wait_s=self.gpu_wait_s, note=self.live.note, watch=self._may_start,
-            )  # fmt: skip
+                pending=list(self._pending_runs()),
+                execute=self._carry_out,
+                leases=self.leases,
+                jobs=self.jobs,
+                gpu_wait_s=self.gpu_wait_s,
+                note=self.live.note,
+                watch=self._may_start,
+            )
             for ended in schedule.ended():
                 self._finish_run(ended)
                 publisher.publish_if_due()

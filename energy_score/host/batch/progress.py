@@ -111,17 +111,24 @@ class JsonProgress:
         self._counts[outcome] += 1
         result = row.model_dump(mode="json") if row is not None else None
         self._emit(
-            "run_finished", run=planned.label, name=planned.name, outcome=outcome, detail=detail, result=result,
+            "run_finished",
+            run=planned.label,
+            name=planned.name,
+            outcome=outcome,
+            detail=detail,
+            result=result,
             **self._so_far(),
-        )  # fmt: skip
+        )
 
     def batch_finished(self, summary: str) -> None:
         self._emit("batch_finished", summary=summary, **self._so_far())
 
     def _so_far(self) -> dict[str, object]:
         return {
-            "run_count": self._run_count, "ended_count": self._counts.total(), "counts": dict(self._counts),
-        }  # fmt: skip
+            "run_count": self._run_count,
+            "ended_count": self._counts.total(),
+            "counts": dict(self._counts),
+        }
 
     def _emit(self, event: str, **fields: object) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")

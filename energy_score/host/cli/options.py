@@ -40,7 +40,7 @@ _SELECTION = (
     _selection("--reasoning-state", metavar="TEXT",
                help="Only rows whose reasoning state contains TEXT: High finds On (High), and so does On."),
     _selection("--exact", is_flag=True, help="Filters match whole cells, not parts (case-insensitive)."),
-)  # fmt: skip
+)
 
 _LOAD = (
     _backend("--backend", "-b", default="pytorch", show_default=True, envvar="BENCHMARK_BACKEND", show_envvar=True,
@@ -58,7 +58,7 @@ _LOAD = (
              show_default=True, metavar="SECONDS", help="A query fails after this many seconds without data."),
     _backend("--meter-gpu", "meter_gpus", metavar="GPU[,GPU]",
              help="GPUs of the server, by UUID or index.  [default: the GPUs that its processes use]"),
-)  # fmt: skip
+)
 
 _MEASUREMENT = (
     _protocol("--protocol", type=click.Choice(PROTOCOLS),
@@ -81,7 +81,7 @@ _MEASUREMENT = (
     _run("--strict-modes", is_flag=True,
          help="Refuse rows whose reasoning mode the model cannot express, instead of running its default."),
     _run("--save-text", is_flag=True, help="Keep prompts and answers in texts.jsonl."),
-)  # fmt: skip
+)
 
 _RUN = (
     _output("--output-dir", type=click.Path(path_type=Path, file_okay=False), default="./batch_results",
@@ -101,14 +101,14 @@ _RUN = (
          help="Maximum number of new tokens with reasoning on."),
     _run("--no-weights", is_flag=True, help="Random weights instead of downloading any; never rated."),
     *_MEASUREMENT,
-)  # fmt: skip
+)
 
 
 _EXECUTOR_DEFAULT = "  [default: docker; local with USE_DOCKER=false or --backend vllm]"
 _HERE = (
     _batch("--executor", type=PartName(tuple(EXECUTORS), extensions.EXECUTORS),
            help=f"Where runs happen: in a container, or in a local process.{_EXECUTOR_DEFAULT}"),
-)  # fmt: skip
+)
 _HERE_OR_CLUSTER = (
     _batch("--executor", type=PartName(tuple(EXECUTORS), extensions.EXECUTORS, further=CLUSTER_ENGINES),
            help=f"Where runs happen: in a container, in a local process, or on a cluster.{_EXECUTOR_DEFAULT}"),
@@ -120,7 +120,7 @@ _HERE_OR_CLUSTER = (
              help=f"How a cluster node executes a run.{_EXECUTOR_DEFAULT}"),
     _cluster("--node-gpus", type=WholeNumber(min=1), metavar="N",
              help="GPUs per node, for class C rows whose model size is unknown."),
-)  # fmt: skip
+)
 _LIMITS = (
     _batch("--image", metavar="NAME", default="ai_energy_score", show_default=True, envvar="DOCKER_IMAGE",
            show_envvar=True, help="Container image. Build it with ./build.sh."),
@@ -130,13 +130,13 @@ _LIMITS = (
            metavar="SECONDS", help="Stop a run after this many seconds."),
     _batch("--gpu-wait", "gpu_wait_s", type=NumberRange(min=0, max=LONGEST_S), default=600, show_default=True,
            metavar="SECONDS", help="How long a run waits for a GPU that another process uses before it fails."),
-)  # fmt: skip
+)
 
 
 _PREFLIGHT = (
     _batch("--no-preflight", is_flag=True,
            help="Do not check on the Hub first whether the models can run; try every row."),
-)  # fmt: skip
+)
 _BATCH = (
     _batch("--jobs", type=WholeNumber(min=1), default=1, show_default=True, metavar="N",
            help="Number of parallel runs, each on its own GPUs."),
@@ -151,19 +151,19 @@ _BATCH = (
     _batch("--only-new", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
            help="Skip rows that this results table or leaderboard snapshot already has."),
     *_PREFLIGHT,
-)  # fmt: skip
+)
 
 _DRY_RUN = (_batch("--dry-run", is_flag=True, help="Show what would run, and exit."),)
 
 _RESULTS = (
     click.option("--results", type=click.Path(path_type=Path), default="./batch_results", show_default=True,
                  metavar="DIR|FILE", help="Output directory of a batch, or a master_results.csv."),
-)  # fmt: skip
+)
 
 _AGAINST = (
     click.option("--against", metavar="NAME|FILE|own", default="2025-02", show_default=True,
                  help="What stars are relative to: a published snapshot, a snapshot file, or own (only these runs)."),
-)  # fmt: skip
+)
 
 
 def selection_options(command: Command) -> Command:
@@ -235,7 +235,7 @@ def format_option(command: Command) -> Command:
             _output("--json", "form", flag_value="json", help="The same as --format json."),
         ),
         command,
-    )  # fmt: skip
+    )
 
 
 def events_option(command: Command) -> Command:

@@ -17,8 +17,12 @@ def output_dir_argument(command: Callable[..., None]) -> Callable[..., None]:
     """Add the output directory, which is passed on as ``output_dir``: DIR or --output-dir, not both."""
 
     @click.argument("directory", required=False, metavar="[DIR]", type=_FOLDER)
-    @click.option("--output-dir", type=_FOLDER, metavar="DIR",
-                  help="Output directory of the batch, the same as DIR.  [default: ./batch_results]")  # fmt: skip
+    @click.option(
+        "--output-dir",
+        type=_FOLDER,
+        metavar="DIR",
+        help="Output directory of the batch, the same as DIR.  [default: ./batch_results]",
+    )
     @functools.wraps(command)
     def with_directory(*arguments: Any, directory: Path | None, output_dir: Path | None, **options: Any) -> None:
         if directory is not None and output_dir is not None:

@@ -76,15 +76,21 @@ class RayBatch:
         remote = self.ray.remote(num_cpus=0, max_retries=_NODE_LOSSES, max_calls=0)(ray_task.execute)
         most = max((node["Resources"].get("GPU", 0) for node in self.ray.nodes() if node["Alive"]), default=0)
         if most < listed.gpu_count:
-            self.batch.live.note(f"no node of the Ray cluster has {listed.gpu_count} GPUs: {len(listed.tasks)} "
-                                     "runs are waiting for one to join")  # fmt: skip
+            self.batch.live.note(
+                f"no node of the Ray cluster has {listed.gpu_count} GPUs: {len(listed.tasks)} "
+                "runs are waiting for one to join"
+            )
         text = listed.model_dump_json()
         for index, task in enumerate(listed.tasks):
             planned = by_name[task.name]
             order = ray_task.RayOrder(
-                listed=text, index=index, probe_file=str(probe_file), probe=probe,
-                config=planned.config.model_dump_json(), spec=planned.spec.model_dump_json(),
-            )  # fmt: skip
+                listed=text,
+                index=index,
+                probe_file=str(probe_file),
+                probe=probe,
+                config=planned.config.model_dump_json(),
+                spec=planned.spec.model_dump_json(),
+            )
             reference = remote.options(num_gpus=listed.gpu_count, name=task.name).remote(
                 order, f"ray:{listed.job_name}_{index}"
             )

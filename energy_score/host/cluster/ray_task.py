@@ -81,13 +81,21 @@ def _run_worker(list_file: Path, index: int, job: str) -> None:
     path = os.pathsep.join(filter(None, (package_parent, os.environ.get("PYTHONPATH"))))
     worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
         [
-            sys.executable, "-m", "energy_score.host.cluster.worker", "--end-with-stdin",
-            "--list", str(list_file), "--index", str(index), "--job", job,
+            sys.executable,
+            "-m",
+            "energy_score.host.cluster.worker",
+            "--end-with-stdin",
+            "--list",
+            str(list_file),
+            "--index",
+            str(index),
+            "--job",
+            job,
         ],
         stdin=subprocess.PIPE,  # closing it tells the worker that this process is gone
         env=os.environ | {"PYTHONPATH": path},
         start_new_session=True,
-    )  # fmt: skip
+    )
     try:
         while worker.poll() is None:
             _wait_for_worker(worker, _POLL_S)

@@ -17,9 +17,26 @@ from energy_score.host.cluster.task_list import TaskList
 _ANSWER_S = 60.0
 # The options that define an array; the user's options must not change them.
 _OURS = (
-    "array", "gres", "gpus", "gpus-per-node", "gpus-per-task", "gpus-per-socket", "requeue", "no-requeue", "job-name",
-    "parsable", "chdir", "output", "open-mode", "wrap", "wait", "test-only", "help", "version", "usage",
-)  # fmt: skip
+    "array",
+    "gres",
+    "gpus",
+    "gpus-per-node",
+    "gpus-per-task",
+    "gpus-per-socket",
+    "requeue",
+    "no-requeue",
+    "job-name",
+    "parsable",
+    "chdir",
+    "output",
+    "open-mode",
+    "wrap",
+    "wait",
+    "test-only",
+    "help",
+    "version",
+    "usage",
+)
 _OURS_SHORT = "aGJDoWhV"
 
 
@@ -92,10 +109,18 @@ def submit(listed: TaskList, arguments: Sequence[str]) -> str:
     """
     gpus = [f"--gres=gpu:{listed.gpu_count}"] if listed.gpu_count else []
     done = _run(
-        "sbatch", "--parsable", f"--job-name={listed.job_name}", f"--array=0-{len(listed.tasks) - 1}", *gpus,
-        "--requeue", f"--chdir={listed.output_directory}", f"--output=logs/{listed.job_name}-%a.log",
-        "--open-mode=append", *arguments, given=script(listed.file),
-    )  # fmt: skip
+        "sbatch",
+        "--parsable",
+        f"--job-name={listed.job_name}",
+        f"--array=0-{len(listed.tasks) - 1}",
+        *gpus,
+        "--requeue",
+        f"--chdir={listed.output_directory}",
+        f"--output=logs/{listed.job_name}-%a.log",
+        "--open-mode=append",
+        *arguments,
+        given=script(listed.file),
+    )
     return done.partition(";")[0].strip()
 
 

@@ -29,9 +29,17 @@ _LOG = LogConfig(type=LogConfig.types.JSON, config={"max-size": "100m", "max-fil
 _TMPFS = "rw,exec,nosuid,nodev,mode=1777"
 _ALWAYS_PASSED_ON = ("OMP_", "MKL_", "TORCH", "PYTORCH_", "NCCL_", "TRITON_", "TZ")
 _PASSED_ON_WITH_NETWORK = (
-    "HF_ENDPOINT", "HF_HUB_DOWNLOAD_TIMEOUT", "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DISABLE_XET",
-    "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-)  # fmt: skip
+    "HF_ENDPOINT",
+    "HF_HUB_DOWNLOAD_TIMEOUT",
+    "HF_HUB_ETAG_TIMEOUT",
+    "HF_HUB_DISABLE_XET",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
 
 
 # Privileges that none of our runs need, and that no code in a container gets.

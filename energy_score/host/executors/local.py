@@ -30,10 +30,29 @@ from energy_score.host.executors.witness import open_witness
 
 # What an engine needs from its owner's environment; nothing else is passed on.
 _PASSED_ON = {
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "LD_PRELOAD",
-    "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE",
-    "SSL_CERT_FILE", "SSL_CERT_DIR", "XDG_CACHE_HOME", "TIKTOKEN_ENCODINGS_BASE", VARIABLE,
-}  # fmt: skip
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "VIRTUAL_ENV",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "XDG_CACHE_HOME",
+    "TIKTOKEN_ENCODINGS_BASE",
+    VARIABLE,
+}
 _PASSED_ON_PREFIXES = (
     "HF_",
     "CUDA_",
@@ -101,9 +120,15 @@ class LocalExecutor:
         if spec.runs_foreign_code:
             raise RowRefusedError(f"Trust Remote Code: {spec.model_id}: {CODE_NEEDS_A_CONTAINER}")
         command = [
-            sys.executable, "-m", "energy_score.engine", "--end-with-stdin",
-            "--spec", str(directory.spec_file.resolve()), "--output", str(directory.path.resolve()),
-        ]  # fmt: skip
+            sys.executable,
+            "-m",
+            "energy_score.engine",
+            "--end-with-stdin",
+            "--spec",
+            str(directory.spec_file.resolve()),
+            "--output",
+            str(directory.path.resolve()),
+        ]
         witness = open_witness(spec, leased=gpu_uuids)
         with witness, tempfile.TemporaryDirectory(prefix="energy-score-") as work_directory:
             child = subprocess.Popen(  # noqa: S603 - our own interpreter and module

@@ -47,9 +47,10 @@ def loaded_bytes(folder: Path, *, dtype: Dtype) -> int | None:
     try:
         names = [path.name for path in folder.iterdir()]
         found = find_weight_files(
-            names, index_file="config.json",
+            names,
+            index_file="config.json",
             shards_of=lambda index: shards_in((folder / index).read_text(encoding="utf-8", errors="replace")),
-        )  # fmt: skip
+        )
         if found.kind != "safetensors":
             return None
         return sum(compute_loaded_bytes(read_tensors(folder / name), dtype) for name in found.names)

@@ -10,9 +10,21 @@ _BITS_OF_INTEGER = {"I8": 8, "U8": 8, "I16": 16, "U16": 16, "I32": 32, "U32": 32
 # Scales, zero points and lookup tables, by the ends of their names. Source: GPTQ and AWQ (g_idx, qzeros, scales),
 # bitsandbytes (absmax, quant_map, quant_state, SCB), compressed-tensors and fine-grained FP8 (weight_scale…), MXFP4.
 _NO_PARAMETERS = (
-    ".g_idx", ".qzeros", ".scales", "absmax", "quant_map", ".SCB", ".weight_format", ".weight_scale",
-    ".weight_scale_inv", ".input_scale", ".weight_zero_point", ".weight_g_idx", ".weight_shape", "_scales",
-)  # fmt: skip
+    ".g_idx",
+    ".qzeros",
+    ".scales",
+    "absmax",
+    "quant_map",
+    ".SCB",
+    ".weight_format",
+    ".weight_scale",
+    ".weight_scale_inv",
+    ".input_scale",
+    ".weight_zero_point",
+    ".weight_g_idx",
+    ".weight_shape",
+    "_scales",
+)
 _QUANT_STATE = ".quant_state."
 # Names used by one method that mean something else in others.
 _NO_PARAMETERS_OF_METHOD = {"hqq": (".scale", ".zero")}

@@ -21,8 +21,11 @@ def slurm_checks() -> list[Check]:
     try:
         done = subprocess.run(
             ["sinfo", "--noheader", "--Node", "--format=%N %G"],  # noqa: S607 - found on PATH, like sbatch
-            capture_output=True, text=True, timeout=_ANSWER_S, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            timeout=_ANSWER_S,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return [
             Check(

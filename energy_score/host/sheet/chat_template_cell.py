@@ -14,10 +14,22 @@ from energy_score.shared.chat_template.mode_request import BUDGET_KEYS, EFFORT_K
 # template variables: lower case, or the sheet's "Reasoning:".
 _PAIR = re.compile(r"""["']?([Rr]easoning|[a-z_][a-z0-9_]*)["']?\s*[:=]\s*([^\s=:/][^\s=]*)\s*""", re.ASCII)
 # What a pasted call of apply_chat_template says beside the template's variables.
-_OF_THE_CALL = frozenset({
-    "tokenize", "add_generation_prompt", "return_tensors", "return_dict", "padding", "truncation", "max_length",
-    "messages", "conversation", "continue_final_message", "tools", "documents",
-})  # fmt: skip
+_OF_THE_CALL = frozenset(
+    {
+        "tokenize",
+        "add_generation_prompt",
+        "return_tensors",
+        "return_dict",
+        "padding",
+        "truncation",
+        "max_length",
+        "messages",
+        "conversation",
+        "continue_final_message",
+        "tools",
+        "documents",
+    }
+)
 _BETWEEN_PAIRS = re.compile(r"[\n\r,;{}()]")
 # What may stand around a pair in pasted text: Markdown's list marks and code marks, brackets and quotes.
 _BEFORE_A_PAIR, _BEHIND_A_PAIR = " *-`\"'[", " `]"

@@ -140,9 +140,7 @@ def _judge_change(key: _Key, old: Energy, new: Energy, threshold: float, known: 
         because += f"; scatter unknown (one repeat), so changes below {least:.0%} are ignored"
     if known:
         because += f"; {known}"
-    return Change(
-        *key, before=old, after=new, outcome=outcome, because=because, ratio=ratio, interval=interval
-    )  # fmt: skip
+    return Change(*key, before=old, after=new, outcome=outcome, because=because, ratio=ratio, interval=interval)
 
 
 def _ratio_interval(ratio: float, old: Energy, new: Energy) -> tuple[float, float] | None:

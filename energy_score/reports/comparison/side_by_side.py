@@ -95,10 +95,16 @@ def modes(rows: Iterable[ResultRow], *, model_name: str | None = None) -> list[S
     wanted = [row for row in rows if model_name is None or model_name.lower() in row.model_name.lower()]
     for row in sorted(wanted, key=lambda row: row.successful_prompts is None):
         key = (row.model_name, row.model_commit, row.task, row.dataset)
-        lacking = [key] if row.successful_prompts is not None else [
-            one for one, group in groups.items() if (one[0], one[2]) == (row.model_name, row.task)
-            and row.reasoning_state not in {other.reasoning_state for other in group}
-        ]  # fmt: skip
+        lacking = (
+            [key]
+            if row.successful_prompts is not None
+            else [
+                one
+                for one, group in groups.items()
+                if (one[0], one[2]) == (row.model_name, row.task)
+                and row.reasoning_state not in {other.reasoning_state for other in group}
+            ]
+        )
         for one in lacking or [key]:
             groups.setdefault(one, []).append(row)
     found = []

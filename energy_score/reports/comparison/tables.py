@@ -8,9 +8,18 @@ from energy_score.reports.results_table.result_row import ResultRow
 from energy_score.reports.table import Table, figure
 
 _HEADER = (
-    "run", "Wh per 1,000", "±95 %", "source", "new tokens per query", "J per token", "first token", "energy",
-    "= length", "x per token", "status",
-)  # fmt: skip
+    "run",
+    "Wh per 1,000",
+    "±95 %",
+    "source",
+    "new tokens per query",
+    "J per token",
+    "first token",
+    "energy",
+    "= length",
+    "x per token",
+    "status",
+)
 
 
 def side_by_side_table(comparison: SideBySide) -> Table:

@@ -65,8 +65,13 @@ class _Values:
 def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figure]:
     assert row.wh_per_1000_queries is not None  # noqa: S101 - estimate_impact has seen it
     gpu_kwh = row.wh_per_1000_queries / 1000 * queries / 1000
-    yield Figure("GPU energy", gpu_kwh, "kWh", f"{row.wh_per_1000_queries:.6g} Wh per 1,000 queries, measured "
-                 f"({row.energy_source or 'source unknown'})", is_estimate=False)  # fmt: skip
+    yield Figure(
+        "GPU energy",
+        gpu_kwh,
+        "kWh",
+        f"{row.wh_per_1000_queries:.6g} Wh per 1,000 queries, measured ({row.energy_source or 'source unknown'})",
+        is_estimate=False,
+    )
     cpu = _cpu_and_ram(row, queries, gpu_kwh, factors)
     yield cpu
     network = product(gpu_kwh, factors["network_storage_share"])
@@ -76,19 +81,39 @@ def _figures(row: ResultRow, queries: float, factors: _Values) -> Iterator[Figur
     total_kwh = product(it_kwh, factors["pue"])
     yield Figure("total energy", total_kwh, "kWh", f"(GPU + CPU + RAM + network + storage) x PUE{without}", ("pue",))
     co2_g = product(total_kwh, factors["co2_g_per_kwh"])
-    yield Figure("CO2e of electricity", None if co2_g is None else co2_g / 1000, "kg", "total energy x grid factor",
-                 ("co2_g_per_kwh",))  # fmt: skip
+    yield Figure(
+        "CO2e of electricity",
+        None if co2_g is None else co2_g / 1000,
+        "kg",
+        "total energy x grid factor",
+        ("co2_g_per_kwh",),
+    )
     at_site, by_grid = (
         product(it_kwh, factors["wue_site_l_per_kwh"]),
         product(total_kwh, factors["wue_grid_l_per_kwh"]),
     )
     water = None if at_site is None or by_grid is None else at_site + by_grid
-    yield Figure("water", water, "l", "IT energy x (WUE site + PUE x WUE grid)",
-                 ("wue_site_l_per_kwh", "pue", "wue_grid_l_per_kwh"))  # fmt: skip
-    yield Figure("resource depletion of electricity (ADPe)", product(total_kwh, factors["adpe_kg_sb_per_kwh"]),
-                 "kg Sb eq", "total energy x factor", ("adpe_kg_sb_per_kwh",))  # fmt: skip
-    yield Figure("primary energy", product(total_kwh, factors["primary_energy_mj_per_kwh"]), "MJ",
-                 "total energy x factor", ("primary_energy_mj_per_kwh",))  # fmt: skip
+    yield Figure(
+        "water",
+        water,
+        "l",
+        "IT energy x (WUE site + PUE x WUE grid)",
+        ("wue_site_l_per_kwh", "pue", "wue_grid_l_per_kwh"),
+    )
+    yield Figure(
+        "resource depletion of electricity (ADPe)",
+        product(total_kwh, factors["adpe_kg_sb_per_kwh"]),
+        "kg Sb eq",
+        "total energy x factor",
+        ("adpe_kg_sb_per_kwh",),
+    )
+    yield Figure(
+        "primary energy",
+        product(total_kwh, factors["primary_energy_mj_per_kwh"]),
+        "MJ",
+        "total energy x factor",
+        ("primary_energy_mj_per_kwh",),
+    )
     yield from _estimate_embodied(row, queries, factors)
 
 
@@ -122,9 +147,12 @@ def _estimate_embodied(row: ResultRow, queries: float, factors: _Values) -> Iter
         if share is not None and row.gpu_count and gpu is not None and server is not None and per_server:
             value = share * row.gpu_count * (gpu + server / per_server)
         yield Figure(
-            name, value, unit, f"time over lifetime x GPUs x (GPU + its part of a server), {at_a_time} at a time",
+            name,
+            value,
+            unit,
+            f"time over lifetime x GPUs x (GPU + its part of a server), {at_a_time} at a time",
             (f"gpu_{kind}", f"server_{kind}", "gpus_per_server", "hardware_lifetime_years"),
-        )  # fmt: skip
+        )
 
 
 def _lifetime_share(row: ResultRow, queries: float, lifetime_years: float | None) -> float | None:

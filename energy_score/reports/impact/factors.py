@@ -84,9 +84,11 @@ def _table(region: str) -> Iterable[Factor]:
     grid, mix, water = GRID_FACTORS.get(region), _REGIONS.get(region), _WATER.get(region)
     none = f"no source has a value for {region}; set your own"
     yield Factor(
-        "cpu_ram_share", 0.30, "of GPU energy",
+        "cpu_ram_share",
+        0.30,
+        "of GPU energy",
         f"{_SEED}: CPU and RAM 'approximately 30% greater than GPU', read as 0.30 x GPU (it could mean 1.3 x)",
-    )  # fmt: skip
+    )
     yield Factor("network_storage_share", None, "of GPU energy", "arXiv 2501.14334, table 1, has figures; set your own")
     yield Factor("pue", 1.54, "total over IT energy", _UPTIME)
     yield Factor(

@@ -83,8 +83,9 @@ def _label_parts(content: LabelContent) -> Iterator[str]:
     yield _rectangle(0, 0, WIDTH_PX, _HEADER_END, _DARK)
     yield _centered("AI Energy Score", "Bold", _MODEL_PX, 28.5, _PAPER)
     yield from _model(content.model)
-    for number, line in enumerate((f"Scored: {content.scored}", f"Task: {content.task}",
-                                   f"Hardware: {content.hardware}")):  # fmt: skip
+    for number, line in enumerate(
+        (f"Scored: {content.scored}", f"Task: {content.task}", f"Hardware: {content.hardware}")
+    ):
         size_px = _fitting(line, "Medium", _DETAIL_PX)
         yield _text(line, "Medium", size_px, (_MARGIN_PX, 160 + number * 19), _TEXT)
     yield _rectangle(0, _FIRST_DIVIDER - 0.5, WIDTH_PX, 1, _DIVIDER)

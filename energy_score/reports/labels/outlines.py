@@ -46,9 +46,10 @@ def wrap_text(text: str, *, weight: Weight, size_px: float, width_px: float) -> 
         line = part
         while text_width(line.rstrip(), weight=weight, size_px=size_px) > width_px:
             count = next(
-                length for length in range(len(line) - 1, 0, -1)
+                length
+                for length in range(len(line) - 1, 0, -1)
                 if length == 1 or text_width(line[:length], weight=weight, size_px=size_px) <= width_px
-            )  # fmt: skip
+            )
             lines.append(line[:count])
             line = line[count:]
     return [*lines, line.rstrip()]

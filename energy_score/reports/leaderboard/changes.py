@@ -63,11 +63,15 @@ def changes_table(changes: Sequence[EntryChange]) -> Table:
         header=("model", "state", "task", "Wh per 1,000 before", "now", "change"),
         rows=tuple(
             (
-                entry.model, entry.reasoning_state, entry.task,
+                entry.model,
+                entry.reasoning_state,
+                entry.task,
                 figure(change.before.wh_per_1000_queries if change.before else None),
-                figure(change.after.wh_per_1000_queries if change.after else None), change.what,
+                figure(change.after.wh_per_1000_queries if change.after else None),
+                change.what,
             )
-            for change, entry in lines if entry is not None
+            for change, entry in lines
+            if entry is not None
         ),
         objects=tuple(
             {
@@ -77,7 +81,7 @@ def changes_table(changes: Sequence[EntryChange]) -> Table:
             }
             for change in changes
         ),
-    )  # fmt: skip
+    )
 
 
 def _by_key(entries: Iterable[Entry]) -> dict[_Key, Entry]:

@@ -122,9 +122,11 @@ def _link_tree(source: Path, target: Path) -> None:
             shutil.copy2(one, other)
 
     shutil.copytree(
-        source, target, copy_function=link, ignore=lambda folder, names: {_PRIOR} & set(names) if Path(folder) == source
-        else set(),
-    )  # fmt: skip
+        source,
+        target,
+        copy_function=link,
+        ignore=lambda folder, names: {_PRIOR} & set(names) if Path(folder) == source else set(),
+    )
 
 
 def _sync(folder: Path) -> None:

@@ -99,12 +99,15 @@ def rate_among(rows: Iterable[ResultRow]) -> list[Rating]:
             gpus.setdefault(_cohort_key(row), set()).add(row.gpu_ids)
     return [
         _rating(
-            row, bands, superseded=superseded, against="these runs only, no official cohort",
+            row,
+            bands,
+            superseded=superseded,
+            against="these runs only, no official cohort",
             run_to_run=scatter.get(row.spec_identity or "", DEFAULT),
             between_gpus=len(gpus.get(_cohort_key(row), ())) > 1,
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def make_cohort_snapshot(rows: Iterable[ResultRow], *, name: str, issued: str, source: str) -> CohortSnapshot:
@@ -222,9 +225,16 @@ def _rating(
     if bands.is_outside(energy_wh):
         notes.append(f"outside the range of cohort {cohort}; a model like this one would have widened it")
     return Rating(
-        row, against, bands.stars(energy_wh), bands=bands, half_width_wh=half_width_wh, chances=chances,
-        run_to_run=run_to_run, between_gpus=between_gpus, notes=tuple(notes),
-    )  # fmt: skip
+        row,
+        against,
+        bands.stars(energy_wh),
+        bands=bands,
+        half_width_wh=half_width_wh,
+        chances=chances,
+        run_to_run=run_to_run,
+        between_gpus=between_gpus,
+        notes=tuple(notes),
+    )
 
 
 def _cohort_key(row: ResultRow) -> _CohortKey:

@@ -162,9 +162,11 @@ def _refuse_secrets(members: Mapping[str, bytes]) -> None:
     holders = [name for name, content in members.items() if holds_secret(_plain(content).decode(errors="replace"))]
     if holders:
         raise UsageError(
-            "\n".join(f"{name}: contains an access token. Nothing was written. Revoke the token, and run again."
-                      for name in sorted(holders))
-        )  # fmt: skip
+            "\n".join(
+                f"{name}: contains an access token. Nothing was written. Revoke the token, and run again."
+                for name in sorted(holders)
+            )
+        )
 
 
 def _plain(content: bytes) -> bytes:

@@ -133,8 +133,13 @@ def _courses(content: bytes, gpu_count: int) -> list[Course]:
     names = [frozenset(filter(None, seen.split("|"))) for seen in reasons]
     return [
         Course.of(
-            times_s=gpu.times_s, powers_w=gpu.powers_w, clocks_mhz=gpu.clocks_mhz,
-            temperatures_c=gpu.temperatures_c, memory_mib=gpu.memory_mib, reasons=gpu.reasons, names=names,
+            times_s=gpu.times_s,
+            powers_w=gpu.powers_w,
+            clocks_mhz=gpu.clocks_mhz,
+            temperatures_c=gpu.temperatures_c,
+            memory_mib=gpu.memory_mib,
+            reasons=gpu.reasons,
+            names=names,
         )
         for gpu in gpus
-    ]  # fmt: skip
+    ]

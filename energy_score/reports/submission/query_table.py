@@ -65,9 +65,10 @@ def _check_limits(file: str, rows: Sequence[_Row], report: RunReport) -> Iterato
     """Check the report's shortest and longest completion: they cover all passes, the table one number per query."""
     low, high = report.tokens.completion_min, report.tokens.completion_max
     counts = [
-        count for count in _numbers([row for row in rows if row["status"] == "success"], "completion_tokens")
+        count
+        for count in _numbers([row for row in rows if row["status"] == "success"], "completion_tokens")
         if count is not None
-    ]  # fmt: skip
+    ]
     if counts and not (low is not None and high is not None and low <= min(counts) <= max(counts) <= high):
         message = f"found {min(counts):g} to {max(counts):g} tokens, but the report says {low} to {high}"
         yield finding(file, message, field="completion_tokens")
@@ -80,10 +81,13 @@ def _check_times(file: str, rows: Sequence[_Row], report: RunReport) -> Iterator
     """
     first = next((window for window in report.phases if window.counted), None)
     work = [
-        window for window in report.phases
-        if first is not None and window.counted and window.phase in WORK_PHASES
+        window
+        for window in report.phases
+        if first is not None
+        and window.counted
+        and window.phase in WORK_PHASES
         and (window.domain, window.source) == (first.domain, first.source)
-    ]  # fmt: skip
+    ]
     if not work:
         return
     answered = [row for row in rows if row["status"] == "success" and row["retried"] == "false"]

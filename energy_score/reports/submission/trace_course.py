@@ -59,10 +59,16 @@ class Course:
         held = np.where(known < 0, 0.0, np.nan_to_num(powers)[known]) if len(powers) else powers
         energy = np.concatenate([[0.0], np.cumsum(held[:-1] * np.diff(times))]) if len(powers) else powers
         return cls(
-            times_s=times, powers_w=powers, clocks_mhz=np.asarray(clocks_mhz, float),
-            temperatures_c=np.asarray(temperatures_c, float), memory_mib=np.asarray(memory_mib, float),
-            reasons=np.asarray(reasons, np.int64), names=names, held_w=held, energy_j=energy,
-        )  # fmt: skip
+            times_s=times,
+            powers_w=powers,
+            clocks_mhz=np.asarray(clocks_mhz, float),
+            temperatures_c=np.asarray(temperatures_c, float),
+            memory_mib=np.asarray(memory_mib, float),
+            reasons=np.asarray(reasons, np.int64),
+            names=names,
+            held_w=held,
+            energy_j=energy,
+        )
 
     @property
     def longest_gap_s(self) -> float:

@@ -80,9 +80,12 @@ class TemplateChild:
 
     def _ask(self, job: Mapping[str, Any], source: TemplateSource) -> dict[str, Any]:
         whole = {
-            **job, "template": source.template, "variables": source.variables, "defaults": source.defaults,
+            **job,
+            "template": source.template,
+            "variables": source.variables,
+            "defaults": source.defaults,
             "limit_s": self._limit_s,
-        }  # fmt: skip
+        }
         if importlib.util.find_spec("jinja2") is None:
             raise TemplateChildError("jinja2 is not installed here: pip install jinja2")
         with self._lock:
@@ -121,9 +124,14 @@ class TemplateChild:
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(  # noqa: S603 - this interpreter, and a module of this package
-                [sys.executable, "-m", _CHILD], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL, bufsize=0, env=_environment(), start_new_session=True,
-            )  # fmt: skip
+                [sys.executable, "-m", _CHILD],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                env=_environment(),
+                start_new_session=True,
+            )
         return self._process
 
 

@@ -213,9 +213,11 @@ def _thinks_by_default(kind: ThinkingKind) -> str:
 
 def _said(kind: ThinkingKind) -> str:
     return {
-        "switch": "that it has a switch", "always": "that it always thinks", "never": "that it never thinks",
+        "switch": "that it has a switch",
+        "always": "that it always thinks",
+        "never": "that it never thinks",
         "unknown": "nothing",
-    }[kind]  # fmt: skip
+    }[kind]
 
 
 def _assigned(plan: PromptPlan) -> str:

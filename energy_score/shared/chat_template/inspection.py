@@ -322,9 +322,12 @@ class _Inspection:
             replaced = self._render(plain)
             if replaced is not None and not self._asks_for_thoughts(replaced):
                 return _Found(
-                    "switch", {"on": _Ask(), "off": plain}, "on", None,
+                    "switch",
+                    {"on": _Ask(), "off": plain},
+                    "on",
+                    None,
                     "its own system prompt asks for thoughts, and another one replaces it",
-                )  # fmt: skip
+                )
             return _Found("always", {"on": _Ask()}, "on", None, "its own system prompt asks for thoughts")
         return _Found(evidence="the prompt shows neither a switch nor thoughts")
 

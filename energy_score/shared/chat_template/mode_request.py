@@ -9,10 +9,22 @@ from energy_score.contract.prompt_plan import Family, PlanSource, PromptPlan, Sh
 STATE_KEY = "reasoning"
 EFFORT_KEY = "reasoning_effort"
 # Variables by which chat templates are known to switch reasoning, and that word.
-KNOWN_SWITCHES = frozenset({
-    STATE_KEY, EFFORT_KEY, "enable_thinking", "thinking", "think", "thinking_mode", "thinking_budget",
-    "enable_reasoning", "reasoning_mode", "low_effort", "medium_effort", "thinking_token_budget",
-})  # fmt: skip
+KNOWN_SWITCHES = frozenset(
+    {
+        STATE_KEY,
+        EFFORT_KEY,
+        "enable_thinking",
+        "thinking",
+        "think",
+        "thinking_mode",
+        "thinking_budget",
+        "enable_reasoning",
+        "reasoning_mode",
+        "low_effort",
+        "medium_effort",
+        "thinking_token_budget",
+    }
+)
 LEVELS = {mode.value: mode for mode in (ReasoningMode.LOW, ReasoningMode.MEDIUM, ReasoningMode.HIGH)}
 OFF_WORDS = frozenset({"off", "none", "disabled", "no", "false", "no_think", "nothink", "never"})
 BUDGET_KEYS = frozenset({"thinking_budget", "thinking_token_budget"})

@@ -79,9 +79,11 @@ def find_template(read: ReadText) -> TemplateSource | None:
     if found is None:
         return None
     return TemplateSource(
-        template=found[1], file=found[0], variables=_special_tokens(config),
+        template=found[1],
+        file=found[0],
+        variables=_special_tokens(config),
         defaults=default_kwargs_in(_object_in(read(GENERATION_CONFIG))),
-    )  # fmt: skip
+    )
 
 
 def template_in(value: object) -> str | None:

@@ -7,11 +7,34 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 # What every template is given, or what belongs to tools and documents.
-_STANDARD = frozenset({
-    "messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "strftime_now",
-    "raise_exception", "namespace", "range", "dict", "bos_token", "eos_token", "pad_token", "unk_token", "loop",
-    "true", "false", "none", "True", "False", "None", "caller", "varargs", "kwargs",
-})  # fmt: skip
+_STANDARD = frozenset(
+    {
+        "messages",
+        "tools",
+        "documents",
+        "add_generation_prompt",
+        "continue_final_message",
+        "strftime_now",
+        "raise_exception",
+        "namespace",
+        "range",
+        "dict",
+        "bos_token",
+        "eos_token",
+        "pad_token",
+        "unk_token",
+        "loop",
+        "true",
+        "false",
+        "none",
+        "True",
+        "False",
+        "None",
+        "caller",
+        "varargs",
+        "kwargs",
+    }
+)
 _MOST_VARIABLES = 60
 
 

@@ -6,25 +6,64 @@ from typing import Any
 # Source: METHOD.md, "The work that edition 2025-02 measured": greedy, one beam, KV cache on; transformers 5,
 # GenerationConfig. Clocks and assistants are among them: they change how many tokens are computed, or where.
 PLAIN: dict[str, Any] = {
-    "do_sample": False, "num_beams": 1, "temperature": None, "top_p": None, "top_k": None, "max_length": None,
-    "early_stopping": False, "length_penalty": None, "cache_implementation": None, "disable_compile": True,
-    "num_return_sequences": 1, "return_dict_in_generate": False, "max_time": None, "prompt_lookup_num_tokens": None,
-    "use_cache": True, "penalty_alpha": None, "guidance_scale": None, "dola_layers": None, "low_memory": None,
-    "num_beam_groups": None, "diversity_penalty": None, "constraints": None, "force_words_ids": None,
-    "watermarking_config": None, "use_mtp": None, "speculation_type": None, "assistant_early_exit": None,
-}  # fmt: skip
+    "do_sample": False,
+    "num_beams": 1,
+    "temperature": None,
+    "top_p": None,
+    "top_k": None,
+    "max_length": None,
+    "early_stopping": False,
+    "length_penalty": None,
+    "cache_implementation": None,
+    "disable_compile": True,
+    "num_return_sequences": 1,
+    "return_dict_in_generate": False,
+    "max_time": None,
+    "prompt_lookup_num_tokens": None,
+    "use_cache": True,
+    "penalty_alpha": None,
+    "guidance_scale": None,
+    "dola_layers": None,
+    "low_memory": None,
+    "num_beam_groups": None,
+    "diversity_penalty": None,
+    "constraints": None,
+    "force_words_ids": None,
+    "watermarking_config": None,
+    "use_mtp": None,
+    "speculation_type": None,
+    "assistant_early_exit": None,
+}
 # Those of them whose absence changes the work so much that a reader must know; sampling is every model's default.
 _TOLD = (
-    "num_beams", "cache_implementation", "num_return_sequences", "max_time", "prompt_lookup_num_tokens", "use_cache",
-    "penalty_alpha", "guidance_scale", "dola_layers", "low_memory", "num_beam_groups", "constraints",
-    "force_words_ids", "watermarking_config", "use_mtp", "speculation_type", "assistant_early_exit",
-)  # fmt: skip
+    "num_beams",
+    "cache_implementation",
+    "num_return_sequences",
+    "max_time",
+    "prompt_lookup_num_tokens",
+    "use_cache",
+    "penalty_alpha",
+    "guidance_scale",
+    "dola_layers",
+    "low_memory",
+    "num_beam_groups",
+    "constraints",
+    "force_words_ids",
+    "watermarking_config",
+    "use_mtp",
+    "speculation_type",
+    "assistant_early_exit",
+)
 # Settings that choose other tokens and cost next to nothing: they stay, and are told, with the value that is neutral.
 _KEPT: dict[str, Any] = {
-    "repetition_penalty": 1.0, "encoder_repetition_penalty": 1.0, "no_repeat_ngram_size": 0,
-    "encoder_no_repeat_ngram_size": 0, "exponential_decay_length_penalty": None, "sequence_bias": None,
+    "repetition_penalty": 1.0,
+    "encoder_repetition_penalty": 1.0,
+    "no_repeat_ngram_size": 0,
+    "encoder_no_repeat_ngram_size": 0,
+    "exponential_decay_length_penalty": None,
+    "sequence_bias": None,
     "bad_words_ids": None,
-}  # fmt: skip
+}
 _NEUTRAL = {"guidance_scale": (1, 1.0), "low_memory": (False,), "use_mtp": (False,), "num_beam_groups": (1,)}
 
 

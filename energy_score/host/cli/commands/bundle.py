@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 _ZIP = b"PK\3\4"
 
 
-@help_page.command("bundle", examples=[
-    ("submission.zip", "print the attestation; nothing is written"),
-    ("submission.zip --model-name Qwen3-8B --i-attest", "all runs of one model"),
-])  # fmt: skip
+@help_page.command(
+    "bundle",
+    examples=[
+        ("submission.zip", "print the attestation; nothing is written"),
+        ("submission.zip --model-name Qwen3-8B --i-attest", "all runs of one model"),
+    ],
+)
 @results_option
 @click.option("--run", "names", multiple=True, metavar="NAME", help="Bundle this run directory. Can be repeated.")
 @click.option("--model-name", metavar="TEXT", help="Only runs whose model id contains TEXT (case-insensitive).")
@@ -63,7 +66,7 @@ def command(
     The same runs always give the same bytes.
 
     Exit codes: 0 written, 2 a run cannot be submitted or nothing was attested, 3 a package is missing, 4 none matches.
-    """  # fmt: skip
+    """
     from energy_score.reports.submission.bundle_manifest import ATTESTATION
 
     if not i_attest:

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from energy_score.reports.comparison.side_by_side import SideBySide
     from energy_score.reports.table import Format
 
-_plot = click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-                     help="Draw a plot too: .svg, .png or .pdf.")  # fmt: skip
+_plot = click.option(
+    "--plot",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Draw a plot too: .svg, .png or .pdf.",
+)
 
 
 @click.group("compare")
@@ -25,9 +29,14 @@ def command() -> None:
     """Compare measured runs side by side. Nothing is run."""
 
 
-@command.command("modes", cls=help_page.HelpPage, short_help="The reasoning modes of each model.", examples=[
-    ("--model-name Qwen3-8B --plot modes.svg", "one model, with a plot"),
-])  # fmt: skip
+@command.command(
+    "modes",
+    cls=help_page.HelpPage,
+    short_help="The reasoning modes of each model.",
+    examples=[
+        ("--model-name Qwen3-8B --plot modes.svg", "one model, with a plot"),
+    ],
+)
 @results_option
 @click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
 @format_option
@@ -39,9 +48,14 @@ def modes_command(results: Path, model_name: str | None, form: str, plot: Path |
     _show(modes(read_results(results).rows, model_name=model_name), form, plot)
 
 
-@command.command("models", cls=help_page.HelpPage, short_help="Two models.", examples=[
-    ("Qwen/Qwen3-8B Qwen/Qwen3-4B", "in every mode that was measured"),
-])  # fmt: skip
+@command.command(
+    "models",
+    cls=help_page.HelpPage,
+    short_help="Two models.",
+    examples=[
+        ("Qwen/Qwen3-8B Qwen/Qwen3-4B", "in every mode that was measured"),
+    ],
+)
 @results_option
 @click.argument("first")
 @click.argument("second")
@@ -54,13 +68,19 @@ def models_command(results: Path, first: str, second: str, form: str, plot: Path
     _show([models(read_results(results).rows, first, second)], form, plot)
 
 
-@command.command("results", cls=help_page.HelpPage, short_help="The same models then and now.", examples=[
-    ("last_week/ batch_results/", "exits with 1 if energy went up"),
-])  # fmt: skip
+@command.command(
+    "results",
+    cls=help_page.HelpPage,
+    short_help="The same models then and now.",
+    examples=[
+        ("last_week/ batch_results/", "exits with 1 if energy went up"),
+    ],
+)
 @click.argument("before", type=click.Path(path_type=Path))
 @click.argument("after", type=click.Path(path_type=Path))
-@click.option("--threshold", type=share, default="3%", show_default=True, metavar="SHARE",
-              help="Smallest increase that counts.")  # fmt: skip
+@click.option(
+    "--threshold", type=share, default="3%", show_default=True, metavar="SHARE", help="Smallest increase that counts."
+)
 @format_option
 @click.pass_context
 def results_command(context: click.Context, before: Path, after: Path, threshold: float, form: str) -> None:

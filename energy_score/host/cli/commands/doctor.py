@@ -48,14 +48,41 @@ def can_run(found: Iterable[Check]) -> bool:
 
 
 @help_page.command()
-@click.option("--csv", type=click.Path(path_type=Path), default="models.csv", show_default=True, metavar="FILE",
-              help="Models spreadsheet to look for.")  # fmt: skip
-@click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", show_default=True,
-              metavar="DIR", help="Where results would be written.")  # fmt: skip
-@click.option("--endpoint", "-e", envvar="VLLM_ENDPOINT", show_envvar=True, default="http://localhost:8000/v1",
-              show_default=True, metavar="URL", help="Server to look for, for --backend vllm.")  # fmt: skip
-@click.option("--image", envvar="DOCKER_IMAGE", show_envvar=True, default="ai_energy_score", show_default=True,
-              metavar="NAME", help="Container image to look for.")  # fmt: skip
+@click.option(
+    "--csv",
+    type=click.Path(path_type=Path),
+    default="models.csv",
+    show_default=True,
+    metavar="FILE",
+    help="Models spreadsheet to look for.",
+)
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default="./batch_results",
+    show_default=True,
+    metavar="DIR",
+    help="Where results would be written.",
+)
+@click.option(
+    "--endpoint",
+    "-e",
+    envvar="VLLM_ENDPOINT",
+    show_envvar=True,
+    default="http://localhost:8000/v1",
+    show_default=True,
+    metavar="URL",
+    help="Server to look for, for --backend vllm.",
+)
+@click.option(
+    "--image",
+    envvar="DOCKER_IMAGE",
+    show_envvar=True,
+    default="ai_energy_score",
+    show_default=True,
+    metavar="NAME",
+    help="Container image to look for.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Write the findings as a JSON list.")
 def doctor(*, csv: Path, output_dir: Path, endpoint: str, image: str, as_json: bool) -> None:
     """Check what this machine can do, and what to do about the rest.

@@ -15,10 +15,13 @@ from energy_score.reports.results import read_results
 from energy_score.reports.table import Format, Table, figure, write
 
 
-@help_page.command("impact", examples=[
-    ("--queries-per-year 1e9", "a year of one billion queries"),
-    ("--queries-per-year 1e6 --region france", "with the French electricity mix"),
-])  # fmt: skip
+@help_page.command(
+    "impact",
+    examples=[
+        ("--queries-per-year 1e9", "a year of one billion queries"),
+        ("--queries-per-year 1e6 --region france", "with the French electricity mix"),
+    ],
+)
 @results_option
 @click.option(
     "--queries-per-year",
@@ -77,7 +80,10 @@ def _table(impact: "Impact") -> "Table":
         header=("quantity", "value", "unit", "kind", "made of"),
         rows=tuple(
             (
-                one.name, figure(one.value) or "unknown", one.unit, "estimate" if one.is_estimate else "measured",
+                one.name,
+                figure(one.value) or "unknown",
+                one.unit,
+                "estimate" if one.is_estimate else "measured",
                 f"{one.how} [{', '.join(one.factors)}]" if one.factors else one.how,
             )
             for one in impact.figures
@@ -85,14 +91,22 @@ def _table(impact: "Impact") -> "Table":
         notes=notes,
         objects=tuple(
             {
-                "model": row.model_name, "reasoning_state": row.reasoning_state, "run_id": row.run_id,
-                "queries_per_year": impact.queries_per_year, "region": impact.region, "quantity": one.name,
-                "value": one.value, "unit": one.unit, "estimate": one.is_estimate, "how": one.how,
-                "factors": one.factors, "rateable": row.rateable,
+                "model": row.model_name,
+                "reasoning_state": row.reasoning_state,
+                "run_id": row.run_id,
+                "queries_per_year": impact.queries_per_year,
+                "region": impact.region,
+                "quantity": one.name,
+                "value": one.value,
+                "unit": one.unit,
+                "estimate": one.is_estimate,
+                "how": one.how,
+                "factors": one.factors,
+                "rateable": row.rateable,
             }
             for one in impact.figures
         ),
-    )  # fmt: skip
+    )
 
 
 def _factor_table(factors: "dict[str, Factor]") -> "Table":

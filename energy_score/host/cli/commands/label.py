@@ -10,15 +10,25 @@ from energy_score.host.cli.options import against_option, results_option
 from energy_score.reports.results import read_results
 
 
-@help_page.command("label", examples=[
-    ("--model-name Qwen3-8B", "labels of one model, in ./labels"),
-])  # fmt: skip
+@help_page.command(
+    "label",
+    examples=[
+        ("--model-name Qwen3-8B", "labels of one model, in ./labels"),
+    ],
+)
 @results_option
 @against_option
 @click.option("--snapshot", metavar="NAME|FILE", help="Use the models of a snapshot instead of --results.")
 @click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
-@click.option("--to", "folder", type=click.Path(path_type=Path, file_okay=False), default="./labels",
-              show_default=True, metavar="DIR", help="Where the files are written.")  # fmt: skip
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="./labels",
+    show_default=True,
+    metavar="DIR",
+    help="Where the files are written.",
+)
 def command(results: Path, against: str, snapshot: str | None, model_name: str | None, folder: Path) -> None:
     """Write a label and a badge for each rated model, as SVG and PNG, and print their paths.
 
@@ -40,9 +50,10 @@ def command(results: Path, against: str, snapshot: str | None, model_name: str |
     wanted = [(*one, mark) for one, mark in marked if (model_name or "").lower() in one[0].model.lower()]
     if not wanted:
         raise NothingMatchedError(
-            f"none of {len(found)} rated models has {model_name!r} in its id" if model_name else
-            f"no model in {snapshot or results} has stars, and a label needs some: see 'rate'"
-        )  # fmt: skip
+            f"none of {len(found)} rated models has {model_name!r} in its id"
+            if model_name
+            else f"no model in {snapshot or results} has stars, and a label needs some: see 'rate'"
+        )
     for content, reasoning_state, mark in wanted:
         for path in write_label(content, folder, reasoning_state=reasoning_state, mark=mark):
             click.echo(path)

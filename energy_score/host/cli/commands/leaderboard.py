@@ -17,8 +17,14 @@ if TYPE_CHECKING:
 @help_page.command("leaderboard", examples=[("--site ./board", "open ./board/index.html afterwards")])
 @results_option
 @against_option
-@click.option("--site", type=click.Path(path_type=Path), default="./site", show_default=True, metavar="DIR",
-              help="Folder of the site, a link to its newest version.")  # fmt: skip
+@click.option(
+    "--site",
+    type=click.Path(path_type=Path),
+    default="./site",
+    show_default=True,
+    metavar="DIR",
+    help="Folder of the site, a link to its newest version.",
+)
 def command(results: Path, against: str, site: Path) -> None:
     """Build a static website of the results: one page with all runs, one per model, and the data for download.
 

@@ -10,10 +10,13 @@ from energy_score.host.cli.plan_table import show_plan
 from energy_score.reports.table import Format
 
 
-@help_page.command("list", examples=[
-    ("--class A --task text_gen", "class A text models of models.csv"),
-    ("my_models.csv --format csv", "another spreadsheet, as CSV"),
-])  # fmt: skip
+@help_page.command(
+    "list",
+    examples=[
+        ("--class A --task text_gen", "class A text models of models.csv"),
+        ("my_models.csv --format csv", "another spreadsheet, as CSV"),
+    ],
+)
 @sheet_argument
 @selection_options
 @run_options

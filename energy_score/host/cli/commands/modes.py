@@ -25,10 +25,13 @@ _KINDS = {
 }
 
 
-@help_page.command("modes", examples=[
-    ("Qwen/Qwen3-8B", "its switches, and sheet rows to paste"),
-    ("./my-model --class A", "a local model"),
-])  # fmt: skip
+@help_page.command(
+    "modes",
+    examples=[
+        ("Qwen/Qwen3-8B", "its switches, and sheet rows to paste"),
+        ("./my-model --class A", "a local model"),
+    ],
+)
 @click.argument("model")
 @click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
 @click.option("--class", "model_class", default="", metavar="A|B|C", help="The class to write into the sheet rows.")

@@ -78,29 +78,48 @@ class Judged:
         """All of it, for machines."""
         config = self.planned.config
         return {
-            "line": config.line_number or None, "model": config.model_id, "revision": config.revision,
-            "commit": self.facts.commit if self.facts else None, "task": config.task, "class": config.model_class,
-            "reasoning_state": config.reasoning_state, "status": self.worst, "can_run": self.can_run,
+            "line": config.line_number or None,
+            "model": config.model_id,
+            "revision": config.revision,
+            "commit": self.facts.commit if self.facts else None,
+            "task": config.task,
+            "class": config.model_class,
+            "reasoning_state": config.reasoning_state,
+            "status": self.worst,
+            "can_run": self.can_run,
             "can_be_submitted": self.can_be_submitted,
             "findings": [
-                {"rule": one.name, "status": one.status, "found": one.found, "remedy": one.remedy,
-                 "bars_run": one.bars_run}
+                {
+                    "rule": one.name,
+                    "status": one.status,
+                    "found": one.found,
+                    "remedy": one.remedy,
+                    "bars_run": one.bars_run,
+                }
                 for one in self.findings
             ],
-        }  # fmt: skip
+        }
 
 
-@help_page.command("preflight", examples=[
-    ("--class A", "class A models of models.csv"),
-    ("Qwen/Qwen3-8B --task text_gen", "one model"),
-])  # fmt: skip
+@help_page.command(
+    "preflight",
+    examples=[
+        ("--class A", "class A models of models.csv"),
+        ("Qwen/Qwen3-8B --task text_gen", "one model"),
+    ],
+)
 @click.argument("models", nargs=-1, metavar="[MODEL...]")
 @selection_options
 @click.option("--revision", metavar="REV", help="Commit, branch or tag of MODEL.  [default: main]")
-@click.option("--dtype", type=click.Choice(DTYPES),
-              help="Precision of the weights.  [default: the task's]")  # fmt: skip
-@click.option("--output-dir", type=click.Path(path_type=Path), default="./batch_results", metavar="DIR",
-              show_default=True, help="Results of earlier runs, to find models that were scored already.")  # fmt: skip
+@click.option("--dtype", type=click.Choice(DTYPES), help="Precision of the weights.  [default: the task's]")
+@click.option(
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default="./batch_results",
+    metavar="DIR",
+    show_default=True,
+    help="Results of earlier runs, to find models that were scored already.",
+)
 @click.option("--all", "show_all", is_flag=True, help="Show rules that pass as well.")
 @click.option("--json", "as_json", is_flag=True, help="Write a JSON list with one object per row.")
 @click.pass_context
@@ -188,12 +207,17 @@ def _config_of(written: str, parameters: dict[str, Any]) -> "ModelConfig":
         state = parameters["reasoning_state"] or ""
         family = find_family(model_id)
         return ModelConfig(
-            model_id=model_id, priority=None, model_class=parse_model_class(parameters["model_class"] or ""),
-            task=find_task(parameters["task"] or "text_gen").name, reasoning_state=state,
-            reasoning_mode=parse_reasoning_mode(state), thinking_budget=budget_of(state),
+            model_id=model_id,
+            priority=None,
+            model_class=parse_model_class(parameters["model_class"] or ""),
+            task=find_task(parameters["task"] or "text_gen").name,
+            reasoning_state=state,
+            reasoning_mode=parse_reasoning_mode(state),
+            thinking_budget=budget_of(state),
             use_harmony=family is not None and family.speaks_harmony,
-            revision=asked or revision, line_number=0,
-        )  # fmt: skip
+            revision=asked or revision,
+            line_number=0,
+        )
     except CellFaultError as error:
         raise UsageError(f"MODEL: {error}") from error
 

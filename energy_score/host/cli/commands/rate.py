@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from energy_score.reports.ratings.rating import Rating
 
 
-@help_page.command("rate", examples=[
-    ("", "stars relative to the published models"),
-    ("--against own", "stars relative to your own runs only"),
-    ("--format csv > stars.csv", "a table for a spreadsheet"),
-])  # fmt: skip
+@help_page.command(
+    "rate",
+    examples=[
+        ("", "stars relative to the published models"),
+        ("--against own", "stars relative to your own runs only"),
+        ("--format csv > stars.csv", "a table for a spreadsheet"),
+    ],
+)
 @results_option
 @against_option
 @format_option
@@ -52,9 +55,12 @@ def rate(context: click.Context, results: Path, against: str, form: str) -> None
     context.exit(ExitCode.OK if rated else ExitCode.NOTHING_MATCHED)
 
 
-@help_page.command("snapshot", examples=[
-    ("--name 2026-11-lab 2026-11-lab.json", "keep today's rateable runs under a name"),
-])  # fmt: skip
+@help_page.command(
+    "snapshot",
+    examples=[
+        ("--name 2026-11-lab 2026-11-lab.json", "keep today's rateable runs under a name"),
+    ],
+)
 @results_option
 @click.option(
     "--name", required=True, type=snapshot_name, metavar="NAME", help="Name of the snapshot, such as 2026-11-lab."
@@ -79,9 +85,12 @@ def snapshot(results: Path, name: str, issued: str | None, file: Path) -> None:
     click.echo(f"{file}: snapshot {name} of {issued} ({sizes})")
 
 
-@help_page.command("drift", examples=[
-    ("2025-02 2026-11-lab.json", "from the published snapshot to your own"),
-])  # fmt: skip
+@help_page.command(
+    "drift",
+    examples=[
+        ("2025-02 2026-11-lab.json", "from the published snapshot to your own"),
+    ],
+)
 @click.argument("before", metavar="BEFORE")
 @click.argument("after", metavar="AFTER")
 @format_option
@@ -98,10 +107,15 @@ def drift(before: str, after: str, form: str) -> None:
         click.echo(format_json(_drift_object(found)))
         return
     rows = [
-        (change.cohort, f"{change.member.model} {change.member.reasoning_state}".strip(),
-         _stars_cell(change.stars_before), _stars_cell(change.stars_after), change.because)
+        (
+            change.cohort,
+            f"{change.member.model} {change.member.reasoning_state}".strip(),
+            _stars_cell(change.stars_before),
+            _stars_cell(change.stars_after),
+            change.because,
+        )
         for change in found.changes
-    ]  # fmt: skip
+    ]
     header = ("cohort", "model", "before", "after", "because")
     objects = tuple(_drift_object(found)["changes"])
     write([Table(title="", header=header, rows=tuple(rows), objects=objects)], cast("Format", form))
@@ -126,8 +140,13 @@ def _as_cells(rating: "Rating") -> tuple[str, ...]:
     if row.wh_per_1000_queries is not None:
         energy = figure_with_interval(row.wh_per_1000_queries, rating.half_width_wh)
     return (
-        row.model_name, row.reasoning_state, row.task, energy, rating.stars_in_words, "; ".join(rating.notes),
-    )  # fmt: skip
+        row.model_name,
+        row.reasoning_state,
+        row.task,
+        energy,
+        rating.stars_in_words,
+        "; ".join(rating.notes),
+    )
 
 
 def _as_object(rating: "Rating") -> dict[str, Any]:

@@ -20,10 +20,13 @@ from energy_score.host.cli.plan_table import show_plan
 from energy_score.host.cli.run_batch import run_batch
 
 
-@help_page.command("refresh", examples=[
-    ("--site ./board", "run what is new, rate, publish"),
-    ("--site ./board --class A --allow-failed", "publish even if rows failed"),
-])  # fmt: skip
+@help_page.command(
+    "refresh",
+    examples=[
+        ("--site ./board", "run what is new, rate, publish"),
+        ("--site ./board --class A --allow-failed", "publish even if rows failed"),
+    ],
+)
 @selection_options
 @run_options
 @batch_executor_options

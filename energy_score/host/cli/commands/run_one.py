@@ -34,9 +34,26 @@ from energy_score.reports.results_table.result_row import ResultRow
 from parameter_handler import ParameterHandler, RunOptions
 
 _HYDRA_FLAGS = (
-    "--config-path", "-cp", "--config-dir", "-cd", "--multirun", "-m", "--cfg", "-c", "--resolve", "--package", "-p",
-    "--info", "-i", "--run", "-r", "--hydra-help", "--shell-completion", "-sc", "--experimental-rerun",
-)  # fmt: skip
+    "--config-path",
+    "-cp",
+    "--config-dir",
+    "-cd",
+    "--multirun",
+    "-m",
+    "--cfg",
+    "-c",
+    "--resolve",
+    "--package",
+    "-p",
+    "--info",
+    "-i",
+    "--run",
+    "-r",
+    "--hydra-help",
+    "--shell-completion",
+    "-sc",
+    "--experimental-rerun",
+)
 
 
 @dataclass(frozen=True)
@@ -54,26 +71,57 @@ def _refuse_hydra_flag(_context: click.Context, _option: click.Parameter, value:
         )
 
 
-@help_page.command("run", examples=[
-    ("Qwen/Qwen3-0.6B -n 20", "a quick trial of one model"),
-    ("./my-model --config-name summarization", "a local model and another task"),
-    ("Qwen/Qwen3-0.6B scenario.reasoning=True", "with reasoning on"),
-])  # fmt: skip
-@click.option("--config-name", "-cn", default="text_generation", show_default=True, metavar="NAME",
-              help="Configuration of the task: text_generation, summarization, asr, …")  # fmt: skip
-@click.option("--num-prompts", "-n", "--num-samples", "query_count", type=WholeNumber(min=1), metavar="N",
-              help="Queries to run, as scenario.num_samples.  [default: 10; in the image, all]")  # fmt: skip
+@help_page.command(
+    "run",
+    examples=[
+        ("Qwen/Qwen3-0.6B -n 20", "a quick trial of one model"),
+        ("./my-model --config-name summarization", "a local model and another task"),
+        ("Qwen/Qwen3-0.6B scenario.reasoning=True", "with reasoning on"),
+    ],
+)
+@click.option(
+    "--config-name",
+    "-cn",
+    default="text_generation",
+    show_default=True,
+    metavar="NAME",
+    help="Configuration of the task: text_generation, summarization, asr, …",
+)
+@click.option(
+    "--num-prompts",
+    "-n",
+    "--num-samples",
+    "query_count",
+    type=WholeNumber(min=1),
+    metavar="N",
+    help="Queries to run, as scenario.num_samples.  [default: 10; in the image, all]",
+)
 @load_options
-@click.option("--results", type=click.Path(path_type=Path, file_okay=False), default="./results", metavar="DIR",
-              show_default=True, envvar="RESULTS_DIR", show_envvar=True,
-              help="Where the files of the run are written. Those of an earlier run are moved to aside/.")  # fmt: skip
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="./results",
+    metavar="DIR",
+    show_default=True,
+    envvar="RESULTS_DIR",
+    show_envvar=True,
+    help="Where the files of the run are written. Those of an earlier run are moved to aside/.",
+)
 @measurement_options
 @executor_options
 @preflight_option
 @click.option("--dry-run", is_flag=True, help="Show the specification of the run, and exit.")
 @events_option
-@click.option(*_HYDRA_FLAGS, "hydra_flag", is_flag=False, flag_value="", hidden=True, expose_value=False,
-              is_eager=True, callback=_refuse_hydra_flag)  # fmt: skip
+@click.option(
+    *_HYDRA_FLAGS,
+    "hydra_flag",
+    is_flag=False,
+    flag_value="",
+    hidden=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_refuse_hydra_flag,
+)
 @click.option("--model", metavar="MODEL", help="Model to run, the same as backend.model=MODEL.")
 @click.argument("keys", nargs=-1, type=click.UNPROCESSED, metavar="[MODEL] KEY=VALUE...")
 @click.pass_context

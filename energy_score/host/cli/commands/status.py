@@ -16,10 +16,12 @@ from energy_score.host.cli.output_directory import output_dir_argument
 _REFRESH_S = 1.0
 
 
-@help_page.command(examples=[
-    ("", "the batch in ./batch_results"),
-    ("my_results --json", "another one, for a program"),
-])  # fmt: skip
+@help_page.command(
+    examples=[
+        ("", "the batch in ./batch_results"),
+        ("my_results --json", "another one, for a program"),
+    ]
+)
 @output_dir_argument
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 def status(output_dir: Path, *, as_json: bool) -> None:

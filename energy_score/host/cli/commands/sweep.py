@@ -49,10 +49,13 @@ def states_of(model: str) -> list[str]:
     return states
 
 
-@help_page.command("sweep", examples=[
-    ("Qwen/Qwen3-8B", "every mode, as long as it likes and with 256 tokens"),
-    ("Qwen/Qwen3-8B -n 20 --dry-run", "show what would run"),
-])  # fmt: skip
+@help_page.command(
+    "sweep",
+    examples=[
+        ("Qwen/Qwen3-8B", "every mode, as long as it likes and with 256 tokens"),
+        ("Qwen/Qwen3-8B -n 20 --dry-run", "show what would run"),
+    ],
+)
 @click.argument("model")
 @click.option(
     "--class",

@@ -30,7 +30,7 @@ def command(context: click.Context, *, signer: Path | None, as_json: bool, file:
     Nothing is unpacked to disk, and no network is used. docs/submission.md says what this proves and what it does not.
 
     Exit codes: 0 verified, 1 something differs, 2 not a bundle, 3 a package is missing.
-    """  # fmt: skip
+    """
     from energy_score.reports.submission.verify import verify_file
 
     key = None

@@ -18,9 +18,22 @@ if TYPE_CHECKING:
 
 # The width of each type, in bytes. Source: the safetensors format.
 _BYTES_OF_TYPE = {
-    "F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2,
-    "F8_E4M3": 1, "F8_E5M2": 1, "I8": 1, "U8": 1, "BOOL": 1,
-}  # fmt: skip
+    "F64": 8,
+    "I64": 8,
+    "U64": 8,
+    "F32": 4,
+    "I32": 4,
+    "U32": 4,
+    "F16": 2,
+    "BF16": 2,
+    "I16": 2,
+    "U16": 2,
+    "F8_E4M3": 1,
+    "F8_E5M2": 1,
+    "I8": 1,
+    "U8": 1,
+    "BOOL": 1,
+}
 # Files that are downloaded with a model's weights: configs, tokenizers, lists.
 _SMALL_ENDINGS = (".json", ".txt", ".model", ".jinja", ".tiktoken", ".py")
 
@@ -72,10 +85,17 @@ class HubReader:
         cached = bool(names) and {model.index_file, *names} <= there
         there |= _cached_blobs(model.model_id, info)
         return ModelFacts(
-            where="hub", model_id=info.id, commit=info.sha, is_private=info.private,
-            is_gated=None if info.gated is None else bool(info.gated), tensors=tensors, tensors_fault=fault,
-            cached=cached, download_bytes=0 if cached else _download_bytes(files, names, there), **known,
-        )  # fmt: skip
+            where="hub",
+            model_id=info.id,
+            commit=info.sha,
+            is_private=info.private,
+            is_gated=None if info.gated is None else bool(info.gated),
+            tensors=tensors,
+            tensors_fault=fault,
+            cached=cached,
+            download_bytes=0 if cached else _download_bytes(files, names, there),
+            **known,
+        )
 
 
 def _get_files(info: "ModelInfo") -> dict[str, int | None]:

@@ -51,9 +51,9 @@ class HubRequests:
 
     def info(self, model_id: str, revision: str | None) -> "ModelInfo":
         """Return the repository's entry with its files; raise AbsentError if there is none."""
-        info = self._asked(lambda: self._api.model_info(
-            model_id, revision=revision, files_metadata=True, timeout=self._timeout_s
-        ))  # fmt: skip
+        info = self._asked(
+            lambda: self._api.model_info(model_id, revision=revision, files_metadata=True, timeout=self._timeout_s)
+        )
         if info.disabled is True:  # its entry still exists, but its files do not
             raise AbsentError("disabled", "the Hub says so")
         return info

@@ -49,9 +49,13 @@ def _answers(order: str, limit_s: float) -> Sequence[LoadResult]:
     """Return one answer per model, as many as there were within the limit."""
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "TOKENIZERS_PARALLELISM": "false"}
     child = subprocess.Popen(  # noqa: S603 - this interpreter, and a file beside this one
-        [sys.executable, str(_CHILD)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, env=os.environ | quiet,
-    )  # fmt: skip
+        [sys.executable, str(_CHILD)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | quiet,
+    )
     try:
         told, _ = child.communicate(order, timeout=limit_s)
     except subprocess.TimeoutExpired as error:

@@ -58,9 +58,11 @@ def prompt_was_raw(facts: Facts) -> VerdictReason | None:
     if facts.prompt is None or facts.prompt.raw_reason is None:
         return None
     return invalid(
-        "raw_prompt", f"queries were sent as plain text: {facts.prompt.raw_reason}",
-        observed="plain text", threshold="the model's chat template",
-    )  # fmt: skip
+        "raw_prompt",
+        f"queries were sent as plain text: {facts.prompt.raw_reason}",
+        observed="plain text",
+        threshold="the model's chat template",
+    )
 
 
 def _thinking_share(facts: Facts) -> float:

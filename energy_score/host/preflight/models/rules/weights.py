@@ -114,10 +114,14 @@ def precision(question: Question) -> Finding:
     """Check that the requested data type is the one in the config, or can hold it."""
     ordered, facts = question.spec.generation.dtype, question.facts
     stated = next(
-        (text for key in ("dtype", "torch_dtype") for part in (facts.index or {}, facts.text_config)
-         if (text := str(part.get(key) or "").removeprefix("torch.")) in _DTYPES),
+        (
+            text
+            for key in ("dtype", "torch_dtype")
+            for part in (facts.index or {}, facts.text_config)
+            if (text := str(part.get(key) or "").removeprefix("torch.")) in _DTYPES
+        ),
         None,
-    )  # fmt: skip
+    )
     origin = "its config has"
     if stated is None:
         stored = {_STORED[tensor.dtype] for tensor in facts.tensors or () if tensor.dtype in _STORED}
