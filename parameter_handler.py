@@ -235,7 +235,7 @@ class ParameterHandler:
     def _row_plan(self, config: ModelConfig, task: Task) -> RowPlan:
         """The row's prompt plan; a task without reasoning has no states, and one that is told what to do says it."""
         if task.has_reasoning:
-            return self.plan(config)
+            return self._with_known_budget(config, self.plan(config))
         if config.reasoning_mode is not ReasoningMode.NOT_APPLICABLE:
             raise RowRefusedError(
                 f"{self._where(config)}: Reasoning State: {config.reasoning_state!r} is refused for {task.name}: its "
@@ -248,6 +248,19 @@ class ParameterHandler:
         plan = self.plan(config)
         prefix = f"{task.instruction}{plan.prompt_plan.user_prefix}"
         return replace(plan, prompt_plan=plan.prompt_plan.model_copy(update={"user_prefix": prefix}))
+
+    def _with_known_budget(self, config: ModelConfig, plan: RowPlan) -> RowPlan:
+        """Return the plan, with a note if the backend cannot apply the row's budget of thinking tokens.
+
+        Raises:
+            RowRefusedError: It cannot, and strict modes are on.
+        """
+        if plan.prompt_plan.thinking_token_budget is None or self._options.backend == "vllm":
+            return plan
+        fault = f"the {self._options.backend} backend cannot apply a budget of thinking tokens; use --backend vllm"
+        if self._options.strict_modes:
+            raise RowRefusedError(f"{self._where(config)}: Reasoning State: {config.reasoning_state!r}: {fault}")
+        return replace(plan, notes=(*plan.notes, fault), expressed=False)
 
     def _generation(self, config: ModelConfig, task: Task) -> GenerationSettings:
         """The task's own limits for every row without reasoning; room to think for every row marked On.

@@ -478,3 +478,13 @@ def test_the_digest_of_large_files_follows_their_time_of_change(tmp_path: Path) 
 def test_options_without_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         RunOptions.model_validate(options)
+
+
+def test_a_budget_of_thinking_tokens_that_the_backend_cannot_apply_is_noted_or_refused() -> None:
+    budget = {"reasoning_state": "On (budget 64)", "reasoning_mode": ReasoningMode.ON, "thinking_budget": 64}
+    row = of_task("text_gen", model_id="Qwen/Qwen3-8B", **budget)
+    fault = "the pytorch backend cannot apply a budget of thinking tokens; use --backend vllm"
+    assert fault in handler().resolve(row, run_id="r").notes
+    with pytest.raises(RowRefusedError, match=fault):
+        handler(strict_modes=True).resolve(row, run_id="r")
+    assert fault not in handler(backend="vllm").resolve(row, run_id="r").notes

@@ -172,8 +172,8 @@ def _add_budget(request: ModeRequest, shown: TemplateFindings | None, decision: 
     if variable is None:
         decision.plan = decision.plan.model_copy(update={"thinking_token_budget": budget})
         decision.notes.append(
-            f"the budget of {budget} thinking tokens is for a server to keep (thinking_token_budget): the template has "
-            "none"
+            f"the budget of {budget} thinking tokens is sent to a server as thinking_token_budget, because the chat "
+            "template has no variable for it"
         )
     else:
         kwargs = {**decision.plan.chat_template_kwargs, variable: budget}

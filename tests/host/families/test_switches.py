@@ -300,7 +300,7 @@ def test_a_budget_of_the_state_is_sent_as_the_cells_is() -> None:
     assert resolve_prompt_plan(state).prompt_plan.chat_template_kwargs == {"thinking_budget": 4096}
     served = resolve_prompt_plan(row("Qwen/Qwen3-0.6B", "On").model_copy(update={"thinking_budget": 4096}))
     assert served.prompt_plan.thinking_token_budget == 4096
-    assert "the budget of 4096 thinking tokens is for a server to keep" in served.notes[0]
+    assert "the budget of 4096 thinking tokens is sent to a server" in served.notes[0]
 
 
 def test_a_word_of_the_system_prompt_works_for_every_model() -> None:

@@ -35,13 +35,16 @@ class ChatPrompts:
             defaults=template.defaults if template else None,
         )
         notes = list(renderer.notes)
+        is_effective = renderer.is_effective
         if decision.plan.thinking_token_budget is not None:
+            is_effective = False
             notes.append(
-                f"the budget of {decision.plan.thinking_token_budget} thinking tokens was not sent: a server keeps it"
+                f"the budget of {decision.plan.thinking_token_budget} thinking tokens was not applied: only "
+                "servers do that (--backend vllm)"
             )
         use = decision.settle(
             probe=renderer.render(PROBE_TEXT)[0],
-            is_effective=renderer.is_effective,
+            is_effective=is_effective,
             notes=notes,
             is_raw=renderer.is_raw,
             day=source.spec.prompt_date if template else None,

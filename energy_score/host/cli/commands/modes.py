@@ -11,7 +11,7 @@ from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.contract.log_line import safe_line
 from energy_score.contract.model_config import ReasoningMode
 from energy_score.contract.plain_text import format_json
-from energy_score.host.cli import help_page
+from energy_score.host.cli import help_page, option_types
 from energy_score.host.preflight.models.model_modes import MODES, ModelModes, cell_for, read_modes, state_of
 from energy_score.host.sheet.cells import CellFaultError, model_of, parse_revision
 from energy_score.reports.terminal_table import print_table
@@ -33,11 +33,20 @@ _KINDS = {
     ],
 )
 @click.argument("model")
-@click.option("--revision", metavar="REV", help="The commit, branch or tag of MODEL.  [default: main]")
-@click.option("--class", "model_class", default="", metavar="A|B|C", help="The class to write into the sheet rows.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--revision", metavar="REV", help="Commit, branch or tag of MODEL.  [default: main]")
+@click.option(
+    "--class",
+    "model_class",
+    type=option_types.model_class,
+    default=None,
+    metavar="A|B|C",
+    help="Class to write into the sheet rows.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object.")
 @click.pass_context
-def command(context: click.Context, /, *, model: str, revision: str | None, model_class: str, as_json: bool) -> None:
+def command(
+    context: click.Context, /, *, model: str, revision: str | None, model_class: str | None, as_json: bool
+) -> None:
     """Show the reasoning modes of MODEL: its switches, its default, the end of each mode's prompt, and sheet rows.
 
     MODEL is a Hub id, its address, or a folder written with ./, ../, / or ~. Its chat template is read from the
@@ -55,11 +64,11 @@ def command(context: click.Context, /, *, model: str, revision: str | None, mode
         click.echo(format_json(_as_object(modes), indent=1))
     else:
         _show(modes, model_class)
-    if modes.template is None and modes.family is None:
+    if not modes.was_read:
         context.exit(ExitCode.ENVIRONMENT)
 
 
-def _show(modes: ModelModes, model_class: str) -> None:
+def _show(modes: ModelModes, model_class: str | None) -> None:
     na = modes.decide(ReasoningMode.NOT_APPLICABLE)
     default = _default_of(modes)
     click.echo(f"{modes.model_id}: {_KINDS[na.kind]}{f'; default {default}' if default else ''}")
@@ -68,7 +77,9 @@ def _show(modes: ModelModes, model_class: str) -> None:
     rows = [_row(modes, mode) for mode in (ReasoningMode.NOT_APPLICABLE, *MODES)]
     click.echo()
     print_table(("state", "sent", "prompt ends with", "by", "note"), rows, stream=sys.stdout)
-    click.echo("\nRows for a sheet:")
+    click.echo(
+        "\nRows for a sheet:" if model_class else "\nRows for a sheet (add --class A, B or C for text generation):"
+    )
     click.echo(_sheet_rows(modes, model_class), nl=False)
 
 
@@ -119,13 +130,13 @@ def _ending(modes: ModelModes, mode: ReasoningMode) -> str:
     return repr(ending) if not plan.chat_template_kwargs and plan.system_prompt is None else ""
 
 
-def _sheet_rows(modes: ModelModes, model_class: str) -> str:
+def _sheet_rows(modes: ModelModes, model_class: str | None) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(REQUIRED_COLUMNS)
     states = [(state_of(mode), cell_for(decision.plan)) for mode, decision in modes.expressible()]
     for state, cell in states or [(state_of(ReasoningMode.NOT_APPLICABLE), "")]:
-        writer.writerow((modes.model_id, "1", model_class, "text_gen", state, cell))
+        writer.writerow((modes.model_id, "1", model_class or "", "text_gen", state, cell))
     return text.getvalue()
 
 

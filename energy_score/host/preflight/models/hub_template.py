@@ -6,6 +6,10 @@ from energy_score.shared.chat_template.template_source import TEMPLATE_FILES, Te
 _LIMIT_S = 20.0
 
 
+# What is said of a model whose files were read.
+NO_TEMPLATE = "the model has no chat template"
+
+
 def fetch_template(model_id: str, revision: str | None) -> tuple[TemplateSource | None, str | None]:
     """Return the model's template, or why it is not known: it has none, or the Hub does not give it."""
     hub = HubRequests(heads_limit_s=_LIMIT_S)
@@ -19,4 +23,4 @@ def fetch_template(model_id: str, revision: str | None) -> tuple[TemplateSource 
     except UNREADABLE as error:
         return None, f"the Hub's answer cannot be read ({said(error)})"
     found = find_template(texts.get)
-    return found, None if found is not None else "the model has no chat template"
+    return found, None if found is not None else NO_TEMPLATE

@@ -10,7 +10,7 @@ from energy_score.contract.prompt_plan import Family, PromptPlan, SheetCell
 from energy_score.host.families.registry import find_family
 from energy_score.host.model_files.hub_home import hub_is_offline
 from energy_score.host.model_files.local_template import read_local_template
-from energy_score.host.preflight.models.hub_template import fetch_template
+from energy_score.host.preflight.models.hub_template import NO_TEMPLATE, fetch_template
 from energy_score.shared.chat_template.asking import inspect_template
 from energy_score.shared.chat_template.decision import conclude, decide
 from energy_score.shared.chat_template.findings import TemplateFindings
@@ -24,13 +24,21 @@ _WRITTEN = {mode: text for text, mode in SHEET_STATES.items()} | {ReasoningMode.
 
 @dataclass(frozen=True)
 class ModelModes:
-    """One model's template with what it shows, and its family; ``absence`` is the reason for a missing template."""
+    """One model's template with what it shows, and its family; ``absence`` is the reason for a missing template.
+
+    ``was_read`` is false if nobody could tell whether the model has one.
+    """
 
     model_id: str
     template: TemplateSource | None
     findings: TemplateFindings | None
     family: Family | None
     absence: str | None = None
+
+    @property
+    def was_read(self) -> bool:
+        """Whether the model's files were read, with or without a template among them."""
+        return self.template is not None or self.absence == NO_TEMPLATE
 
     @property
     def shown(self) -> TemplateFindings | None:
@@ -83,7 +91,7 @@ def read_modes(model_id: str, *, revision: str | None = None) -> ModelModes:
     if folder is not None and not folder.is_dir():
         raise UsageError(f"{model_id}: no such folder. Name a folder with a model, or a Hub id (org/name).")
     template = read_local_template(folder=folder, model_id=model_id, revision=revision)
-    absence = None if template is not None else "the model has no chat template"
+    absence = None if template is not None else NO_TEMPLATE
     if template is None and folder is None:
         if hub_is_offline():
             absence = "not in the Hub cache, and the Hub is not asked (HF_HUB_OFFLINE)"
