@@ -20,6 +20,7 @@ from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.contract.installation import install_command
 from energy_score.contract.log_line import safe_line
 from energy_score.host.cli.help_page import LAST_SECTION, PROGRAM, HelpPage, SectionOption
+from energy_score.host.cli.option_types import SHEET_ENDINGS
 from energy_score.host.cli.options import (
     batch_executor_options,
     batch_options,
@@ -141,7 +142,7 @@ def _no_such_command(words: Sequence[str]) -> str:
             f"{word}: key=value arguments describe one model, and a batch selects rows of a spreadsheet. "
             f"Use --model-name {model}, or for one model: {PROGRAM} run {shlex.join(words)}"
         )
-    if Path(word).suffix.lower() in (".csv", ".tsv", ".xlsx"):
+    if Path(word).suffix.lower() in SHEET_ENDINGS:
         return f"No such command {word!r}. To run a spreadsheet: {PROGRAM} --csv {shlex.quote(word)}"
     if word == "help":
         return f"No such command 'help'. Use {PROGRAM} --help, or {PROGRAM} COMMAND --help."
@@ -199,8 +200,12 @@ def cli(context: click.Context, /, **parameters: Any) -> None:
     ]
     command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
     known = [parameter.name for parameter in command.params] if command else []
+    if parameters["as_json"] and "form" in known:  # the report commands' --json, typed before the command
+        typed = [option for option in typed if option.name != "as_json"]
     _refuse_options_before(context.invoked_subcommand, typed, known)
     given = {option.name: parameters[option.name] for option in typed if option.name}
+    if parameters["as_json"] and "form" in known:
+        given["form"] = "json"
     context.default_map = {context.invoked_subcommand: given}
 
 

@@ -34,6 +34,7 @@ TASK, STATE, TEMPLATE = "Task", "Reasoning State", "Chat Template"
 REVISION, TRUST = "Revision", "Trust Remote Code"
 REQUIRED_COLUMNS = (MODEL, PRIORITY, CLASS, TASK, STATE, TEMPLATE)
 OPTIONAL_COLUMNS = (REVISION, TRUST)
+_RESULT_COLUMNS = {"model_name", "gpu_energy_wh"}
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -118,7 +119,8 @@ class _Reading:
         header = next(records, None)
         if header is not None:
             self._read_header(*header)
-            configs = [config for line, cells in records if (config := self._row(line, cells))]
+            if self._columns:
+                configs = [config for line, cells in records if (config := self._row(line, cells))]
         if not configs and not self._faults:
             self._fault(
                 1,
@@ -129,6 +131,13 @@ class _Reading:
             self._faults.sort(key=lambda fault: fault[0])
             raise ModelsCsvError([text for _, text in self._faults])
         return configs
+
+    @staticmethod
+    def _what_else(header: Sequence[str]) -> str:
+        """Return what a file with none of our columns is, as far as its header says."""
+        if set(header) >= _RESULT_COLUMNS:
+            return "this is a results table, not a models spreadsheet. Look at it with 'rate' or 'compare'."
+        return f"not a models spreadsheet (expected a header with {', '.join(REQUIRED_COLUMNS)})"
 
     def _fault(self, line: int, column: str, what: str) -> None:
         self._faults.append((line, f"{self._name}:{line}: {column}: {what}"))
@@ -173,7 +182,10 @@ class _Reading:
                 self._fault(line, column, "the header has this column twice. Remove one.")
             elif column:
                 self._columns[column] = index
-        for column in REQUIRED_COLUMNS:
+        if not self._columns or set(cells) >= _RESULT_COLUMNS:
+            self._columns = {}
+            self._fault(line, "file", self._what_else(cells))
+        for column in REQUIRED_COLUMNS if self._columns else ():
             if column not in self._columns:
                 self._fault(line, column, f"missing column (expected a header with {', '.join(REQUIRED_COLUMNS)})")
         self._width = len(cells)

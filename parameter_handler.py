@@ -374,7 +374,5 @@ def _runnable_tasks(backend: str) -> tuple[str, ...] | None:
         return RUNNABLE_TASKS[backend]
     added = extension_names(extensions.BACKENDS)
     if backend not in added:
-        raise UsageError(
-            f"--backend {backend}: not available in this version; {', '.join((*RUNNABLE_TASKS, *added))} is"
-        )
+        raise UsageError(f"unknown --backend {backend!r} (expected one of: {', '.join((*RUNNABLE_TASKS, *added))})")
     return None

@@ -115,7 +115,7 @@ def test_validate_groups_notes_by_their_cause_and_tells_rows_that_would_be_refus
     ("arguments", "words"),
     [
         (["--csv", "nowhere.csv"], "nowhere.csv"),
-        (["--backend", "onnx"], "--backend onnx: not available in this version"),
+        (["--backend", "onnx"], "unknown --backend 'onnx' (expected one of: pytorch, vllm, optimum"),
         (["--backend", "vllm", "--endpoint", "h:8021"], "expected http://HOST:PORT/v1"),
         (["--concurrency", "2"], "--concurrency 2 has no effect with --backend pytorch. Use it with --backend vllm"),
         (["--region", "mars"], "unknown region 'mars' (expected one of: world"),

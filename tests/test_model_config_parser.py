@@ -326,7 +326,7 @@ def test_the_command_line_lists_the_rows_and_names_faults(tmp_path: Path) -> Non
     (tmp_path / "bad.csv").write_text("x\n1\n")
     bad = subprocess.run([*command, str(tmp_path / "bad.csv")], cwd=ROOT, capture_output=True, text=True, check=False)
     assert (bad.returncode, bad.stdout) == (2, "")
-    assert "bad.csv:1: Models to Add: missing column" in bad.stderr
+    assert "bad.csv:1: file: not a models spreadsheet" in bad.stderr
     assert subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode == 2
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from energy_score.reports.results_table.result_row import ResultRow
 from tests.support.command_line import ROOT, program
 
 # Exit code, what is typed, and what the message says. A batch is typed with --dry-run, so that a right one does nothing.
@@ -55,15 +56,15 @@ WRONG = [
     (
         2,
         "--csv file.txt",
-        "file.txt:1: Chat Template: missing column (expected a header with Models to Add, Priority (1=hi), Class, Task, Reasoning State, Chat Template)",
+        "file.txt:1: file: not a models spreadsheet (expected a header with Models to Add, Priority (1=hi), Class, Task, Reasoning State, Chat Template)",
     ),
     (
         2,
         "--csv x.csv",
-        "x.csv:1: Chat Template: missing column (expected a header with Models to Add, Priority (1=hi), Class, Task, Reasoning State, Chat Template)",
+        "x.csv:1: file: not a models spreadsheet (expected a header with Models to Add, Priority (1=hi), Class, Task, Reasoning State, Chat Template)",
     ),
     (2, "--output-dir file.txt", "Invalid value for '--output-dir': Directory 'file.txt' is a file."),
-    (2, "--backend tensorrt", "--backend tensorrt: not available in this version; pytorch, vllm, optimum is"),
+    (2, "--backend tensorrt", "unknown --backend 'tensorrt' (expected one of: pytorch, vllm, optimum)"),
     (
         2,
         "--backend vllm --endpoint ftp://x",
@@ -207,7 +208,7 @@ WRONG = [
     (
         2,
         "validate x.csv",
-        "x.csv:1: Chat Template: missing column (expected a header with Models to Add, Priority (1=hi), Class, Task, Reasoning State, Chat Template)",
+        "x.csv:1: file: not a models spreadsheet (expected a header with Models to Add, Priority (1=hi), Class, Task, Reasoning State, Chat Template)",
     ),
     (2, "validate a b", "Got unexpected extra argument (b)"),
     (2, "preflight nobody/nothing --revision", "Option '--revision' requires an argument."),
@@ -253,6 +254,23 @@ WRONG = [
         2,
         "rate --against nothing",
         "batch_results: no results found (expected a batch's output directory, with individual_runs in it, or a master_results.csv)",
+    ),
+    (
+        2,
+        "list results.csv",
+        "results.csv:1: file: this is a results table, not a models spreadsheet. Look at it with 'rate' or 'compare'.",
+    ),
+    (
+        2,
+        "preflight models.csv",
+        "models.csv is a spreadsheet, not a model. To check its rows: batch_runner.py preflight --csv models.csv",
+    ),
+    (2, "modes models.csv", "models.csv is a spreadsheet, not a model."),
+    (2, "sweep models.csv", "models.csv is a spreadsheet, not a model."),
+    (
+        4,
+        "impact --queries-per-year 1e9 --results results.csv --model-name zzz",
+        "no model id in results.csv contains 'zzz'",
     ),
     (2, "rate --results file.txt", "file.txt: not a results table of this version: missing column model_name"),
     (2, "rate extra", "Got unexpected extra argument (extra)"),
@@ -363,6 +381,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "models.csv", folder)
     (folder / "empty").mkdir()
     (folder / "file.txt").write_text("hello\n", encoding="utf-8")
+    columns = ",".join(ResultRow.model_fields)
+    (folder / "results.csv").write_text(f"{columns}\n", encoding="utf-8")
     (folder / "x.csv").write_text("prompt\nhi\n", encoding="utf-8")
     return folder
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 import click
@@ -16,6 +17,8 @@ from energy_score.contract.extensions import extension_names_quickly
 
 # Three years; what waits for longer overflows a clock of the system's before it ends.
 LONGEST_S = 10**8
+# How files of spreadsheet programs end.
+SHEET_ENDINGS = (".csv", ".tsv", ".xlsx", ".ods")
 N = TypeVar("N", int, float)
 
 
@@ -107,6 +110,16 @@ class PartName(click.ParamType[str]):
         if self._is_final and value not in self.names():
             self.fail(f"{value!r} is not one of {', '.join(self.names())}", param, ctx)
         return str(value)
+
+
+def refuse_spreadsheet(name: str, remedy: str) -> None:
+    """Return if a model's ``name`` is not that of a spreadsheet; ``remedy`` says how its rows are named.
+
+    Raises:
+        click.UsageError: It is.
+    """
+    if Path(name).suffix.lower() in SHEET_ENDINGS:
+        raise click.UsageError(f"{name} is a spreadsheet, not a model. {remedy}")
 
 
 def model_class(text: str) -> str:

@@ -61,6 +61,8 @@ def command(
     """
     factors = get_factors(region, parse_changes(changes))
     wanted = [row for row in read_results(results).rows if (model_name or "").lower() in row.model_name.lower()]
+    if not wanted and model_name:
+        raise NothingMatchedError(f"no model id in {results} contains {model_name!r}")
     made = [estimate_impact(row, queries_per_year=queries_per_year, region=region, factors=factors) for row in wanted]
     impacts = [impact for impact in made if impact is not None]
     if not impacts:

@@ -54,6 +54,7 @@ def command(
 
     Exit codes: 0 shown, 2 usage, 3 the chat template could not be read.
     """
+    option_types.refuse_spreadsheet(model, "Name one model.")
     try:
         model_id, named = model_of(model)
         asked = parse_revision(revision or "") or named

@@ -15,6 +15,7 @@ from energy_score.host.batch.earlier_results import EarlierResults
 from energy_score.host.batch.plan import PlannedRun, RefusedRun, make_plan, resolve_row, resolved_runs
 from energy_score.host.cli import help_page
 from energy_score.host.cli.findings_table import show_findings
+from energy_score.host.cli.option_types import refuse_spreadsheet
 from energy_score.host.cli.options import selection_options
 from energy_score.host.cli.parameters import selection_from
 from energy_score.host.families.registry import find_family
@@ -39,6 +40,7 @@ from parameter_handler import ParameterHandler, RunOptions
 
 # A sheet of sixty rows takes seconds; this is for a Hub that has become slow.
 _LIMIT_S = 60.0
+_OF_SUBMISSION = {True: ", can be submitted", False: ", cannot be submitted", None: ""}
 _COLOURS = {"pass": "green", "warn": "yellow", "fail": "red"}
 
 
@@ -56,9 +58,11 @@ class Judged:
         return not any(finding.bars_run for finding in self.findings)
 
     @property
-    def can_be_submitted(self) -> bool:
-        """Whether no rule for a run or for a submission fails."""
-        return self.worst != "fail"
+    def can_be_submitted(self) -> bool | None:
+        """Whether no rule for a run or for a submission fails; None if the Hub, which must have it, was not asked."""
+        if self.worst == "fail":
+            return False
+        return None if self.facts is None or self.facts.where == "cache" or self.facts.absence else True
 
     @property
     def worst(self) -> str:
@@ -71,7 +75,7 @@ class Judged:
         config = self.planned.config
         line = f"line {config.line_number}: " if config.line_number else ""
         model_class = f", class {config.model_class}" if config.model_class else ""
-        fate = "can run" if self.can_be_submitted else "can run, cannot be submitted" if self.can_run else "cannot run"
+        fate = "cannot run" if not self.can_run else "can run" + _OF_SUBMISSION[self.can_be_submitted]
         return f"{line}{self.planned.label} ({config.task}{model_class}): {self.worst}; {fate}"
 
     def as_object(self) -> dict[str, Any]:
@@ -141,6 +145,8 @@ def command(
 
     Exit codes: 0 no rule fails, 1 some rule fails, 2 usage, 3 no answer from the Hub, 4 no row matches.
     """
+    for model in models:
+        refuse_spreadsheet(model, f"To check its rows: {help_page.PROGRAM} preflight --csv {model}")
     options = RunOptions(dtype=dtype)
     plan = _plan_of_models(models, parameters, options) if models else _plan_of_sheet(parameters, options)
     absence = hub_absence() if any(not planned.config.is_local for planned in plan) else None
@@ -255,7 +261,9 @@ def _is_of_absence(finding: "Finding", absence: str | None) -> bool:
 
 def _sum_up(rows: Sequence[Judged], absence: str | None) -> None:
     figures = ", ".join(f"{sum(row.worst == status for row in rows)} {status}" for status in _COLOURS)
-    fates = f"{sum(row.can_run for row in rows)} can run, {sum(row.can_be_submitted for row in rows)} can be submitted"
+    running = sum(row.can_run for row in rows)
+    submittable = sum(row.can_be_submitted is True for row in rows)
+    fates = f"{running} can run, {submittable} can be submitted"
     click.echo(f"{counted(len(rows), 'row')}: {figures}; {fates}", err=True)
     if absence is not None:
         click.echo(f"the Hub could not be asked: {absence}", err=True)

@@ -17,7 +17,7 @@ from energy_score.contract.run_directory import run_name
 from energy_score.host.batch.attempt import end_on_sigterm
 from energy_score.host.batch.progress import open_progress
 from energy_score.host.cli import help_page
-from energy_score.host.cli.option_types import WholeNumber
+from energy_score.host.cli.option_types import WholeNumber, refuse_spreadsheet
 from energy_score.host.cli.options import (
     events_option,
     executor_options,
@@ -160,8 +160,7 @@ def _as_keys(words: Sequence[str], model: str | None) -> list[str]:
     if len(models) > 1:
         raise click.UsageError(f"{' and '.join(models)} are {len(models)} models. Name one; --csv runs several.")
     for name in models:
-        if Path(name).suffix.lower() in (".csv", ".tsv", ".xlsx"):
-            raise click.UsageError(f"{name} is a spreadsheet, not a model. To run it: {help_page.PROGRAM} --csv {name}")
+        refuse_spreadsheet(name, f"To run it: {help_page.PROGRAM} --csv {name}")
         if "/" not in name and Path(name).is_dir():
             raise click.UsageError(f"{name} is a Hub id, and a folder here has the same name. For the folder: ./{name}")
     return [f"backend.model={name}" for name in models] + [word for word in words if not _is_model(word)]

@@ -97,6 +97,7 @@ def command(
     from energy_score.reports.comparison.side_by_side import modes
     from energy_score.reports.comparison.tables import side_by_side_table
 
+    option_types.refuse_spreadsheet(model, "A sweep has one model.")
     directory: Path = parameters["output_dir"]
     options = batch_options_from(parameters, selection=Selection(csv=directory / _SHEET))
     if dry_run:

@@ -34,7 +34,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 def test_one_model_shows_every_rule_and_ends_with_0(folder: Path) -> None:
     code, told, summary = run(str(folder), "--class", "a", "--output-dir", str(folder))
     assert code == 0
-    assert told.splitlines()[0] == f"{folder} (text_gen, class A): warn; can run"
+    assert told.splitlines()[0] == f"{folder} (text_gen, class A): warn; can run, can be submitted"
     assert "  pass  licence        apache-2.0" in told
     assert "unknown: transformers is missing here" in told
     assert summary == "1 row: 0 pass, 1 warn, 0 fail; 1 can run, 1 can be submitted\n"
