@@ -28,7 +28,7 @@ BASE, QWEN = "./models/base-tiny,Off (N/A),N/A", "./models/Qwen3-tiny,Off,enable
 OF_THE_RUN = {
     "total_duration_seconds", "avg_latency_seconds", "throughput_tokens_per_second", "timestamp", "cpu_energy_wh",
     "time_to_first_token_seconds", "inter_token_latency_p50_seconds", "inter_token_latency_p95_seconds",
-    "inter_token_latency_p99_seconds", "run_id", "image",
+    "inter_token_latency_p99_seconds", "run_id", "image", "spec_identity",
 }  # fmt: skip
 TOKEN = "hf_planted_for_this_test"  # noqa: S105 - no real one
 
@@ -296,7 +296,7 @@ def test_without_an_engine_both_ways_out_are_named(containers: Workplace, tmp_pa
     sheet = containers.sheet("engine.csv", [BASE])
     done = containers.run(sheet, tmp_path / "out", DOCKER_HOST=f"unix://{tmp_path}/none.sock")
     assert done.returncode == 3
-    assert "no container engine answers (" in done.stderr
+    assert "cannot connect to the container engine (" in done.stderr
     assert "--executor local" in done.stderr
     assert not (tmp_path / "out").exists()
 

@@ -27,7 +27,7 @@ def test_the_demo_s_leaderboard_opens_and_says_what_was_not_measured(
     assert done.returncode == 0, done.stderr
     page = leaderboard(visit, site)
     assert len(column(page, "Model")) == 6
-    assert set(column(page, "Wh per 1,000")) == {"unmeasured"}
+    assert set(column(page, "Wh per 1,000")) == {"not measured"}
     assert set(column(page, "Stars")) == {"Not rated: no GPU energy was measured"}
     page.get_by_role("link", name="Qwen3-tiny").first.click()
     assert "GPU energy was not measured." in page.locator("main").inner_text()

@@ -1,6 +1,7 @@
 """The commands ``collect`` and ``cancel``, for a batch whose program has ended."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from energy_score.host.cluster.batch import ClusterBatch, open_cluster_batch
 from energy_score.host.cluster.slurm import SlurmBatch
 from energy_score.host.cluster.slurm_commands import require_slurm
 from energy_score.host.cluster.task_list import task_lists
+from results_aggregator import ResultsAggregator
 
 
 def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitCode:
@@ -26,6 +28,8 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
     """
     configure_console(logging.WARNING)
     end_on_sigterm()
+    if not any(task_lists(output_directory, "slurm")) and not any(task_lists(output_directory, "ray")):
+        return _collect_nothing(output_directory, as_json=as_json)
     batch = open_cluster_batch(output_directory, as_json=as_json)
     at_slurm = ""
     with BatchSession((), batch.ledger, batch.live).open():
@@ -37,12 +41,33 @@ def collect_batch(output_directory: Path, *, wait: bool, as_json: bool) -> ExitC
             slurm.follow() if wait else slurm.settle()
             at_slurm = f"; {slurm.under_way_count} still queued or running at slurm"
         batch.publisher.publish()
-    states = [directory.state() for directory in batch.aggregator.directories()]
-    counts = {state.value: states.count(state) for state in RunState if state in states}
-    told = ", ".join(f"{count} {state}" for state, count in counts.items()) or "no runs"
-    batch.live.batch_finished(told + at_slurm)
+    states = _states(batch.aggregator)
+    batch.live.batch_finished(_counted(states) + at_slurm)
     if not as_json:
         click.echo(batch.aggregator.master_csv)
+    return _exit_code(states)
+
+
+def _collect_nothing(output_directory: Path, *, as_json: bool) -> ExitCode:
+    """Rebuild the table of a batch that has no jobs left; what it last reported of itself stays as it is."""
+    aggregator = ResultsAggregator(output_directory)
+    table, states = aggregator.write_master_csv(), _states(aggregator)
+    if not as_json:
+        click.echo(f"{_counted(states)}; nothing to collect: no jobs of this batch are left on a cluster", err=True)
+        click.echo(table)
+    return _exit_code(states)
+
+
+def _counted(states: Sequence[RunState]) -> str:
+    counts = {state.value: states.count(state) for state in RunState if state in states}
+    return ", ".join(f"{count} {state}" for state, count in counts.items()) or "no runs"
+
+
+def _states(aggregator: ResultsAggregator) -> list[RunState]:
+    return [directory.state() for directory in aggregator.directories()]
+
+
+def _exit_code(states: Sequence[RunState]) -> ExitCode:
     return ExitCode.SOME_RUNS_FAILED if RunState.FAILED in states else ExitCode.OK
 
 

@@ -182,7 +182,7 @@ def test_an_engine_that_does_not_return_ends_the_run_and_the_next_one_says_so(
     private.kill()
     with following:
         pass
-    assert "no container engine answers" in str(following.error)
+    assert "the container engine does not answer" in str(following.error)
     private.start()
     for orphan in left(private):
         orphan.remove(force=True)
