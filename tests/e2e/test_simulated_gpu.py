@@ -99,7 +99,8 @@ def test_a_gpu_that_a_foreign_process_is_on_is_not_leased(
         check=False, capture_output=True, text=True, env=simulator.environment(foreign_pid=1), timeout=PATIENCE_S,
     )  # fmt: skip
     assert done.returncode == 1
-    assert f"is waiting: needs 1 of 1 GPUs: {UUIDS[0]} is used by process 1, which is not one of our runs" in done.stderr
+    because = f"needs 1 of 1 GPUs: {UUIDS[0]} is used by process 1, which is not one of our runs"
+    assert f"is waiting: {because}" in done.stderr
     failure = json.loads((tmp_path / "none" / RUN / "run_failure.json").read_text())
     assert (failure["stage"], failure["exit_code"]) == ("start", 3)
 
