@@ -128,7 +128,7 @@ def test_names_of_other_packages_are_told_and_nothing_of_theirs_is_imported(
         find_task("other")
     with pytest.raises(
         UsageError,
-        match=rf"--backend other: not available in this version; pytorch, vllm, optimum, {', '.join(backends)} is",
+        match=rf"unknown --backend 'other' \(expected one of: pytorch, vllm, optimum, {', '.join(backends)}\)",
     ):
         ParameterHandler(RunOptions(backend="other"), sheet_directory=toy)
 
