@@ -136,7 +136,7 @@ def test_a_managed_server_that_the_image_has_not_is_told_by_its_name(containers:
     assert done.returncode == 1
     message = rows_of(tmp_path)[0]["error_message"]
     assert "the server cannot be started: vllm: No such file or directory" in message
-    assert "in the image" in message
+    assert "the PATH of the image" in message
 
 
 def test_a_run_is_locked_in_and_told_no_secret(
