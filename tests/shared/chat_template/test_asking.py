@@ -26,7 +26,7 @@ def child() -> Iterator[TemplateChild]:
     ("template", "fault"),
     [
         (
-            "{% for a in range(99999) %}{% for b in range(99999) %}{{ a }}{% endfor %}{% endfor %}",
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% set c = b %}{% endfor %}{% endfor %}",
             "not rendered within",
         ),
         ("{{ 'a' * 99999999999 }}", "MiB"),
