@@ -59,12 +59,4 @@ def _as_cells(planned: PlannedRun) -> tuple[str, ...]:
     tokens = "" if limits.min_new_tokens is None else f"{limits.min_new_tokens}"
     if limits.max_new_tokens != limits.min_new_tokens:
         tokens += f"-{limits.max_new_tokens}"
-    plan = spec.prompt_plan
-    switches = [f"{name}={value}" for name, value in plan.chat_template_kwargs.items()]
-    if plan.system_prompt is not None:
-        switches.append(f"system prompt {plan.system_prompt.splitlines()[0][:30]!r}")
-    if plan.assistant_prefill:
-        switches.append(f"prefill {plan.assistant_prefill!r}")
-    if plan.user_prefix:
-        switches.append(f"prefix {plan.user_prefix!r}")
-    return (*identity, tokens, ", ".join(switches), "; ".join(spec.notes))
+    return (*identity, tokens, str(spec.prompt_plan), "; ".join(spec.notes))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from energy_score.contract.errors import RowRefusedError
 from energy_score.contract.model_config import ModelConfig
-from energy_score.contract.prompt_plan import Family, PlanSource, PromptPlan, SheetCell, ThinkingKind
+from energy_score.contract.prompt_plan import Family, PromptPlan, SheetCell, ThinkingKind
 from energy_score.host.families.registry import find_family
 from energy_score.shared.chat_template.asking import inspect_template
 from energy_score.shared.chat_template.decision import decide
@@ -24,7 +24,6 @@ class RowPlan:
     cell: SheetCell | None = None
     template_sha256: str | None = None
     family: Family | None = None
-    source: PlanSource = "none"
     kind: ThinkingKind = "unknown"
     expressed: bool | None = None
 
@@ -69,7 +68,6 @@ def resolve_prompt_plan(
         cell=request.cell,
         template_sha256=None if template is None else template.sha256,
         family=request.family,
-        source=decision.source,
         kind=decision.kind,
         expressed=decision.expressed,
     )
