@@ -7,8 +7,7 @@ import importlib
 import io
 import shlex
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +17,6 @@ import click
 from energy_score import __version__
 from energy_score.contract.errors import EnergyScoreError, ExitCode
 from energy_score.contract.installation import install_command
-from energy_score.contract.log_line import safe_line
 from energy_score.host.cli.help_page import LAST_SECTION, PROGRAM, HelpPage, SectionOption
 from energy_score.host.cli.option_types import SHEET_ENDINGS
 from energy_score.host.cli.options import (
@@ -154,17 +152,6 @@ def _no_such_command(words: Sequence[str]) -> str:
     return f"No such command {word!r}. The commands are {', '.join(sorted(COMMANDS))}."
 
 
-def _refuse_options_before(command: str, options: Sequence[click.Parameter], known: Iterable[str | None]) -> None:
-    """Raise for ``options`` that were typed before ``command`` and that it does not take.
-
-    Raises:
-        click.UsageError: There are some; they are named as they are typed.
-    """
-    foreign = sorted(max(option.opts, key=len) for option in options if option.name not in set(known))
-    if foreign:
-        raise click.UsageError(f"{command!r} does not take {', '.join(foreign)}. Its options: {command} --help")
-
-
 @click.group(
     cls=_CommandGroup,
     invoke_without_command=True,
@@ -193,29 +180,21 @@ def cli(context: click.Context, /, **parameters: Any) -> None:
     """
     if context.invoked_subcommand is None:
         context.exit(_load(_BATCH)(parameters))
-    typed = [
-        option
-        for option in context.command.params
-        if option.name and context.get_parameter_source(option.name) is click.core.ParameterSource.COMMANDLINE
-    ]
+    given = {
+        name: value
+        for name, value in parameters.items()
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
     command = cast("click.Group", context.command).get_command(context, context.invoked_subcommand)
-    known = [parameter.name for parameter in command.params] if command else []
-    if parameters["as_json"] and "form" in known:  # the report commands' --json, typed before the command
-        typed = [option for option in typed if option.name != "as_json"]
-    _refuse_options_before(context.invoked_subcommand, typed, known)
-    given = {option.name: parameters[option.name] for option in typed if option.name}
-    if parameters["as_json"] and "form" in known:
+    known = {parameter.name for parameter in command.params} if command else set()
+    if "form" in known and given.pop("as_json", False):  # --json of a report command, typed before the command
         given["form"] = "json"
+    # As they are typed: the longest name of each, which is what the help shows.
+    foreign = [max(option.opts, key=len) for option in context.command.params if option.name in given.keys() - known]
+    if foreign:
+        name = context.invoked_subcommand
+        raise click.UsageError(f"{name!r} does not take {', '.join(sorted(foreign))}. Its options: {name} --help")
     context.default_map = {context.invoked_subcommand: given}
-
-
-def _show_usage_error(error: click.ClickException) -> None:
-    """Print the error as click does; the message, which repeats what was typed, is made safe for a terminal."""
-    printed = io.StringIO()
-    error.show(printed)
-    before, label, message = printed.getvalue().rpartition("\nError: ")
-    with suppress(OSError):
-        sys.stderr.write(f"{before}{label}{safe_line(message)}\n" if label else message)
 
 
 def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> None:
@@ -241,7 +220,9 @@ def main(arguments: Sequence[str] | None = None, *, defaults: object = None) -> 
     except (click.Abort, KeyboardInterrupt):
         code = ExitCode.INTERRUPTED
     except click.ClickException as error:
-        _show_usage_error(error)
+        printed = io.StringIO()
+        error.show(printed)
+        say(printed.getvalue().rstrip("\n"))
         code = ExitCode.USAGE
     except OSError as error:  # unexpected; the message names the file
         code = fault_of_the_system(error)

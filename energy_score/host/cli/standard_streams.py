@@ -44,10 +44,14 @@ def settle_streams() -> None:
 
 
 def say(message: str) -> None:
-    """Write ``message``, whose lines are made safe one by one, to standard error, as far as that can be written."""
+    """Write ``message`` to standard error, if that can be written; each line is made safe and keeps its indentation."""
     with suppress(OSError):
-        sys.stderr.write("".join(f"{safe_line(line)}\n" for line in message.split("\n")))
+        sys.stderr.write("".join(f"{_safe_indented(line)}\n" for line in message.split("\n")))
         sys.stderr.flush()
+
+
+def _safe_indented(line: str) -> str:
+    return " " * (len(line) - len(line.lstrip(" "))) + safe_line(line)
 
 
 def fault_of_the_system(error: OSError) -> ExitCode:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from energy_score.host.batch.progress import JsonProgress, PlainProgress
+from energy_score.host.cli.standard_streams import say
 from tests.support.command_line import command
 from tests.support.patience import PATIENCE_S
 
@@ -95,3 +96,10 @@ def test_a_place_that_cannot_be_written_is_named_and_is_no_traceback(words: tupl
     assert done.exit_code == 3
     assert done.stderr.splitlines()[-1].startswith(f"error: {tmp_path}")
     assert ": cannot be read or written: " in done.stderr
+
+
+def test_a_message_keeps_its_indentation_and_nothing_that_a_terminal_would_obey(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say("Commands:\n  a\x1b[31m  b\u202e")
+    assert capsys.readouterr().err == "Commands:\n  a  b\n"
