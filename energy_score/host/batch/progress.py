@@ -90,7 +90,7 @@ class JsonProgress:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream or sys.stdout
         self._lock = threading.Lock()
-        self._run_count = 0
+        self._run_count: int | None = None  # until a batch begins: its counts are then not known
         self._counts: Counter[str] = Counter()
 
     def batch_started(self, *, run_count: int, headline: str) -> None:
@@ -124,6 +124,8 @@ class JsonProgress:
         self._emit("batch_finished", summary=summary, **self._so_far())
 
     def _so_far(self) -> dict[str, object]:
+        if self._run_count is None:
+            return {}
         return {
             "run_count": self._run_count,
             "ended_count": self._counts.total(),

@@ -12,6 +12,7 @@ from energy_score.contract.plain_text import counted
 from energy_score.contract.run_directory import RunState
 from energy_score.host.batch.attempt import end_on_sigterm
 from energy_score.host.batch.plan import ResolvedRun
+from energy_score.host.batch.progress import open_progress
 from energy_score.host.batch.session import BatchSession
 from energy_score.host.cluster.batch import ClusterBatch, open_cluster_batch
 from energy_score.host.cluster.slurm import SlurmBatch
@@ -52,8 +53,10 @@ def _collect_nothing(output_directory: Path, *, as_json: bool) -> ExitCode:
     """Rebuild the table of a batch that has no jobs left; what it last reported of itself stays as it is."""
     aggregator = ResultsAggregator(output_directory)
     table, states = aggregator.write_master_csv(), _states(aggregator)
+    open_progress(as_json=as_json).batch_finished(
+        f"{_counted(states)}; nothing to collect: no jobs of this batch are left on a cluster"
+    )
     if not as_json:
-        click.echo(f"{_counted(states)}; nothing to collect: no jobs of this batch are left on a cluster", err=True)
         click.echo(table)
     return _exit_code(states)
 
