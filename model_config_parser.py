@@ -183,9 +183,10 @@ class _Reading:
             elif column:
                 self._columns[column] = index
         if not self._columns or set(cells) >= _RESULT_COLUMNS:
-            self._columns = {}
+            self._columns.clear()
             self._fault(line, "file", self._what_else(cells))
-        for column in REQUIRED_COLUMNS if self._columns else ():
+            return
+        for column in REQUIRED_COLUMNS:
             if column not in self._columns:
                 self._fault(line, column, f"missing column (expected a header with {', '.join(REQUIRED_COLUMNS)})")
         self._width = len(cells)

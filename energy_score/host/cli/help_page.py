@@ -3,7 +3,6 @@
 Imports nothing heavy: it is on the way to ``--help``.
 """
 
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -79,11 +78,6 @@ class HelpPage(click.Command):
         for name, records in self.options_by_section(ctx):
             with formatter.section(name):
                 formatter.write_dl(records)
-
-
-def example_arguments(line: str) -> list[str]:
-    """Return the arguments of an example line, as a shell passes them."""
-    return shlex.split(line)[1:]
 
 
 command = partial(click.command, cls=HelpPage)

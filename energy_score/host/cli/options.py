@@ -226,6 +226,24 @@ def against_option(command: Command) -> Command:
     return _add(_AGAINST, command)
 
 
+def model_name_option(command: Command) -> Command:
+    """Add a filter by model id, for commands that read results."""
+    return _add(
+        (click.option("--model-name", metavar="TEXT",
+                      help="Only models whose id contains TEXT (case-insensitive)."),),
+        command,
+    )
+
+
+def site_option(command: Command) -> Command:
+    """Add the folder of the leaderboard's website."""
+    return _add(
+        (click.option("--site", type=click.Path(path_type=Path), default="./site", show_default=True, metavar="DIR",
+                      help="Folder of the site, a link to its newest version."),),
+        command,
+    )
+
+
 def format_option(command: Command) -> Command:
     """Add ``--format``, as every command that reports something has it, and its alias ``--json``."""
     return _add(

@@ -37,8 +37,6 @@ _ENDING_CHARACTERS = 60
 _MOST_RENDERINGS = 600
 _DEPTH = {"open": 2, None: 1, "closed": 0}
 
-Kwargs = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class _Ask:

@@ -8,7 +8,7 @@ import click
 from energy_score.contract.errors import ExitCode, UsageError
 from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import share
-from energy_score.host.cli.options import format_option, results_option
+from energy_score.host.cli.options import format_option, model_name_option, results_option
 from energy_score.reports.results import read_results
 from energy_score.reports.table import write
 
@@ -38,7 +38,7 @@ def command() -> None:
     ],
 )
 @results_option
-@click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
+@model_name_option
 @format_option
 @_plot
 def modes_command(results: Path, model_name: str | None, form: str, plot: Path | None) -> None:

@@ -8,7 +8,7 @@ import click
 from energy_score.contract.errors import NothingMatchedError
 from energy_score.host.cli import help_page
 from energy_score.host.cli.option_types import NumberRange
-from energy_score.host.cli.options import format_option, results_option
+from energy_score.host.cli.options import format_option, model_name_option, results_option
 from energy_score.reports.impact.estimate import Impact, estimate_impact
 from energy_score.reports.impact.factors import KNOWN_REGIONS, VERSION, Factor, get_factors, parse_changes
 from energy_score.reports.results import read_results
@@ -44,7 +44,7 @@ from energy_score.reports.table import Format, Table, figure, write
     metavar="NAME=VALUE",
     help="Change a factor, such as pue=1.1. The output lists all factors.",
 )
-@click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
+@model_name_option
 @format_option
 def command(
     *,

@@ -6,7 +6,7 @@ import click
 
 from energy_score.contract.errors import NothingMatchedError
 from energy_score.host.cli import help_page
-from energy_score.host.cli.options import against_option, results_option
+from energy_score.host.cli.options import against_option, model_name_option, results_option
 from energy_score.reports.results import read_results
 
 
@@ -19,7 +19,7 @@ from energy_score.reports.results import read_results
 @results_option
 @against_option
 @click.option("--snapshot", metavar="NAME|FILE", help="Use the models of a snapshot instead of --results.")
-@click.option("--model-name", metavar="TEXT", help="Only models whose id contains TEXT (case-insensitive).")
+@model_name_option
 @click.option(
     "--to",
     "folder",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from energy_score.host.cli import help_page
-from energy_score.host.cli.options import against_option, results_option
+from energy_score.host.cli.options import against_option, results_option, site_option
 from energy_score.reports.results import read_results
 
 if TYPE_CHECKING:
@@ -17,14 +17,7 @@ if TYPE_CHECKING:
 @help_page.command("leaderboard", examples=[("--site ./board", "open ./board/index.html afterwards")])
 @results_option
 @against_option
-@click.option(
-    "--site",
-    type=click.Path(path_type=Path),
-    default="./site",
-    show_default=True,
-    metavar="DIR",
-    help="Folder of the site, a link to its newest version.",
-)
+@site_option
 def command(results: Path, against: str, site: Path) -> None:
     """Build a static website of the results: one page with all runs, one per model, and the data for download.
 

@@ -14,6 +14,7 @@ from energy_score.host.cli.options import (
     dry_run_option,
     run_options,
     selection_options,
+    site_option,
 )
 from energy_score.host.cli.parameters import batch_options_from
 from energy_score.host.cli.plan_table import show_plan
@@ -32,14 +33,7 @@ from energy_score.host.cli.run_batch import run_batch
 @batch_executor_options
 @batch_options
 @dry_run_option
-@click.option(
-    "--site",
-    type=click.Path(path_type=Path),
-    default="./site",
-    show_default=True,
-    metavar="DIR",
-    help="Folder of the site, a link to its newest version.",
-)
+@site_option
 @against_option
 @click.option("--allow-failed", is_flag=True, help="Publish even if rows failed or were refused.")
 @click.option("--push-dataset", metavar="ID", help="Upload the data to this dataset on the Hub.")
